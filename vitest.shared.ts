@@ -1,0 +1,16 @@
+/** What every package's vitest.config.ts starts from: tests read sources, never dist. */
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+const source = ['@tfjs-lrm/source'];
+
+const config: ViteUserConfig = defineConfig({
+  resolve: { conditions: source },
+  ssr: { resolve: { conditions: source, externalConditions: source } },
+  test: {
+    include: ['src/**/*.test.ts'],
+    testTimeout: 60_000,
+    pool: 'forks',
+  },
+});
+
+export default config;
