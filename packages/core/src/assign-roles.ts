@@ -1,0 +1,160 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { nearest, show } from './check.ts';
+import {
+  checkRole,
+  explainRole,
+  forgetStructure,
+  kernelsOf,
+  type Role,
+  recordRole,
+  roleOf,
+  variableOf,
+} from './roles.ts';
+
+/** One row a variable: its name, shape, role, and why it has that role. `toString()` draws the table. */
+export interface RoleTable {
+  readonly rows: readonly {
+    readonly name: string;
+    readonly shape: number[];
+    readonly role: Role;
+    readonly reason: string;
+  }[];
+  toString(): string;
+}
+
+/**
+ * The role of every trainable variable of a model, or of the given variables, with the reason.
+ *
+ * @throws TypeError for something that is neither a tf.LayersModel nor an array of variables
+ * @example
+ * console.log(String(describeRoles(model)));
+ */
+export function describeRoles(target: LayersModel | readonly tf.Variable[]): RoleTable {
+  const rows = variablesOf('describeRoles', target).map((variable) => ({
+    name: variable.name,
+    shape: variable.shape,
+    ...explained(variable),
+  }));
+  return { rows, toString: () => draw(rows) };
+}
+
+function explained(variable: tf.Variable): { role: Role; reason: string } {
+  const { role, reason } = explainRole(variable);
+  return { role, reason };
+}
+
+function isModel(target: unknown): target is LayersModel {
+  return (
+    typeof target === 'object' &&
+    target !== null &&
+    'trainableWeights' in target &&
+    'layers' in target
+  );
+}
+
+function variablesOf(where: string, target: LayersModel | readonly tf.Variable[]): tf.Variable[] {
+  if (Array.isArray(target)) return [...(target as readonly tf.Variable[])];
+  if (isModel(target)) return target.trainableWeights.map(variableOf);
+  throw new TypeError(
+    `${where}: the target must be a tf.LayersModel or an array of variables. Received ${show(target)}.`,
+  );
+}
+
+function draw(rows: RoleTable['rows']): string {
+  const cells = [
+    ['variable', 'shape', 'role', 'reason'],
+    ...rows.map((row) => [row.name, `[${row.shape.join(', ')}]`, row.role, row.reason]),
+  ];
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/**
+ * Gives every kernel of a model a role by the model's structure: a kernel that writes an output is a
+ * `'head'`. From each output the walk goes back through layers without kernels (activations, norms,
+ * reshapes) and into nested models, to the first kernels. All other roles follow from names and ranks.
+ *
+ * @param overrides roles by layer name, for all kernels of that layer; they win over the structure
+ * @returns the roles of all trainable variables
+ * @throws TypeError for something that is no model; RangeError for an unknown layer name or role, with
+ *   the nearest name
+ * @example
+ * assignRoles(model, { router: 'head' });
+ */
+export function assignRoles(model: LayersModel, overrides: Record<string, Role> = {}): RoleTable {
+  if (!isModel(model)) {
+    throw new TypeError(
+      `assignRoles: the target must be a tf.LayersModel. Received ${show(model)}.`,
+    );
+  }
+  if (model.outputs === undefined || model.outputs.length === 0) {
+    throw new TypeError(
+      'assignRoles: the model has no layers yet. Add its layers, or build it, first.',
+    );
+  }
+  const named = new Map(allLayers(model).map((layer) => [layer.name, layer]));
+  for (const [name, role] of Object.entries(overrides)) {
+    checkRole('assignRoles', role);
+    const layer = named.get(name);
+    if (layer === undefined) {
+      throw new RangeError(
+        `assignRoles: the model has no layer "${name}". Did you mean "${nearest(name, [...named.keys()])}"?`,
+      );
+    }
+    if (kernelsOf(layer).length === 0) {
+      throw new RangeError(
+        `assignRoles: layer "${name}" (${layer.getClassName()}) has no kernel to give a role.`,
+      );
+    }
+  }
+  for (const weight of model.weights) forgetStructure(variableOf(weight));
+  for (const layer of outputLayers(model.outputs)) {
+    for (const kernel of kernelsOf(layer)) {
+      if (roleOf(kernel) === 'matrix')
+        recordRole(kernel, 'head', 'structure', 'kernel of an output layer');
+    }
+  }
+  for (const [name, role] of Object.entries(overrides)) {
+    for (const kernel of kernelsOf(named.get(name) as layers.Layer)) {
+      recordRole(kernel, role, 'override', `assignRoles override for layer "${name}"`);
+    }
+  }
+  return describeRoles(model);
+}
+
+function allLayers(model: LayersModel): layers.Layer[] {
+  return model.layers.flatMap((layer) => (isModel(layer) ? [layer, ...allLayers(layer)] : [layer]));
+}
+
+/** The first layers with kernels on the way back from each of the outputs. */
+function outputLayers(outputs: readonly SymbolicTensor[]): Set<layers.Layer> {
+  const found = new Set<layers.Layer>();
+  const seen = new Set<SymbolicTensor>();
+  const visit = (tensor: SymbolicTensor): void => {
+    if (seen.has(tensor)) return;
+    seen.add(tensor);
+    const layer = tensor.sourceLayer;
+    if (isModel(layer)) {
+      // A nested model: first from the output that is used; only when no kernel lies inside does the walk go on before it.
+      const inside = outputLayers([layer.outputs[tensor.tensorIndex] as SymbolicTensor]);
+      for (const inner of inside) found.add(inner);
+      if (inside.size > 0) return;
+    } else if (kernelsOf(layer).length > 0) {
+      found.add(layer);
+      return;
+    }
+    for (const input of layer.inboundNodes[tensor.nodeIndex]?.inputTensors ?? []) visit(input);
+  };
+  for (const output of outputs) visit(output);
+  return found;
+}

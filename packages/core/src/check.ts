@@ -1,0 +1,125 @@
+import { closest } from 'fastest-levenshtein';
+
+/** Says what must hold of an option and gives a value to try, or returns null when the value is fine. */
+export type Rule = (value: unknown) => { must: string; try: string } | null;
+
+/** How a value reads in an error message: strings quoted, functions and objects by their kind. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return `a function${value.name ? ` (${value.name})` : ''}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null)
+    return `an object (${value.constructor?.name ?? 'Object'})`;
+  return String(value);
+}
+
+/** The known name nearest to a misspelt one, for "did you mean"; null where nothing is near. */
+export function nearest(name: string, known: readonly string[]): string | null {
+  if (known.length === 0) return null;
+  const lower = name.toLowerCase();
+  return known.find((k) => k.toLowerCase() === lower) ?? closest(name, known);
+}
+
+/** A rule: a finite number in [min, max], optionally whole or strictly between the bounds. */
+export function numberRule(options: {
+  min?: number;
+  max?: number;
+  exclusive?: boolean;
+  integer?: boolean;
+  infinite?: boolean;
+  try: string;
+}): Rule {
+  const {
+    min = -Infinity,
+    max = Infinity,
+    exclusive = false,
+    integer = false,
+    infinite = false,
+  } = options;
+  const bounds = [
+    min > -Infinity ? `${exclusive ? '>' : '>='} ${min}` : '',
+    max < Infinity ? `< ${max}` : '',
+  ].filter(Boolean);
+  const must = `be ${infinite ? 'a' : 'a finite'} ${integer ? 'whole ' : ''}number${bounds.length > 0 ? ` ${bounds.join(' and ')}` : ''}`;
+  return (value) =>
+    typeof value === 'number' &&
+    (infinite ? !Number.isNaN(value) : Number.isFinite(value)) &&
+    (exclusive ? value > min : value >= min) &&
+    (max === Infinity || value < max) &&
+    (!integer || Number.isInteger(value))
+      ? null
+      : { must, try: options.try };
+}
+
+/** A rule: true or false. */
+export function booleanRule(fallback: boolean): Rule {
+  return (value) =>
+    typeof value === 'boolean' ? null : { must: 'be true or false', try: String(fallback) };
+}
+
+/** A rule: one of the given strings. */
+export function oneOfRule(allowed: readonly string[]): Rule {
+  return (value) =>
+    typeof value === 'string' && allowed.includes(value)
+      ? null
+      : {
+          must: `be one of ${allowed.map((a) => `'${a}'`).join(', ')}`,
+          try: `'${(typeof value === 'string' ? nearest(value, allowed) : null) ?? allowed[0]}'`,
+        };
+}
+
+/** A rule that accepts everything: for options that are checked where they are used. */
+export const anyRule: Rule = () => null;
+
+/**
+ * Checks an options object before anything is changed: unknown keys are refused with the nearest
+ * known one, and every given value must satisfy its rule. `undefined` counts as absent.
+ *
+ * @param where the function whose options these are, as the user calls it
+ * @throws TypeError for something that is no options object, RangeError for a wrong key or value
+ * @example
+ * checkOptions('adam', { learningrate: 1 }, { learningRate: numberRule({ min: 0, try: '1e-3' }) });
+ * // RangeError: adam: unknown option "learningrate". Did you mean "learningRate"?
+ */
+export function checkOptions(
+  where: string,
+  options: unknown,
+  rules: Readonly<Record<string, Rule>>,
+): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(
+      `${where}: options must be one object. Received ${show(options)}. Try ${where}({ ${Object.keys(rules)[0] ?? ''} }).`,
+    );
+  }
+  for (const [key, value] of Object.entries(options)) {
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+    if (rule === undefined) {
+      const hint = nearest(key, Object.keys(rules));
+      throw new RangeError(
+        `${where}: unknown option "${key}".${hint === null ? ' It takes none.' : ` Did you mean "${hint}"?`}`,
+      );
+    }
+    if (value === undefined) continue;
+    const broken = rule(value);
+    if (broken !== null) {
+      throw new RangeError(
+        `${where}: "${key}" must ${broken.must}. Received ${show(value)}. Try ${broken.try}.`,
+      );
+    }
+  }
+}
+
+/**
+ * The known options in a configuration that came from a file: other keys are dropped (tfjs adds some
+ * of its own), and null, which is how JSON holds an absent value, counts as absent.
+ */
+export function knownOptions(
+  config: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    known
+      .filter((key) => Object.hasOwn(config, key) && config[key] != null)
+      .map((key) => [key, config[key]]),
+  );
+}

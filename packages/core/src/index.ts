@@ -1,0 +1,34 @@
+export { assignRoles, describeRoles, type RoleTable } from './assign-roles.ts';
+export { byRole } from './by-role.ts';
+export {
+  anyRule,
+  booleanRule,
+  checkOptions,
+  knownOptions,
+  nearest,
+  numberRule,
+  oneOfRule,
+  type Rule,
+  show,
+} from './check.ts';
+export type { Entry } from './entries.ts';
+export {
+  bindState,
+  findOptimizer,
+  learningRate,
+  learningRateOf,
+  transformState,
+  updaterOf,
+} from './inspect.ts';
+export { adopt, OptimizerAdapter } from './optimizer-adapter.ts';
+export { checkRole, isRole, ROLES, type Role, roleOf, setRole } from './roles.ts';
+export {
+  checkSelector,
+  type SavedSelector,
+  type Selector,
+  selectorToConfig,
+  selects,
+} from './selector.ts';
+export { deserializeOptimizer } from './serialize.ts';
+export { TensorOptimizer } from './tensor-optimizer.ts';
+export { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';

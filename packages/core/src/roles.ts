@@ -1,0 +1,150 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { show } from './check.ts';
+
+/** What a variable is for; what decays, what Muon takes and what clipping leaves out is said by role. */
+export type Role = 'matrix' | 'embedding' | 'head' | 'multiplier' | 'vector';
+
+/** All roles, in the order in which their indices are saved. Append only. */
+export const ROLES: readonly Role[] = ['matrix', 'embedding', 'head', 'multiplier', 'vector'];
+
+/** Where a role came from, strongest first: `setRole`, an override of `assignRoles`, its structure. */
+export type RoleSource = 'set' | 'override' | 'structure';
+
+interface Assigned {
+  readonly role: Role;
+  readonly source: RoleSource;
+  readonly reason: string;
+}
+
+// On globalThis, so that two copies of this package in one process agree on every role.
+const STORE: unique symbol = Symbol.for('tfjs-lrm/roles');
+const shared = globalThis as { [STORE]?: WeakMap<tf.Variable, Assigned> };
+shared[STORE] ??= new WeakMap();
+const assigned: WeakMap<tf.Variable, Assigned> = shared[STORE];
+
+/** True for one of the five roles. */
+export function isRole(value: unknown): value is Role {
+  return ROLES.includes(value as Role);
+}
+
+/** The name of a variable without the scope before it and the `_1` that tfjs adds to repeated names. */
+export function baseName(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1).replace(/_\d+$/, '');
+}
+
+const VECTOR_NAMES = new Set(['bias', 'gamma', 'beta', 'alpha', 'depthwise_kernel']);
+const MULTIPLIER_NAME = /^(row|column|scalar)_multiplier$/;
+
+function byNameOrRank(variable: tf.Variable): { role: Role; reason: string } {
+  const name = baseName(variable.name);
+  if (MULTIPLIER_NAME.test(name)) return { role: 'multiplier', reason: `named "${name}"` };
+  if (name === 'embeddings') return { role: 'embedding', reason: `named "${name}"` };
+  // PReLU's alpha and layer norm's gamma may have rank 3, a depthwise kernel rank 4: no matrices all the same.
+  if (VECTOR_NAMES.has(name)) return { role: 'vector', reason: `named "${name}"` };
+  return variable.rank >= 2
+    ? { role: 'matrix', reason: `rank ${variable.rank}` }
+    : { role: 'vector', reason: `rank ${variable.rank}` };
+}
+
+/** The role of a variable and where it comes from. */
+export function explainRole(variable: tf.Variable): { role: Role; reason: string } {
+  return assigned.get(variable) ?? byNameOrRank(variable);
+}
+
+/**
+ * The role of a variable: what `setRole` or `assignRoles` gave it, else what its name tells (a multiplier,
+ * an embedding, a bias, a norm's gain), else its rank: 2 and more is a matrix, less is a vector.
+ *
+ * @example
+ * roleOf(tf.variable(tf.zeros([4, 3]), true, 'dense/kernel')); // 'matrix'
+ */
+export function roleOf(variable: tf.Variable): Role {
+  return explainRole(variable).role;
+}
+
+/** The role that `setRole` or an override gave, or null: what is saved with an optimizer. */
+export function explicitRole(variable: tf.Variable): Role | null {
+  const entry = assigned.get(variable);
+  return entry !== undefined && entry.source !== 'structure' ? entry.role : null;
+}
+
+/**
+ * Records a role; the returned function takes it back. A weaker source never replaces `setRole`;
+ * `assignRoles` replaces what it said before.
+ */
+export function recordRole(
+  variable: tf.Variable,
+  role: Role,
+  source: RoleSource,
+  reason: string,
+): () => void {
+  const before = assigned.get(variable);
+  if (source !== 'set' && before?.source === 'set') return () => {};
+  assigned.set(variable, { role, source, reason });
+  return () => {
+    if (before === undefined) assigned.delete(variable);
+    else assigned.set(variable, before);
+  };
+}
+
+/** Forgets what an earlier `assignRoles` said of a variable. */
+export function forgetStructure(variable: tf.Variable): void {
+  if (assigned.get(variable)?.source !== 'set') assigned.delete(variable);
+}
+
+/** The `tf.Variable` inside a layer's weight. */
+export function variableOf(weight: LayerVariable): tf.Variable {
+  return weight.read() as tf.Variable;
+}
+
+/** The variables of a layer that are kernels by name and rank: matrices and embedding tables. */
+export function kernelsOf(layer: layers.Layer): tf.Variable[] {
+  return layer.weights.map(variableOf).filter((variable) => {
+    const { role } = byNameOrRank(variable);
+    return role === 'matrix' || role === 'embedding';
+  });
+}
+
+/** Throws unless `role` is one of the five. */
+export function checkRole(where: string, role: unknown): asserts role is Role {
+  if (!isRole(role)) {
+    throw new RangeError(
+      `${where}: a role is one of ${ROLES.map((r) => `'${r}'`).join(', ')}. Received ${show(role)}.`,
+    );
+  }
+}
+
+/**
+ * Sets the role of a variable, of a layer's weight, or of all kernels of a layer. It wins over every
+ * other source, and optimizers save it with their state.
+ *
+ * @throws RangeError for an unknown role; TypeError for a layer that is not built or has no kernel
+ * @example
+ * setRole(model.getLayer('router'), 'head'); // Muon leaves its kernel to the fallback
+ */
+export function setRole(target: tf.Variable | LayerVariable | layers.Layer, role: Role): void {
+  checkRole('setRole', role);
+  for (const variable of targetVariables(target)) recordRole(variable, role, 'set', 'setRole');
+}
+
+function targetVariables(target: tf.Variable | LayerVariable | layers.Layer): tf.Variable[] {
+  if (typeof target === 'object' && target !== null) {
+    if ('assign' in target) return [target];
+    if ('read' in target) return [variableOf(target)];
+    if ('trainableWeights' in target) {
+      const kernels = kernelsOf(target);
+      if (kernels.length > 0) return kernels;
+      throw new TypeError(
+        `setRole: layer "${target.name}" (${target.getClassName()}) has no kernel. ${
+          target.built
+            ? 'Name a layer with weights of rank 2 or more'
+            : 'Build it first, by adding it to a model'
+        }, or pass the variable itself.`,
+      );
+    }
+  }
+  throw new TypeError(
+    `setRole: the target must be a tf.Variable, a layer's weight or a layer. Received ${show(target)}.`,
+  );
+}

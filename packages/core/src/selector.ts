@@ -1,0 +1,79 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { show } from './check.ts';
+import { isRole, ROLES, type Role, roleOf } from './roles.ts';
+
+/**
+ * Which variables: a role, a name (exact, or without the `_1` that tfjs adds), a variable, a predicate,
+ * or a list of these, which selects what any of them selects. Roles and names can be saved with an
+ * optimizer's configuration; variables and predicates cannot.
+ */
+export type Selector =
+  | Role
+  | { name: string }
+  | tf.Variable
+  | ((variable: tf.Variable) => boolean)
+  | readonly Selector[];
+
+function isList(selector: Selector): selector is readonly Selector[] {
+  return Array.isArray(selector);
+}
+
+function isVariable(selector: unknown): selector is tf.Variable {
+  return typeof selector === 'object' && selector !== null && 'dataId' in selector;
+}
+
+/**
+ * True when the selector selects the variable.
+ *
+ * @example
+ * selects(['multiplier', { name: 'head/kernel' }], variable);
+ */
+export function selects(selector: Selector, variable: tf.Variable): boolean {
+  if (isList(selector)) return selector.some((part) => selects(part, variable));
+  if (typeof selector === 'string') return roleOf(variable) === selector;
+  if (typeof selector === 'function') return selector(variable);
+  if (isVariable(selector)) return selector === variable;
+  return variable.name === selector.name || variable.name.replace(/_\d+$/, '') === selector.name;
+}
+
+/**
+ * Throws unless the value is a selector.
+ *
+ * @param where the function and option, as in `withClipping: "exclude"`
+ */
+export function checkSelector(where: string, selector: unknown): asserts selector is Selector {
+  if (Array.isArray(selector)) {
+    for (const part of selector) checkSelector(where, part);
+    return;
+  }
+  if (isRole(selector) || typeof selector === 'function' || isVariable(selector)) return;
+  if (
+    typeof selector === 'object' &&
+    selector !== null &&
+    typeof (selector as { name?: unknown }).name === 'string'
+  ) {
+    return;
+  }
+  throw new RangeError(
+    `${where} must be a role (${ROLES.map((r) => `'${r}'`).join(', ')}), { name }, a variable, a predicate, or a list of these. Received ${show(selector)}.`,
+  );
+}
+
+/** A selector as it is saved: only roles and names. */
+export type SavedSelector = Role | { name: string } | SavedSelector[];
+
+/**
+ * The selector as plain data for `getConfig`.
+ *
+ * @throws Error naming the option when the selector holds a function or a variable
+ */
+export function selectorToConfig(where: string, selector: Selector): SavedSelector {
+  if (isList(selector)) return selector.map((part) => selectorToConfig(where, part));
+  if (typeof selector === 'string') return selector;
+  if (typeof selector === 'function' || isVariable(selector)) {
+    throw new Error(
+      `${where} holds a ${typeof selector === 'function' ? 'function' : 'variable'}, which cannot be saved. Use roles or { name }, or rebuild the optimizer in code and call setWeights.`,
+    );
+  }
+  return { name: selector.name };
+}

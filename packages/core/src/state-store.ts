@@ -1,0 +1,130 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { type Keyed, match, type SavedState } from './state.ts';
+
+type Variables = Map<string, tf.Variable>;
+
+const disposeAll = (variables: Variables): void => {
+  for (const variable of variables.values()) variable.dispose();
+};
+
+/** A non-trainable variable with the value that `init` makes. */
+export function hiddenVariable(init: () => tf.Tensor): tf.Variable {
+  return tf.tidy(() => tf.variable(init(), false));
+}
+
+/** The state of one optimizer: slots by variable, states by name, and saved state waiting to be bound. */
+export class StateStore {
+  readonly slots: Map<tf.Variable, Variables> = new Map();
+  readonly states: Variables = new Map();
+  readonly #numbers: Variables = new Map();
+  #pending: SavedState | null = null;
+
+  get isPending(): boolean {
+    return this.#pending !== null;
+  }
+
+  slot(variable: tf.Variable, name: string, init: () => tf.Tensor): tf.Variable {
+    let slots = this.slots.get(variable);
+    if (slots === undefined) {
+      this.prune();
+      slots = new Map();
+      this.slots.set(variable, slots);
+    }
+    let slot = slots.get(name);
+    if (slot === undefined) {
+      slot = hiddenVariable(init);
+      slots.set(name, slot);
+    }
+    return slot;
+  }
+
+  state(name: string, init: () => tf.Tensor): tf.Variable {
+    let state = this.states.get(name);
+    if (state === undefined) {
+      state = this.#pending?.states.get(name) ?? hiddenVariable(init);
+      this.#pending?.states.delete(name);
+      this.states.set(name, state);
+    }
+    return state;
+  }
+
+  /** A number of the host as a variable that is kept, so that saving again and again leaks nothing. */
+  number(name: string, value: number): tf.Variable {
+    const held = this.#numbers.get(name);
+    const init = (): tf.Tensor => tf.scalar(value, 'int32');
+    if (held !== undefined) {
+      tf.tidy(() => held.assign(init()));
+      return held;
+    }
+    const made = hiddenVariable(init);
+    this.#numbers.set(name, made);
+    return made;
+  }
+
+  /** Frees the slots of variables that no longer exist. */
+  prune(): void {
+    for (const [variable, slots] of this.slots) {
+      if (!variable.isDisposed) continue;
+      disposeAll(slots);
+      this.slots.delete(variable);
+    }
+  }
+
+  /** Everything under its saved name, waiting state included. */
+  named(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
+    const waiting = this.#pending;
+    return [
+      ...this.states,
+      ...[...this.slots].flatMap(([variable, slots]) =>
+        withPrefix(keys.get(variable) ?? variable.name, slots),
+      ),
+      ...(waiting?.states ?? []),
+      ...[...(waiting?.slots ?? [])].flatMap(([key, slots]) => withPrefix(key, slots)),
+    ];
+  }
+
+  /** Drops what is here and holds saved state until it is bound. */
+  stage(saved: SavedState): void {
+    this.clear();
+    this.#pending = saved;
+  }
+
+  /** Says how waiting state will be bound; the returned function does it. */
+  plan(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
+    const waiting = this.#pending;
+    if (waiting === null) return () => {};
+    const free = variables.filter(({ variable }) => !this.slots.has(variable));
+    const pairs = match(where, waiting.slots, free, namesOnly);
+    return () => {
+      for (const [key, variable] of pairs) {
+        this.slots.set(variable, waiting.slots.get(key) as Variables);
+        waiting.slots.delete(key);
+      }
+      for (const [name, state] of waiting.states) this.states.set(name, state);
+      waiting.states.clear();
+      if (waiting.slots.size === 0) this.#pending = null;
+    };
+  }
+
+  clear(): void {
+    for (const slots of this.slots.values()) disposeAll(slots);
+    disposeAll(this.states);
+    if (this.#pending !== null) {
+      disposeAll(this.#pending.states);
+      for (const slots of this.#pending.slots.values()) disposeAll(slots);
+    }
+    this.slots.clear();
+    this.states.clear();
+    this.#pending = null;
+  }
+
+  dispose(): void {
+    this.clear();
+    disposeAll(this.#numbers);
+    this.#numbers.clear();
+  }
+}
+
+function withPrefix(key: string, slots: Variables): [string, tf.Variable][] {
+  return [...slots].map(([slot, tensor]) => [`${key}/${slot}`, tensor]);
+}

@@ -1,0 +1,194 @@
+/**
+ * The saved form of optimizer state. One tensor a name:
+ *
+ *   iter                              steps taken by the outermost optimizer, int32
+ *   roles/<variable>                  a role that was set explicitly, index into ROLES, int32
+ *   <path>/iter                       steps taken by a nested optimizer
+ *   <path>/<state>                    a state of an optimizer, such as the number of skipped steps
+ *   <path>/<variable>/<slot>          a slot of a variable, such as a moment
+ *
+ * `<path>` joins the names of the optimizers from the outermost inwards with colons (`clipping:adam`).
+ * `<variable>` is the variable's name without the suffix that tfjs adds to repeated names; repeats get
+ * `#2`, `#3` in the order in which the optimizer first saw them; variables without a name are `variable`.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { ROLES, type Role } from './roles.ts';
+
+/** Slots by saved variable name, then by slot name. */
+export type SavedSlots = Map<string, Map<string, tf.Variable>>;
+
+/** State of one optimizer, read from a file and not yet bound to variables. */
+export interface SavedState {
+  readonly iterations: number;
+  readonly states: Map<string, tf.Variable>;
+  readonly slots: SavedSlots;
+  /** The values of slots that are scalars: read while loading, when waiting is allowed. */
+  readonly numbers: Map<tf.Variable, number>;
+}
+
+/** A variable with the name under which it is saved. */
+export interface Keyed {
+  readonly variable: tf.Variable;
+  readonly key: string;
+}
+
+/** Saved names of variables, in order: suffix dropped, repeats numbered. */
+export function keyed(
+  variables: Iterable<tf.Variable>,
+  nameOf = (v: tf.Variable): string => v.name,
+): Keyed[] {
+  const counts = new Map<string, number>();
+  return [...variables].map((variable) => {
+    const name = nameOf(variable);
+    // tfjs numbers variables that were given no name; those numbers mean nothing in another process.
+    const base = /^\d+$/.test(name) ? 'variable' : name.replace(/_\d+$/, '');
+    const count = (counts.get(base) ?? 0) + 1;
+    counts.set(base, count);
+    return { variable, key: count === 1 ? base : `${base}#${count}` };
+  });
+}
+
+function fits(slots: ReadonlyMap<string, tf.Tensor>, variable: tf.Variable): boolean {
+  const shapes = [...slots.values()];
+  if (shapes.every((slot) => slot.rank === 0)) return true;
+  return (
+    variable.rank > 0 && shapes.some((slot) => tf.util.arraysEqual(slot.shape, variable.shape))
+  );
+}
+
+const listed = (items: readonly { name: string; shape: readonly number[] }[]): string =>
+  items.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ') || 'none';
+
+/**
+ * Pairs saved names with variables: by exact name, then by name without suffix, then, unless
+ * `namesOnly`, by order where the shapes agree.
+ *
+ * @throws Error listing what did not match, before anything was changed
+ */
+export function match(
+  where: string,
+  saved: SavedSlots,
+  variables: readonly Keyed[],
+  namesOnly: boolean,
+): Map<string, tf.Variable> {
+  const pairs = new Map<string, tf.Variable>();
+  const free = new Set(variables);
+  const wrong: string[] = [];
+  for (const nameOf of [({ variable }: Keyed) => variable.name, ({ key }: Keyed) => key]) {
+    for (const candidate of free) {
+      const key = nameOf(candidate);
+      const slots = saved.get(key);
+      if (slots === undefined || pairs.has(key)) continue;
+      if (!fits(slots, candidate.variable)) {
+        wrong.push(
+          `"${key}" was saved with ${listed([...slots].map(([name, t]) => ({ name, shape: t.shape })))}, the variable is [${candidate.variable.shape.join(', ')}]`,
+        );
+      }
+      pairs.set(key, candidate.variable);
+      free.delete(candidate);
+    }
+  }
+  const left = [...saved].filter(([key]) => !pairs.has(key));
+  if (wrong.length > 0)
+    throw new Error(`${where}: saved state has other shapes: ${wrong.join('. ')}.`);
+  if (namesOnly || left.length === 0 || free.size === 0) return pairs;
+  const unbound = [...free];
+  const inOrder =
+    left.length === unbound.length &&
+    left.every(([, slots], i) => fits(slots, (unbound[i] as Keyed).variable));
+  if (!inOrder) {
+    throw new Error(
+      `${where}: saved state and variables do not match by name, nor by order and shape. Saved, unmatched: ${listed(
+        left.map(([name, slots]) => ({ name, shape: [...slots.values()][0]?.shape ?? [] })),
+      )}. Variables, unmatched: ${listed(unbound.map((u) => u.variable))}. Try bindState(optimizer, model), or load the state of this model.`,
+    );
+  }
+  left.forEach(([key], i) => {
+    pairs.set(key, (unbound[i] as Keyed).variable);
+  });
+  return pairs;
+}
+
+/** What `parse` makes of a list of named tensors. */
+export interface ParsedState {
+  readonly byPath: Map<string, SavedState>;
+  readonly roles: Map<string, Role>;
+}
+
+/**
+ * Sorts named tensors by optimizer. Values are shared with the given tensors by reference count, so the
+ * caller may dispose those.
+ *
+ * @param paths the paths of the optimizers that will take the state, the outermost first
+ * @throws Error when a name belongs to none of them, or `iter` is missing
+ */
+export async function parse(
+  where: string,
+  values: readonly { name: string; tensor: tf.Tensor }[],
+  paths: readonly string[],
+): Promise<ParsedState> {
+  const root = paths[0] as string;
+  const iterations = new Map<string, number>();
+  const roles = new Map<string, Role>();
+  const rest: {
+    path: string;
+    key: string | null;
+    name: string;
+    tensor: tf.Tensor;
+    number: number | null;
+  }[] = [];
+  for (const { name, tensor } of values) {
+    const [path, ...segments] = name === 'iter' ? [root, 'iter'] : name.split('/');
+    const last = segments.pop();
+    if (path === 'roles' && last !== undefined) {
+      const role = ROLES[(await tensor.data())[0] ?? -1];
+      if (role === undefined) throw new Error(`${where}: "${name}" holds no known role.`);
+      roles.set([...segments, last].join('/'), role);
+      continue;
+    }
+    if (path === undefined || last === undefined || !paths.includes(path)) {
+      throw new Error(
+        `${where}: "${name}" belongs to none of the optimizers here (${paths.join(', ')}). It was saved by another optimizer or another nesting; build the same one and load again.`,
+      );
+    }
+    if (segments.length === 0 && last === 'iter') {
+      const count = (await tensor.data())[0] ?? -1;
+      if (!Number.isInteger(count) || count < 0) {
+        throw new Error(
+          `${where}: "${name}" must hold a whole number of steps. Received ${count}.`,
+        );
+      }
+      iterations.set(path, count);
+    } else {
+      const key = segments.length > 0 ? segments.join('/') : null;
+      const number = key !== null && tensor.rank === 0 ? ((await tensor.data())[0] ?? null) : null;
+      rest.push({ path, key, name: last, tensor, number });
+    }
+  }
+  if (!iterations.has(root)) {
+    throw new Error(`${where}: the state has no "iter". Pass what getWeights() returned.`);
+  }
+  const byPath = new Map<string, SavedState>(
+    paths.map((path) => [
+      path,
+      {
+        iterations: iterations.get(path) ?? 0,
+        states: new Map(),
+        slots: new Map(),
+        numbers: new Map(),
+      },
+    ]),
+  );
+  for (const { path, key, name, tensor, number } of rest) {
+    const state = byPath.get(path) as SavedState;
+    const value = tf.tidy(() => tf.variable(tensor, false));
+    if (key === null) {
+      state.states.set(name, value);
+    } else {
+      const slots = state.slots.get(key) ?? new Map<string, tf.Variable>();
+      state.slots.set(key, slots.set(name, value));
+      if (number !== null) state.numbers.set(value, number);
+    }
+  }
+  return { byPath, roles };
+}

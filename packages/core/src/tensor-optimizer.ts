@@ -1,0 +1,399 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { numberRule, show } from './check.ts';
+import { type Entry, type Gradients, toEntries } from './entries.ts';
+import { explicitRole, ROLES, type Role, recordRole } from './roles.ts';
+import { type Keyed, keyed, parse, type SavedState } from './state.ts';
+import { hiddenVariable, StateStore } from './state-store.ts';
+
+type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
+
+/** Set on globalThis while a step is being recorded; whoever records runs the host half of the roots. */
+const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
+
+const rateRule = numberRule({ min: 0, try: '1e-3' });
+
+/**
+ * The base of every optimizer here: a `tf.Optimizer` whose step has a host half and a tensor half.
+ *
+ * `beforeStep()` does what JavaScript numbers must do: write the effective learning rate (base rate times
+ * the schedules' factor) into a scalar variable, count the step. `update(entries)` is tensor operations
+ * only. `applyGradients` calls the one, then the other inside `tidy`, so the tensor half can be recorded
+ * once and replayed, and nothing waits for the device. State is kept by variable, not by position, so the
+ * set and order of gradients may change from step to step.
+ *
+ * A subclass gives `update`, `getConfig`, a static `className` without underscores, and `fromConfig`.
+ *
+ * @example
+ * class SignDescent extends TensorOptimizer {
+ *   static override readonly className: string = 'SignDescent';
+ *   override update(entries: readonly Entry[]): void {
+ *     for (const { variable, gradient } of entries) {
+ *       if (gradient !== null) variable.assign(tf.sub(variable, tf.mul(this.rate, tf.sign(gradient))));
+ *     }
+ *   }
+ *   override getConfig() { return { learningRate: this.learningRate }; }
+ * }
+ */
+export abstract class TensorOptimizer extends tf.Optimizer {
+  static readonly className: string = 'LrmTensorOptimizer';
+
+  // tf.Optimizer answers instanceof by duck typing, which subclasses inherit: without this every optimizer
+  // would be an instance of every class here. Comparing names also makes two copies of a package agree.
+  static override [Symbol.hasInstance](candidate: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and ask for themselves
+    const asked = this as { className?: unknown };
+    for (
+      let at: unknown = candidate;
+      typeof at === 'object' && at !== null;
+      at = Object.getPrototypeOf(at)
+    ) {
+      const { constructor: made } = at as { constructor?: { className?: unknown } };
+      if (
+        made !== undefined &&
+        Object.hasOwn(made, 'className') &&
+        made.className === asked.className
+      ) {
+        return Object.hasOwn(asked, 'className');
+      }
+    }
+    return false;
+  }
+
+  /** The product of the factors of all schedules around this optimizer. */
+  protected factor = 1;
+  protected readonly store: StateStore = new StateStore();
+  #base: number;
+  readonly #rate: MirroredScalar = new MirroredScalar();
+  readonly #factor: MirroredScalar = new MirroredScalar();
+  #seen: ReadonlySet<tf.Variable> = new Set();
+  #hasBound = false;
+  #pendingRoles: Map<string, Role> = new Map();
+  #disposed = false;
+
+  constructor(learningRate: number) {
+    super();
+    this.#base = learningRate;
+  }
+
+  // Learning rate
+
+  /** The base learning rate, before any schedule's factor. Setting it takes effect at the next step. */
+  get learningRate(): number {
+    return this.#base;
+  }
+
+  set learningRate(value: number) {
+    const broken = rateRule(value);
+    if (broken !== null) {
+      throw new RangeError(
+        `${this.getClassName()}: learningRate must ${broken.must}. Received ${show(value)}. Try ${broken.try}.`,
+      );
+    }
+    this.#base = value;
+  }
+
+  /** Sets the base learning rate; takes effect at the next step. */
+  setLearningRate(value: number): void {
+    this.learningRate = value;
+  }
+
+  /** Receives the product of the factors of all schedules around this optimizer. */
+  setLearningRateFactor(factor: number): void {
+    this.factor = factor;
+    for (const child of this.distinctChildren()) child.setLearningRateFactor(factor);
+  }
+
+  /** The effective learning rate, base times factor, as a scalar variable. Never dispose it. */
+  get rate(): tf.Scalar {
+    return this.#rate.read(this.learningRate * this.factor);
+  }
+
+  /** The schedules' factor as a scalar variable. Never dispose it. */
+  get rateFactor(): tf.Scalar {
+    return this.#factor.read(this.factor);
+  }
+
+  // The step
+
+  /**
+   * Applies gradients, given as a map or as a list with variable names.
+   *
+   * @throws Error when a name belongs to no variable, comes twice, or its gradient has another shape, and
+   *   when restored state does not fit the variables; nothing has been changed then
+   */
+  override applyGradients(gradients: Gradients): void {
+    this.assertUsable();
+    const entries = toEntries(this.getClassName(), gradients);
+    const seen = new Set([...this.#seen, ...entries.map(({ variable }) => variable)]);
+    this.bindState(keyed(seen), this.#hasBound);
+    this.#seen = seen;
+    this.#hasBound = true;
+    const tracing = (globalThis as { [TRACING]?: { roots: Set<TensorOptimizer> } })[TRACING];
+    if (tracing === undefined) tf.tidy(() => this.beforeStep());
+    else tracing.roots.add(this);
+    tf.tidy(() => this.update(entries));
+  }
+
+  /** The host half of a step, for this optimizer and those inside it. The outermost calls it once a step. */
+  beforeStep(): void {
+    this.#rate.write(this.learningRate * this.factor);
+    this.#factor.write(this.factor);
+    for (const child of this.distinctChildren()) child.beforeStep();
+    this.incrementIterations();
+  }
+
+  /** The tensor half of a step. Entries without a gradient change nothing. */
+  abstract update(entries: readonly Entry[]): void;
+
+  // Structure
+
+  /** The optimizers inside this one. */
+  inners(): readonly tf.Optimizer[] {
+    return [];
+  }
+
+  /** Who takes the variable next: an optimizer inside this one, or this one itself where it ends. */
+  route(_variable: tf.Variable): tf.Optimizer | null {
+    return this;
+  }
+
+  /** The optimizers inside, with the keys that tell them apart in saved names ('' for an only one). */
+  children(): readonly (readonly [key: string, optimizer: TensorOptimizer])[] {
+    return this.inners().map((inner) => ['', inner as TensorOptimizer] as const);
+  }
+
+  /** The optimizers inside, each once. */
+  distinctChildren(): Set<TensorOptimizer> {
+    return new Set(this.children().map(([, child]) => child));
+  }
+
+  /** Whether slots of the variable may live here. */
+  holds(variable: tf.Variable): boolean {
+    return this.route(variable) === this;
+  }
+
+  /** What this optimizer is called in the names of its saved state. */
+  get stateName(): string {
+    const name = this.getClassName().replace(/^Lrm/, '');
+    return name.charAt(0).toLowerCase() + name.slice(1);
+  }
+
+  /** How this optimizer is written into the configuration of another. */
+  toConfig(): { className: string; config: tf.serialization.ConfigDict } {
+    return { className: this.getClassName(), config: this.getConfig() };
+  }
+
+  // State
+
+  /** The slot of a variable under a name, made by `init` (default: zeros like the variable) when first asked for. */
+  protected slot(variable: tf.Variable, name: string, init?: () => tf.Tensor): tf.Variable {
+    return this.store.slot(variable, name, init ?? (() => tf.zerosLike(variable)));
+  }
+
+  /** A state of the optimizer itself: zeros when first asked for, saved with it. */
+  protected state(
+    name: string,
+    shape: number[],
+    dtype: 'float32' | 'int32' | 'bool' = 'float32',
+  ): tf.Variable {
+    return this.store.state(name, () => tf.zeros(shape, dtype));
+  }
+
+  /** The slots of a variable by name; empty when it has none here. */
+  slots(variable: tf.Variable): ReadonlyMap<string, tf.Variable> {
+    return this.store.slots.get(variable) ?? new Map<string, tf.Variable>();
+  }
+
+  /** The variables with slots here, in the order in which they got them. */
+  slotOwners(): readonly tf.Variable[] {
+    this.store.prune();
+    return [...this.store.slots.keys()];
+  }
+
+  /** This optimizer's own state under its saved names, its step count first. */
+  exportState(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
+    return [['iter', this.store.number('iter', this.iterations)], ...this.store.named(keys)];
+  }
+
+  /** Drops the state here and holds the saved one until it is bound. */
+  stageState(saved: SavedState): void {
+    this.store.stage(saved);
+    this.iterations_ = saved.iterations;
+  }
+
+  /** Whether saved state waits here to be bound. */
+  get isPending(): boolean {
+    return this.store.isPending;
+  }
+
+  /** Says how waiting state will be bound to these variables; the returned function does it. */
+  planBinding(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
+    return this.store.plan(where, variables, namesOnly);
+  }
+
+  /**
+   * All state as named tensors, `iter` first; names are those of the saved format. The tensors are the
+   * live variables: copy them to keep them, do not dispose them.
+   */
+  override async getWeights(): Promise<NamedTensor[]> {
+    this.assertUsable();
+    const nodes = nodesOf(this);
+    const owners = nodes.flatMap(({ node }) => node.slotOwners());
+    this.#seen = new Set([...this.#seen].filter((variable) => !variable.isDisposed));
+    const keys = new Map(
+      keyed(new Set([...this.#seen, ...owners])).map(({ variable, key }) => [variable, key]),
+    );
+    const roles = new Map(this.#pendingRoles);
+    for (const [variable, key] of keys) {
+      const role = explicitRole(variable);
+      if (role !== null) roles.set(key, role);
+    }
+    const state = nodes.flatMap(({ path, node }) =>
+      node.exportState(keys).map(([name, tensor]) => ({
+        name: node === this && name === 'iter' ? name : `${path}/${name}`,
+        tensor,
+      })),
+    );
+    const savedRoles = [...roles].map(([key, role]) => ({
+      name: `roles/${key}`,
+      tensor: this.store.number(`roles/${key}`, ROLES.indexOf(role)),
+    }));
+    return [...state, ...savedRoles];
+  }
+
+  /**
+   * Takes state that `getWeights` returned, here or in another process. It is bound to variables at the
+   * first step, or at once by `bindState`. The given tensors are copied.
+   *
+   * @throws Error when a tensor belongs to no optimizer here; the former state is kept then
+   */
+  override async setWeights(weightValues: NamedTensor[]): Promise<void> {
+    this.assertUsable();
+    const nodes = nodesOf(this);
+    const paths = nodes.map(({ path }) => path);
+    const { byPath, roles } = await parse(`${this.getClassName()}.setWeights`, weightValues, paths);
+    for (const { path, node } of nodes) node.stageState(byPath.get(path) as SavedState);
+    this.#pendingRoles = roles;
+    this.#seen = new Set();
+    this.#hasBound = false;
+  }
+
+  /**
+   * Binds waiting state, here and inside, to variables: by name, then, unless `namesOnly`, by order and
+   * shape. Does nothing when none waits.
+   *
+   * @throws Error listing what does not match; everything stays waiting then
+   */
+  bindState(variables: readonly Keyed[], namesOnly: boolean): void {
+    const nodes = nodesOf(this);
+    // Roles first, because they route; they are taken back when the state does not fit.
+    const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};
+    if (!nodes.some(({ node }) => node.isPending)) return;
+    try {
+      const plans = nodes.map(({ path, node, reaches }) => {
+        const mine = variables.filter(({ variable }) => reaches(variable) && node.holds(variable));
+        return node.planBinding(`${this.getClassName()} (${path})`, mine, namesOnly);
+      });
+      for (const carryOut of plans) carryOut();
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  #bindRoles(variables: readonly Keyed[]): () => void {
+    const waiting = this.#pendingRoles;
+    const undo: (() => void)[] = [];
+    this.#pendingRoles = new Map(waiting);
+    for (const { variable, key } of variables) {
+      const saved = waiting.get(key);
+      if (saved === undefined) continue;
+      this.#pendingRoles.delete(key);
+      const live = explicitRole(variable);
+      if (live === null) {
+        undo.push(recordRole(variable, saved, 'set', 'setRole, restored with the optimizer'));
+      } else if (live !== saved) {
+        console.warn(
+          `${this.getClassName()}: "${variable.name}" was saved with the role '${saved}' and now has '${live}', which wins.`,
+        );
+      }
+    }
+    return () => {
+      for (const takeBack of undo) takeBack();
+      this.#pendingRoles = waiting;
+    };
+  }
+
+  // Life
+
+  /** Frees all state, here and in the optimizers inside. The trained variables are not touched. */
+  override dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.store.dispose();
+    this.#rate.dispose();
+    this.#factor.dispose();
+    for (const child of this.distinctChildren()) child.dispose();
+  }
+
+  /** True after `dispose()`. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Throws when this optimizer, or one inside it, was disposed. */
+  protected assertUsable(): void {
+    for (const { node } of nodesOf(this)) {
+      if (!node.isDisposed) continue;
+      const what = node === this ? 'this optimizer' : `the ${node.getClassName()} inside`;
+      throw new Error(`${this.getClassName()}: ${what} was disposed. Make a new optimizer.`);
+    }
+  }
+}
+
+/** A JavaScript number with a scalar variable that follows it; the variable exists once it was read. */
+class MirroredScalar {
+  #variable: tf.Variable | null = null;
+  #written = Number.NaN;
+
+  read(value: number): tf.Scalar {
+    if (this.#variable === null) {
+      this.#variable = hiddenVariable(() => tf.scalar(value));
+      this.#written = value;
+    }
+    return this.#variable as tf.Tensor as tf.Scalar;
+  }
+
+  write(value: number): void {
+    if (this.#variable === null || value === this.#written) return;
+    this.#variable.assign(tf.scalar(value));
+    this.#written = value;
+  }
+
+  dispose(): void {
+    this.#variable?.dispose();
+  }
+}
+
+interface Node {
+  /** The path in saved names. */
+  readonly path: string;
+  readonly node: TensorOptimizer;
+  /** Whether entries of the variable are handed on to this optimizer. */
+  readonly reaches: (variable: tf.Variable) => boolean;
+}
+
+/** The optimizer and all inside it, outermost first, each once. */
+function nodesOf(root: TensorOptimizer): Node[] {
+  const out: Node[] = [];
+  const visit = (node: TensorOptimizer, path: string, reaches: Node['reaches']): void => {
+    if (out.some((other) => other.node === node)) return;
+    out.push({ path, node, reaches });
+    for (const [key, child] of node.children()) {
+      const step = key === '' ? child.stateName : `${key}:${child.stateName}`;
+      visit(child, `${path}:${step}`, (v) => reaches(v) && node.route(v) === child);
+    }
+  };
+  visit(root, root.stateName, () => true);
+  return out;
+}

@@ -1,0 +1,89 @@
+/** Numbers in and out of tensors, comparisons and counts. */
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, vi } from 'vitest';
+
+/** The elements of a tensor as plain numbers. */
+export function values(tensor: tf.Tensor): number[] {
+  return Array.from(tensor.dataSync());
+}
+
+/** Numbers in [0, 1) from a seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** An array of numbers in [-scale, scale), each of them what float32 can hold. */
+export function noise(next: () => number, length: number, scale = 1): number[] {
+  return Array.from({ length }, () => Math.fround((2 * next() - 1) * scale));
+}
+
+let made = 0;
+
+/** A trainable variable with a name that no other variable of the process has. */
+export function variable(data: number[], shape: number[], name = 'w'): tf.Variable {
+  made += 1;
+  return tf.tidy(() => tf.variable(tf.tensor(data, shape), true, `test${made}/${name}`));
+}
+
+/**
+ * Every element within `relative` of the expected one. Smaller ones than `least`, by default a hundredth of
+ * the largest, are compared with that instead: float32 holds a difference of large numbers no better.
+ */
+export function expectClose(
+  actual: readonly number[],
+  expected: readonly number[],
+  relative: number,
+  least: number = 1e-2 * Math.max(...expected.map(Math.abs)),
+): void {
+  expect(actual.length).toBe(expected.length);
+  expected.forEach((value, i) => {
+    const error = Math.abs((actual[i] as number) - value) / Math.max(Math.abs(value), least, 1e-30);
+    if (!(error <= relative)) {
+      expect.fail(`element ${i}: ${actual[i]} instead of ${value}, a relative error of ${error}`);
+    }
+  });
+}
+
+/** The number of tensors that `action` leaves behind. */
+export async function tensorsLeftBy(action: () => unknown): Promise<number> {
+  const before = tf.memory().numTensors;
+  await action();
+  return tf.memory().numTensors - before;
+}
+
+/** How often `action` waits for a value of the device, or asks for one. */
+export function hostReads(action: () => void): number {
+  const spies = (['dataSync', 'data', 'bytes'] as const).map((name) =>
+    vi.spyOn(tf.Tensor.prototype, name),
+  );
+  try {
+    action();
+    return spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** One step with gradients given as plain numbers; null where there is none. */
+export function step(
+  optimizer: tf.Optimizer,
+  gradients: readonly (readonly [tf.Variable, readonly number[] | null])[],
+): void {
+  tf.tidy(() => {
+    optimizer.applyGradients(
+      gradients.map(([target, gradient]) => ({
+        name: target.name,
+        tensor:
+          gradient === null
+            ? (null as unknown as tf.Tensor)
+            : tf.tensor([...gradient], target.shape),
+      })),
+    );
+  });
+}
