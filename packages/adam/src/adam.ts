@@ -1,0 +1,173 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  checkOptions,
+  type Entry,
+  knownOptions,
+  numberRule,
+  TensorOptimizer,
+} from '@tfjs-lrm/core';
+import { type Cohort, Cohorts } from './cohorts.ts';
+import { updatePacked } from './packed.ts';
+
+interface AdamOptions {
+  /** Base learning rate, per step. */
+  readonly learningRate?: number | undefined;
+  /** Decay of the running mean of gradients. */
+  readonly beta1?: number | undefined;
+  /** Decay of the running mean of squared gradients. */
+  readonly beta2?: number | undefined;
+  /** Added to the root of the second moment, in units of the gradient. */
+  readonly epsilon?: number | undefined;
+}
+
+const beta = (fallback: string) => numberRule({ min: 0, max: 1, try: fallback });
+const rules = {
+  learningRate: numberRule({ min: 0, try: '1e-3' }),
+  beta1: beta('0.9'),
+  beta2: beta('0.999'),
+  epsilon: numberRule({ min: 0, exclusive: true, try: '1e-8' }),
+};
+
+// What fp16 can hold; the smallest epsilon for which 1 / epsilon stays finite there, as tfjs uses it.
+const HALF_PRECISION_EPSILON = 1e-4;
+
+type SavedState = Parameters<TensorOptimizer['stageState']>[0];
+
+class Adam extends TensorOptimizer {
+  static override readonly className: string = 'LrmAdam';
+
+  readonly #beta1: number;
+  readonly #beta2: number;
+  readonly #epsilon: number;
+  readonly #cohorts = new Cohorts();
+  #numbers: ReadonlyMap<tf.Variable, number> = new Map();
+
+  constructor({ learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions) {
+    super(learningRate);
+    this.#beta1 = beta1;
+    this.#beta2 = beta2;
+    this.#epsilon = epsilon;
+  }
+
+  override update(entries: readonly Entry[]): void {
+    const gradients = new Map(
+      entries.flatMap(({ variable, gradient }) =>
+        gradient === null ? [] : [[variable, gradient] as const],
+      ),
+    );
+    const beta1 = tf.scalar(this.#beta1);
+    const beta2 = tf.scalar(this.#beta2);
+    const rest1 = tf.scalar(1 - this.#beta1);
+    const rest2 = tf.scalar(1 - this.#beta2);
+    for (const [cohort, variables] of this.#cohorts.group([...gradients.keys()])) {
+      const { stepSize, epsilon } = this.#advance(cohort, beta1, beta2, rest1, rest2);
+      const items = variables.map((value) => ({
+        value,
+        gradient: gradients.get(value) as tf.Tensor,
+        m: this.slot(value, 'm'),
+        v: this.slot(value, 'v'),
+      }));
+      updatePacked(items, ({ value, gradient, m, v }) => {
+        const newM = tf.add(tf.mul(m, beta1), tf.mul(gradient, rest1));
+        const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), rest2));
+        // η·√c2/c1 · m / (√v + ε·√c2) is η · (m/c1) / (√(v/c2) + ε), with the corrections on scalars only.
+        const step = tf.mul(tf.div(newM, tf.add(tf.sqrt(newV), epsilon)), stepSize);
+        return { value: tf.sub(value, step), m: newM, v: newV };
+      });
+    }
+  }
+
+  #advance(cohort: Cohort, beta1: tf.Tensor, beta2: tf.Tensor, rest1: tf.Tensor, rest2: tf.Tensor) {
+    const c1 = tf.add(tf.mul(cohort.c1, beta1), rest1);
+    const c2 = tf.add(tf.mul(cohort.c2, beta2), rest2);
+    cohort.c1.assign(c1);
+    cohort.c2.assign(c2);
+    const root = tf.sqrt(c2);
+    const least = tf.backend().floatPrecision() === 16 ? HALF_PRECISION_EPSILON : 0;
+    return {
+      stepSize: tf.div(tf.mul(this.rate, root), c1),
+      epsilon: tf.mul(root, tf.scalar(Math.max(this.#epsilon, least))),
+    };
+  }
+
+  override exportState(keys: ReadonlyMap<tf.Variable, string>): [string, tf.Variable][] {
+    const corrections = this.slotOwners().flatMap((variable): [string, tf.Variable][] => {
+      const cohort = this.#cohorts.of(variable);
+      if (cohort === undefined) return [];
+      const key = keys.get(variable) as string;
+      return [
+        [`${key}/c1`, cohort.c1],
+        [`${key}/c2`, cohort.c2],
+      ];
+    });
+    return [...super.exportState(keys), ...corrections];
+  }
+
+  override stageState(saved: SavedState): void {
+    this.#cohorts.clear();
+    this.#numbers = saved.numbers;
+    super.stageState(saved);
+  }
+
+  override planBinding(...args: Parameters<TensorOptimizer['planBinding']>): () => void {
+    const bind = super.planBinding(...args);
+    return () => {
+      bind();
+      this.#takeCorrections();
+    };
+  }
+
+  // Saved beside the moments of each variable, but no slots: transformState must not rescale them.
+  #takeCorrections(): void {
+    const found = [...this.store.slots].flatMap(([variable, slots]) => {
+      const [c1, c2] = [slots.get('c1'), slots.get('c2')];
+      if (c1 === undefined || c2 === undefined) return [];
+      const saved = { variable, c1: this.#numbers.get(c1) ?? 0, c2: this.#numbers.get(c2) ?? 0 };
+      for (const name of ['c1', 'c2']) slots.delete(name);
+      tf.dispose([c1, c2]);
+      return [saved];
+    });
+    this.#cohorts.restore(found);
+  }
+
+  override dispose(): void {
+    this.#cohorts.clear();
+    super.dispose();
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return {
+      learningRate: this.learningRate,
+      beta1: this.#beta1,
+      beta2: this.#beta2,
+      epsilon: this.#epsilon,
+    };
+  }
+
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    _cls: tf.serialization.SerializableConstructor<T>,
+    config: tf.serialization.ConfigDict,
+  ): T {
+    return adam(knownOptions(config, Object.keys(rules))) as unknown as T;
+  }
+}
+
+tf.serialization.registerClass(Adam);
+
+/**
+ * Adam (Kingma and Ba, 2015, algorithm 1): with gradient g, step t and learning rate η,
+ *
+ *   m ← β1·m + (1 − β1)·g,   v ← β2·v + (1 − β2)·g²,   w ← w − η · (m / (1 − β1^t)) / (√(v / (1 − β2^t)) + ε)
+ *
+ * Each variable counts its own steps, so one that comes later or misses steps is corrected rightly. For
+ * decoupled decay put `withWeightDecay` around it. On a backend with half precision ε is at least 1e-4.
+ *
+ * @param options learningRate per step (1e-3), beta1 (0.9), beta2 (0.999), epsilon in units of the gradient (1e-8)
+ * @throws RangeError for an unknown option or a value out of range
+ * @example
+ * model.compile({ optimizer: adam({ learningRate: 3e-4 }), loss: 'meanSquaredError' });
+ */
+export function adam(options: AdamOptions = {}): TensorOptimizer {
+  checkOptions('adam', options, rules);
+  return new Adam(options);
+}

@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A variable with its gradient and moments, or the new values of variable and moments. */
+interface Values<T extends tf.Tensor = tf.Tensor> {
+  readonly value: T;
+  readonly m: T;
+  readonly v: T;
+}
+
+interface Item extends Values<tf.Variable> {
+  readonly gradient: tf.Tensor;
+}
+
+/** Up to this many elements the cost of an operation is that of starting it. */
+const SMALL = 2048;
+
+/**
+ * Updates variables by an elementwise rule. Small variables, such as multipliers and gains, go through the
+ * rule together as one long vector: a model has many, and a dozen operations for each would cost more than
+ * those for its matrices.
+ */
+export function updatePacked(
+  items: readonly Item[],
+  rule: (item: Values & { gradient: tf.Tensor }) => Values,
+): void {
+  const small = items.filter(({ value }) => value.size <= SMALL);
+  const packs = small.length > 1;
+  for (const item of items) {
+    if (!packs || item.value.size > SMALL) assign(item, rule(item));
+  }
+  if (!packs) return;
+  const pack = (key: 'value' | 'gradient' | 'm' | 'v'): tf.Tensor =>
+    tf.concat(small.map((item) => withShape(item[key], [item.value.size])));
+  const updated = rule({
+    value: pack('value'),
+    gradient: pack('gradient'),
+    m: pack('m'),
+    v: pack('v'),
+  });
+  const sizes = small.map(({ value }) => value.size);
+  const [values, ms, vs] = [updated.value, updated.m, updated.v].map((t) => tf.split(t, sizes)) as [
+    tf.Tensor[],
+    tf.Tensor[],
+    tf.Tensor[],
+  ];
+  small.forEach((item, i) => {
+    const at = (parts: tf.Tensor[]): tf.Tensor =>
+      withShape(parts[i] as tf.Tensor, item.value.shape);
+    assign(item, { value: at(values), m: at(ms), v: at(vs) });
+  });
+}
+
+function withShape(tensor: tf.Tensor, shape: number[]): tf.Tensor {
+  return tf.util.arraysEqual(tensor.shape, shape) ? tensor : tf.reshape(tensor, shape);
+}
+
+function assign(item: Item, updated: Values): void {
+  item.value.assign(updated.value);
+  item.m.assign(updated.m);
+  item.v.assign(updated.v);
+}

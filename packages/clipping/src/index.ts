@@ -1,0 +1,1 @@
+export { type ClippingOptimizer, withClipping } from './clipping.ts';

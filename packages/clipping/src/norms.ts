@@ -1,0 +1,31 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** The Euclidean norm over all elements of all tensors, a scalar; 0 for none. */
+export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
+  if (tensors.length === 0) return tf.scalar(0);
+  // One long vector: a model has many gradients, and two operations for each cost more than the copy.
+  const all = tf.concat(tensors.map((t) => tf.reshape(t, [-1])));
+  return tf.sqrt(tf.sum(tf.square(all)));
+}
+
+// As PyTorch's clip_grad_norm_: keeps the quotient finite for a norm of 0.
+const EPSILON = 1e-6;
+
+/** min(1, threshold / (norm + 1e-6)). */
+export function coefficient(norm: tf.Tensor, threshold: number): tf.Scalar {
+  return tf.minimum(tf.div(threshold, tf.add(norm, EPSILON)), 1);
+}
+
+// As optax' adaptive_grad_clip: lets units whose weights are still zero move.
+const LEAST_UNIT_NORM = 1e-3;
+
+/**
+ * Adaptive clipping (Brock et al., 2021, eq. 3): unit by unit, ‖g‖ is cut to at most λ·max(‖w‖, 1e-3). The
+ * units of a kernel are its outputs, along the last axis; a vector is one unit.
+ */
+export function clipUnits(gradient: tf.Tensor, weight: tf.Tensor, lambda: number): tf.Tensor {
+  const axes = weight.rank < 2 ? undefined : weight.shape.map((_, axis) => axis).slice(0, -1);
+  const norm = (t: tf.Tensor): tf.Tensor => tf.sqrt(tf.sum(tf.square(t), axes, true));
+  const most = tf.mul(tf.maximum(norm(weight), LEAST_UNIT_NORM), lambda);
+  return tf.mul(gradient, tf.minimum(tf.div(most, tf.maximum(norm(gradient), EPSILON)), 1));
+}

@@ -1,0 +1,1 @@
+export { withWeightDecay } from './weight-decay.ts';
