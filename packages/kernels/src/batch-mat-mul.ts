@@ -1,0 +1,194 @@
+import { broadcast_util, type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { directCost, type Product, slowCost, swappedCost } from './product-cost.ts';
+import type { WasmBackend } from './wasm-backend.ts';
+import { BYTES, type Matrices, matricesOf } from './wasm-matrices.ts';
+
+const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
+
+/**
+ * The `BatchMatMul` kernel for wasm: out[…, m, n] = Σₖ a[…, m, k] · b[…, k, n], with a stored as […, k, m] for
+ * `transposeA` and b as […, n, k] for `transposeB`.
+ *
+ * Takes the cheapest of the ways that `product-cost.ts` compares. Leading axes broadcast as in NumPy, an empty
+ * inner axis gives zeros, and what is no float32 product goes to the stock kernel, which says why not.
+ *
+ * tfjs keeps a right operand packed until it is disposed, and finds it again by number alone: it would take
+ * what was packed in one shape for another. So only an operand in the shape it was created with is multiplied
+ * under its own number. And that only from its second product on, unless packing it is cheapest anyway:
+ * weights are replaced after every step of training, so packing them to keep would be wasted.
+ *
+ * @param stock tfjs' kernel, for the products that are best left to it
+ */
+export function batchMatMul(stock: KernelFunc): KernelFunc {
+  return (call) => {
+    const backend = call.backend as WasmBackend;
+    const { a, b } = call.inputs as { a: TensorInfo; b: TensorInfo };
+    const transposeA = Boolean(call.attrs?.transposeA);
+    const transposeB = Boolean(call.attrs?.transposeB);
+
+    const [rows, inner] = matrixShape(a, transposeA);
+    const [innerB, columns] = matrixShape(b, transposeB);
+    const isProduct = a.dtype === 'float32' && b.dtype === 'float32' && inner === innerB;
+    if (!isProduct) return stock(call);
+
+    const outerA = a.shape.slice(0, -2);
+    const outerB = b.shape.slice(0, -2);
+    const outer = broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
+    const shape = [...outer, rows, columns];
+    if (util.sizeFromShape(shape) * inner === 0) return zeros(backend, shape);
+
+    const batches = util.sizeFromShape(outer);
+    const matricesA = util.sizeFromShape(outerA);
+    const matricesB = util.sizeFromShape(outerB);
+    // With one right operand for all, the batch is only more rows of the left one.
+    const isMerged = matricesB === 1 && !transposeA;
+    const product: Product = {
+      batches: isMerged ? 1 : batches,
+      rows: isMerged ? batches * rows : rows,
+      inner,
+      columns,
+      transposeA,
+      transposeB,
+      matricesA: isMerged ? 1 : matricesA,
+      matricesB,
+    };
+    const callStock = (): TensorInfo => ({
+      ...(stock({ ...call, inputs: asBatches(a, b, product) }) as TensorInfo),
+      shape,
+    });
+
+    const direct = directCost(product);
+    const swapped = swappedCost(product);
+    if (product.batches === 1 && !transposeA && !transposeB) {
+      const keepsPacked = multipliedBefore.has(b.dataId) || direct <= swapped;
+      multipliedBefore.add(b.dataId);
+      if (keepsPacked && hasShapeOfCreation(backend, b)) return callStock();
+    } else if (slowCost(product) < Math.min(direct, swapped)) {
+      // The stock loop takes matrix `batch % matrices`: right for one or all, wrong for [2, 1] with [1, 3].
+      const isPlain = (matrices: number): boolean => matrices === 1 || matrices === batches;
+      if (isPlain(matricesA) && isPlain(matricesB)) return callStock();
+    }
+
+    const out = backend.makeOutput(shape, 'float32');
+    const isSwapped = swapped < direct;
+    const left: Operand = {
+      address: addressOf(backend, a),
+      matrices: product.matricesA,
+      indices: isMerged ? [0] : broadcastIndices(outerA, outer),
+      isTransposed: transposeA !== isSwapped,
+    };
+    const right: Operand = {
+      address: addressOf(backend, b),
+      matrices: matricesB,
+      indices: isMerged ? [0] : broadcastIndices(outerB, outer),
+      isTransposed: transposeB !== isSwapped,
+    };
+    multiplyBatch(matricesOf(backend), {
+      ...(isSwapped ? { left: right, right: left } : { left, right }),
+      shape: isSwapped ? [columns, inner, product.rows] : [product.rows, inner, columns],
+      out: addressOf(backend, out),
+      isOutTransposed: isSwapped,
+    });
+    return out;
+  };
+}
+
+/** The last two axes as the product sees them; NaN, which equals no size, where there are fewer. */
+function matrixShape({ shape }: TensorInfo, isTransposed: boolean): [number, number] {
+  const [height = Number.NaN, width = Number.NaN] = shape.length < 2 ? [] : shape.slice(-2);
+  return isTransposed ? [width, height] : [height, width];
+}
+
+/** Both operands as batches of matrices, merged as the product is. */
+function asBatches(a: TensorInfo, b: TensorInfo, product: Product): Record<string, TensorInfo> {
+  const { rows, inner, columns, matricesA, matricesB, transposeA, transposeB } = product;
+  const shapeA = transposeA ? [inner, rows] : [rows, inner];
+  const shapeB = transposeB ? [columns, inner] : [inner, columns];
+  return {
+    a: { ...a, shape: [matricesA, ...shapeA] },
+    b: { ...b, shape: [matricesB, ...shapeB] },
+  };
+}
+
+/** Whether the operand is the matrix it was when its data was made, up to leading axes of size 1. */
+function hasShapeOfCreation(backend: WasmBackend, { dataId, shape }: TensorInfo): boolean {
+  const created = backend.dataIdMap.get(dataId).shape;
+  return created.at(-1) === shape.at(-1) && created.at(-2) === shape.at(-2);
+}
+
+function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
+  const out = backend.makeOutput(shape, 'float32');
+  backend.typedArrayFromHeap(out).fill(0);
+  return out;
+}
+
+const addressOf = (backend: WasmBackend, { dataId }: TensorInfo): number =>
+  backend.dataIdMap.get(dataId).memoryOffset;
+
+/** For each matrix of a batch, which one of an operand it uses that has `own` leading axes. */
+function broadcastIndices(own: readonly number[], broadcast: readonly number[]): number[] {
+  let indices = [0];
+  for (const [axis, size] of broadcast.entries()) {
+    const ownSize = own[axis - (broadcast.length - own.length)] ?? 1;
+    indices = indices.flatMap((index) =>
+      Array.from({ length: size }, (_, i) => index * ownSize + (i % ownSize)),
+    );
+  }
+  return indices;
+}
+
+interface Operand {
+  /** Where its matrices lie, one after the other. */
+  readonly address: number;
+  readonly matrices: number;
+  /** The matrix that each product of the batch uses. */
+  readonly indices: readonly number[];
+  /** Whether they are stored with their axes the other way round than the product wants them. */
+  readonly isTransposed: boolean;
+}
+
+interface Batch {
+  readonly left: Operand;
+  readonly right: Operand;
+  readonly shape: readonly [rows: number, inner: number, columns: number];
+  readonly out: number;
+  readonly isOutTransposed: boolean;
+}
+
+/** out = left · right for each product of a batch; what is transposed passes through scratch memory. */
+function multiplyBatch(
+  matrices: Matrices,
+  { left, right, shape, out, isOutTransposed }: Batch,
+): void {
+  const [rows, inner, columns] = shape;
+  const batches = left.indices.length;
+  const leftScratch = left.isTransposed ? left.matrices * rows * inner : 0;
+  const rightScratch = right.isTransposed ? right.matrices * inner * columns : 0;
+  const outScratch = isOutTransposed ? batches * rows * columns : 0;
+  const scratch = matrices.allocate(leftScratch + rightScratch + outScratch);
+  const leftStart = left.isTransposed ? scratch : left.address;
+  const rightStart = right.isTransposed ? scratch + leftScratch * BYTES : right.address;
+  const outStart = isOutTransposed ? scratch + (leftScratch + rightScratch) * BYTES : out;
+  try {
+    if (left.isTransposed) matrices.transpose(left.address, leftStart, left.matrices, inner, rows);
+    if (right.isTransposed) {
+      matrices.transpose(right.address, rightStart, right.matrices, columns, inner);
+    }
+    let packed = -1;
+    for (let batch = 0; batch < batches; batch++) {
+      const index = right.indices[batch]!;
+      if (index !== packed) {
+        matrices.pack(rightStart + index * inner * columns * BYTES, rows, inner, columns);
+        packed = index;
+      }
+      matrices.multiply(
+        leftStart + left.indices[batch]! * rows * inner * BYTES,
+        outStart + batch * rows * columns * BYTES,
+      );
+    }
+    if (isOutTransposed) matrices.transpose(outStart, out, batches, rows, columns);
+  } finally {
+    matrices.unpack();
+    matrices.free(scratch);
+  }
+}

@@ -1,0 +1,103 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { useBackend } from '../../../test/backends.ts';
+import { disableTraining, enableTraining } from './index.ts';
+
+const registered = () => tf.getKernelsForBackend('wasm').map(({ kernelName }) => kernelName);
+const kernel = (name: string, backend = 'wasm') => tf.getKernel(name, backend);
+
+const stock = { matMul: kernel('BatchMatMul'), fused: kernel('_FusedMatMul') };
+const cpu = tf.getKernelsForBackend('cpu');
+const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+
+beforeEach(() => {
+  warn.mockClear();
+  tf.env().set('IS_TEST', false); // under which tfjs keeps its warnings to itself
+});
+
+afterEach(() => {
+  tf.env().set('IS_TEST', true);
+  disableTraining();
+});
+
+test('importing the package registers nothing', () => {
+  expect(registered()).not.toContain('UnsortedSegmentSum');
+});
+
+test('enabling before the backend has started keeps the stock set-up, which then runs', async () => {
+  expect(tf.findBackend('wasm')).toBeNull();
+  enableTraining();
+  expect(kernel('BatchMatMul')).toMatchObject({ setupFunc: stock.matMul.setupFunc });
+  await useBackend('wasm');
+  tf.tidy(() => {
+    const product = tf.matMul(tf.ones([2, 3, 4]), tf.ones([2, 3, 4]), true, false);
+    expect(Array.from(product.dataSync())).toEqual(new Array(32).fill(3));
+    const tiny = tf.matMul(tf.ones([2, 2]), tf.ones([2, 2]), false, true);
+    expect(Array.from(tiny.dataSync())).toEqual([2, 2, 2, 2]);
+  });
+});
+
+test('enabling twice is enabling once', () => {
+  enableTraining();
+  const first = kernel('BatchMatMul');
+  enableTraining();
+  expect(kernel('BatchMatMul')).toBe(first);
+  disableTraining();
+  expect(kernel('BatchMatMul')).toBe(stock.matMul);
+});
+
+test('disabling restores every kernel and may be repeated', () => {
+  const before = registered().sort();
+  enableTraining();
+  expect(registered().sort()).toEqual([...before, 'UnsortedSegmentSum'].sort());
+  disableTraining();
+  disableTraining();
+  expect(registered().sort()).toEqual(before);
+  expect(kernel('BatchMatMul')).toBe(stock.matMul);
+});
+
+test('only what is missing changes: fused products and other backends stay as they are', () => {
+  enableTraining();
+  expect(kernel('_FusedMatMul')).toBe(stock.fused);
+  expect(tf.getKernelsForBackend('cpu')).toEqual(cpu);
+});
+
+test('tfjs prints no warning', () => {
+  enableTraining();
+  enableTraining();
+  disableTraining();
+  enableTraining();
+  expect(warn).not.toHaveBeenCalled();
+  // The spy would have seen one:
+  tf.registerKernel(stock.matMul);
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining('already registered'));
+});
+
+test('after the backend was loaded once more, enabling again takes effect again', () => {
+  enableTraining();
+  tf.env().set('IS_TEST', true);
+  tf.registerKernel(stock.matMul); // what loading the backend's module a second time does
+  enableTraining();
+  expect(kernel('BatchMatMul')).not.toBe(stock.matMul);
+});
+
+test('a kernel that a later tfjs has is left to it', () => {
+  const theirs = { ...stock.matMul, kernelName: 'UnsortedSegmentSum' };
+  tf.registerKernel(theirs);
+  enableTraining();
+  expect(kernel('UnsortedSegmentSum')).toBe(theirs);
+  disableTraining();
+  expect(kernel('UnsortedSegmentSum')).toBe(theirs);
+  tf.unregisterKernel('UnsortedSegmentSum', 'wasm');
+});
+
+test('a second copy of the package sees what the first one did', async () => {
+  enableTraining();
+  const first = kernel('BatchMatMul');
+  vi.resetModules();
+  const copy = await import('./enable-training.ts');
+  copy.enableTraining();
+  expect(kernel('BatchMatMul')).toBe(first);
+  copy.disableTraining();
+  expect(kernel('BatchMatMul')).toBe(stock.matMul);
+});

@@ -1,0 +1,99 @@
+import {
+  BatchMatMul,
+  findBackendFactory,
+  getKernel,
+  Identity,
+  type KernelConfig,
+  type KernelFunc,
+  registerKernel,
+  UnsortedSegmentSum,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
+import { batchMatMul } from './batch-mat-mul.ts';
+import { identity } from './identity.ts';
+import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
+
+interface Override {
+  readonly kernelName: string;
+  readonly backendName: string;
+  /** The kernel to run instead of, or around, the one tfjs has; null leaves tfjs' own alone. */
+  readonly create: (stock: KernelFunc | undefined) => KernelFunc | null;
+}
+
+const overrides: readonly Override[] = [
+  {
+    kernelName: BatchMatMul,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : batchMatMul(stock)),
+  },
+  {
+    kernelName: Identity,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : identity(stock)),
+  },
+  {
+    kernelName: UnsortedSegmentSum,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? unsortedSegmentSum : null),
+  },
+];
+
+// The stock kernel travels on the registered config, so that a second copy of this package recognises
+// what the first one registered: tfjs' registry is one per process, module state is one per copy.
+const STOCK: unique symbol = Symbol.for('tfjs-lrm/kernels/stock');
+type Registered = KernelConfig & { readonly [STOCK]?: KernelConfig | null };
+
+const find = (kernelName: string, backendName: string): Registered | undefined =>
+  getKernel(kernelName, backendName) as Registered | undefined;
+
+/**
+ * Registers what tfjs' backends lack for training: on wasm a `BatchMatMul` that is fast for transposed
+ * and batched operands, an `Identity` that does not copy, and `UnsortedSegmentSum`, without which no
+ * embedding trains.
+ *
+ * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes
+ * nothing on other backends, and nothing at all in a process without the wasm backend, so that one program
+ * runs everywhere. Calling it again is harmless, and needed only if the wasm backend was imported after the
+ * first call. What tfjs has is kept and comes back with {@link disableTraining}.
+ *
+ * @example
+ * import '@tensorflow/tfjs-backend-wasm';
+ *
+ * enableTraining();
+ * await tf.setBackend('wasm');
+ */
+export function enableTraining(): void {
+  for (const { kernelName, backendName, create } of overrides) {
+    if (!findBackendFactory(backendName)) continue;
+    const stock = find(kernelName, backendName);
+    if (stock?.[STOCK] !== undefined) continue;
+    const kernelFunc = create(stock?.kernelFunc);
+    if (kernelFunc === null) continue;
+    // Registering over a kernel makes tfjs print a warning; a free name does not.
+    if (stock !== undefined) unregisterKernel(kernelName, backendName);
+    const config: Registered = {
+      ...stock,
+      kernelName,
+      backendName,
+      kernelFunc,
+      [STOCK]: stock ?? null,
+    };
+    registerKernel(config);
+  }
+}
+
+/**
+ * Takes back what {@link enableTraining} registered: every backend has tfjs' own kernels again.
+ *
+ * @example
+ * enableTraining();
+ * disableTraining(); // for example to measure the difference
+ */
+export function disableTraining(): void {
+  for (const { kernelName, backendName } of overrides) {
+    const stock = find(kernelName, backendName)?.[STOCK];
+    if (stock === undefined) continue;
+    unregisterKernel(kernelName, backendName);
+    if (stock !== null) registerKernel(stock);
+  }
+}

@@ -1,0 +1,1 @@
+export { disableTraining, enableTraining } from './enable-training.ts';

@@ -1,0 +1,181 @@
+import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { useBackend } from '../../../test/backends.ts';
+import { expectClose, noise, random, tensorsLeftBy, values } from '../../../test/tensors.ts';
+import { disableTraining, enableTraining } from './index.ts';
+import type { WasmBackend } from './wasm-backend.ts';
+
+beforeAll(() => useBackend('wasm'));
+beforeEach(enableTraining);
+afterEach(disableTraining);
+
+const segmentSum = (x: tf.Tensor, ids: number[], numSegments: number): tf.Tensor =>
+  tf.unsortedSegmentSum(x, tf.tensor1d(ids, 'int32'), numSegments);
+
+interface Case {
+  readonly shape: number[];
+  readonly ids: number[];
+  readonly numSegments: number;
+  readonly seed: number;
+}
+
+/** Rows of rank 0 to 3; ids inside, or with some that are negative or too large. */
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    rows: fc.constantFrom(0, 1, 2, 5, 30, 100),
+    rowShape: fc.array(fc.constantFrom(1, 2, 3, 8), { maxLength: 3 }),
+    numSegments: fc.constantFrom(1, 2, 7, 40),
+    outside: fc.constantFrom(0, 0, 3),
+    seed: fc.nat(),
+  })
+  .map(({ rows, rowShape, numSegments, outside, seed }) => {
+    const next = random(seed);
+    const ids = Array.from(
+      { length: rows },
+      () => Math.floor(next() * (numSegments + 2 * outside)) - outside,
+    );
+    return { shape: [rows, ...rowShape], ids, numSegments, seed };
+  });
+
+/** The definition, in float64. */
+function define(data: readonly number[], { shape, ids, numSegments }: Case): number[] {
+  const size = tf.util.sizeFromShape(shape.slice(1));
+  const sums = new Array<number>(numSegments * size).fill(0);
+  data.forEach((value, i) => {
+    const id = ids[Math.floor(i / size)]!;
+    if (id >= 0 && id < numSegments) sums[id * size + (i % size)]! += value;
+  });
+  return sums;
+}
+
+test('the sums equal their definition, for any rank and ids inside and outside', () => {
+  fc.assert(
+    fc.property(cases, (c) => {
+      tf.tidy(() => {
+        const x = tf.tensor(noise(random(c.seed), tf.util.sizeFromShape(c.shape)), c.shape);
+        const sums = segmentSum(x, c.ids, c.numSegments);
+        expect([sums.dtype, sums.shape]).toEqual(['float32', [c.numSegments, ...c.shape.slice(1)]]);
+        expectClose(values(sums), define(values(x), c), 1e-5, 1);
+      });
+    }),
+    { numRuns: 200, seed: 1 },
+  );
+});
+
+test('the sums equal those of the cpu backend', async () => {
+  const samples = fc.sample(cases, { numRuns: 120, seed: 2 }).filter(({ ids }) => ids.length > 0);
+  const compute = () =>
+    samples.map(({ shape, ids, numSegments, seed }) =>
+      tf.tidy(() => {
+        const x = tf.tensor(noise(random(seed), tf.util.sizeFromShape(shape)), shape);
+        return values(segmentSum(x, ids, numSegments));
+      }),
+    );
+  const ours = compute();
+  await useBackend('cpu');
+  const cpu = compute();
+  await useBackend('wasm');
+  for (const [i, sums] of cpu.entries()) expectClose(ours[i]!, sums, 1e-5, 1);
+  expect(samples.length).toBeGreaterThanOrEqual(80);
+});
+
+test('int32 sums are exact and stay int32, sums of bool count', () => {
+  tf.tidy(() => {
+    const large = 2 ** 24 + 1; // more than float32 can hold
+    const x = tf.tensor2d([large, 1, 2, 3, 4, 5], [3, 2], 'int32');
+    for (const [ids, expected] of [
+      [
+        [1, 0, 1],
+        [2, 3, large + 4, 6],
+      ],
+      [
+        [1, -1, 1],
+        [0, 0, large + 4, 6],
+      ],
+    ] as const) {
+      const sums = segmentSum(x, [...ids], 2);
+      expect([sums.dtype, values(sums)]).toEqual(['int32', expected]);
+    }
+    const counts = segmentSum(tf.tensor1d([true, true, false, true], 'bool'), [0, 1, 1, 0], 2);
+    expect([counts.dtype, values(counts)]).toEqual(['int32', [2, 1]]);
+  });
+});
+
+test('empty segments are zero even where the memory was not', () => {
+  tf.tidy(() => {
+    for (const ids of [
+      [3, 3],
+      [3, -1],
+    ]) {
+      for (let i = 0; i < 4; i++) tf.dispose(tf.fill([5, 4], 9));
+      const sums = values(segmentSum(tf.ones([2, 4]), ids, 5));
+      expect(sums.filter((sum) => sum !== 0).length).toBe(4);
+    }
+    expect(segmentSum(tf.ones([2, 3]), [0, 0], 0).shape).toEqual([0, 3]);
+    expect(segmentSum(tf.zeros([2, 0, 3]), [0, 9], 4).shape).toEqual([4, 0, 3]);
+    expect(values(segmentSum(tf.zeros([0, 2]), [], 2))).toEqual([0, 0, 0, 0]);
+  });
+});
+
+test('a NaN stays in its segment', () => {
+  tf.tidy(() => {
+    for (const ids of [
+      [0, 1, 1],
+      [0, 1, 5],
+    ]) {
+      const [first, second] = values(segmentSum(tf.tensor1d([Number.NaN, 1, 2]), ids, 2));
+      expect([first, second]).toEqual([Number.NaN, ids[2] === 1 ? 3 : 1]);
+    }
+  });
+});
+
+test('the heap may grow under the result', () => {
+  const { wasm } = tf.backend() as unknown as WasmBackend;
+  tf.tidy(() => {
+    const before = wasm.HEAPU8.length;
+    const numSegments = Math.ceil(before / 4 / 8) + 1; // a result as large as the whole heap
+    for (const ids of [
+      [2, 2, -1],
+      [2, 2, 0],
+    ]) {
+      const sums = segmentSum(tf.ones([3, 8]), ids, numSegments);
+      expect(values(tf.slice(sums, [2, 0], [1, 8]))).toEqual(new Array(8).fill(2));
+    }
+    expect(wasm.HEAPU8.length).toBeGreaterThan(before);
+  });
+});
+
+test('ids that are not one for each row are refused', () => {
+  tf.tidy(() => {
+    expect(() => segmentSum(tf.ones([3, 2]), [0, 1], 2)).toThrow(
+      'kernels/unsortedSegmentSum: segmentIds must have one id for each row of x. Received x of shape [3,2] and segmentIds of shape [2]. Try reshaping segmentIds to [3].',
+    );
+    const square = tf.zeros([3, 2], 'int32') as tf.Tensor;
+    expect(() => tf.unsortedSegmentSum(tf.ones([3, 2]), square as tf.Tensor1D, 2)).toThrow(
+      RangeError,
+    );
+    expect(() => segmentSum(tf.scalar(1), [0], 2)).toThrow(RangeError);
+  });
+});
+
+test('200 sums leave no tensor and no heap', async () => {
+  const { wasm } = tf.backend() as unknown as WasmBackend;
+  const once = (id: number) =>
+    tf.tidy(() => void segmentSum(tf.ones([64, 512]), Array(64).fill(id), 100));
+  for (const id of [0, -1]) {
+    once(id);
+    const heap = wasm.HEAPU8.length;
+    expect(await tensorsLeftBy(() => Array.from({ length: 200 }, () => once(id)))).toBe(0);
+    expect(wasm.HEAPU8.length).toBe(heap);
+  }
+});
+
+test('stock tfjs has no such kernel on wasm', () => {
+  disableTraining();
+  tf.tidy(() => {
+    expect(() => segmentSum(tf.ones([2]), [0, 1], 2)).toThrow(
+      "Kernel 'UnsortedSegmentSum' not registered for backend 'wasm'",
+    );
+  });
+});
