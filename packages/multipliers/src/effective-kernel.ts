@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { isTapeOn, isTracing } from './internals.ts';
+import { type KernelPlace, propertiesOf } from './layouts.ts';
+import { multiply } from './multiply.ts';
+
+/** The factors that a layer can have, in the order of its weights. */
+export const FACTORS = ['row', 'column', 'scalar'] as const;
+
+/** One of the three factors. */
+export type Factor = (typeof FACTORS)[number];
+
+/**
+ * One kernel of a wrapped layer with its factors. Between predictions the effective kernel is remembered:
+ * assigning to a variable gives it another `dataId`, which is how a change is noticed.
+ */
+export class EffectiveKernel {
+  /** The kernel's name within its layer: `kernel`. */
+  readonly name: string;
+  /** W itself. */
+  readonly kernel: LayerVariable;
+  readonly #place: KernelPlace;
+  readonly #factors: { readonly [factor in Factor]?: LayerVariable };
+  #remembered: { readonly value: tf.Tensor; readonly of: readonly object[] } | null = null;
+
+  constructor(
+    name: string,
+    kernel: LayerVariable,
+    place: KernelPlace,
+    factors: { readonly [factor in Factor]?: LayerVariable },
+  ) {
+    this.name = name;
+    this.kernel = kernel;
+    this.#place = place;
+    this.#factors = factors;
+  }
+
+  /** The factors as weights. */
+  get factors(): readonly LayerVariable[] {
+    return Object.values(this.#factors);
+  }
+
+  /** A new tensor, on the tape where there is one. */
+  fresh(): tf.Tensor {
+    const factors = Object.entries(this.#factors).map(([name, weight]) => [name, weight.read()]);
+    return multiply(this.kernel.read(), Object.fromEntries(factors), this.#place);
+  }
+
+  /** For the layer's call: what is remembered where no gradient is recorded, else a tensor of the current scope. */
+  current(): tf.Tensor {
+    const of = [this.kernel, ...this.factors].map((weight) => weight.read().dataId);
+    if (
+      this.#remembered?.of.some((dataId, at) => dataId !== of[at]) ||
+      this.#remembered?.value.isDisposed
+    )
+      this.forget();
+    if (isTapeOn() || isTracing()) return this.fresh();
+    this.#remembered ??= { value: tf.keep(this.fresh()), of };
+    return this.#remembered.value;
+  }
+
+  /** Frees the remembered tensor. */
+  forget(): void {
+    if (this.#remembered?.value.isDisposed === false) this.#remembered.value.dispose();
+    this.#remembered = null;
+  }
+
+  /** Lets the layer read `value` where it reads its kernel, until the returned function is called. */
+  substitute(layer: layers.Layer, value: tf.Tensor): () => void {
+    const properties = propertiesOf(layer);
+    const { property } = this.#place;
+    // Everything but the value comes from the weight itself: shape, name, trainable.
+    properties[property] = Object.create(this.kernel, { read: { value: () => value } });
+    return () => {
+      properties[property] = this.kernel;
+    };
+  }
+}

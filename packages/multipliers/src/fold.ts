@@ -1,0 +1,122 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { show } from '@tfjs-lrm/core';
+import { isLayer, isModel } from './internals.ts';
+import { CLASS_NAME, knownPlaces } from './layouts.ts';
+import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
+
+type Config = Record<string, unknown>;
+interface ModelClass {
+  fromConfig(
+    cls: unknown,
+    config: unknown,
+    customObjects: object,
+    fastWeightInit: boolean,
+  ): LayersModel;
+}
+interface SavedWrapper {
+  readonly name: string;
+  readonly trainable: boolean;
+  readonly layer: { readonly className: string; readonly config: Config };
+  readonly kernels?: readonly { readonly name: string }[];
+}
+
+/** All wrappers in a layer or model, in whatever property they lie. */
+function wrappersIn(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): Multipliers[] {
+  if (seen.has(layer)) return [];
+  seen.add(layer);
+  const inside: layers.Layer[] = Object.values(layer).flat().filter(isLayer);
+  const found = inside.flatMap((next) => wrappersIn(next, seen));
+  return isMultiplierLayer(layer) ? [layer, ...found] : found;
+}
+
+/** The configuration of the layer inside, under the wrapper's name. */
+function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
+  className: string;
+  config: Config;
+} {
+  const places =
+    knownPlaces(
+      layer.className,
+      kernels?.map((kernel) => kernel.name),
+    ) ?? [];
+  // A constraint held for W; kept, it would change W_eff whenever the folded model is loaded.
+  const constraints = new Set(places.map(({ constraint }) => constraint));
+  const kept = Object.entries(layer.config).filter(([key]) => !constraints.has(key));
+  const config = {
+    ...Object.fromEntries(kept),
+    name,
+    trainable: trainable && layer.config['trainable'] !== false,
+  };
+  return { className: layer.className, config };
+}
+
+/** A copy of a model's configuration with the inner layer in the place of each wrapper. */
+function withoutWrappers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutWrappers);
+  if (typeof value !== 'object' || value === null) return value;
+  const entry = value as Config;
+  const plain =
+    entry['className'] === CLASS_NAME
+      ? { ...entry, ...unwrapped(entry['config'] as SavedWrapper) }
+      : entry;
+  return Object.fromEntries(
+    Object.entries(plain).map(([key, item]) => [key, withoutWrappers(item)]),
+  );
+}
+
+/** Gives each weight of a folded layer or model the value that the source computes with. */
+function copyWeights(source: layers.Layer, folded: layers.Layer): void {
+  if (isModel(source)) {
+    for (const layer of source.layers) {
+      copyWeights(layer, (folded as LayersModel).getLayer(layer.name));
+    }
+    return;
+  }
+  const kernels = wrappersIn(source).flatMap((wrapper) => wrapper.kernels);
+  const effective = new Map(kernels.map((kernel) => [kernel.kernel, kernel.fresh()]));
+  const factors = new Set(kernels.flatMap((kernel) => kernel.factors));
+  const weights = source.weights.filter((weight) => !factors.has(weight));
+  const targets = folded.weights;
+  const byName = new Map(weights.map((weight) => [weight.originalName, weight]));
+  // Names differ only where a layer was built before it was named; the order is the same then.
+  const named =
+    byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
+  targets.forEach((target, at) => {
+    const weight = (named ? byName.get(target.originalName) : weights[at]) as LayerVariable;
+    // Past LayerVariable.write, which would apply a constraint.
+    (target.read() as tf.Variable).assign(effective.get(weight) ?? weight.read());
+  });
+}
+
+/**
+ * A model without multipliers that computes the same: each wrapped layer becomes the plain layer inside,
+ * with W_eff = s · c · W · r as its kernel. Names, structure and the number of parameters are those of the
+ * model before it was wrapped, and a process that loads the result needs tfjs alone.
+ *
+ * The new model has variables of its own and is not compiled; the source stays as it was. Constraints of
+ * folded kernels are dropped: they held for W.
+ *
+ * @param model a Sequential or functional model, with nested and shared layers; one without multipliers
+ *   is copied
+ * @returns a new model of the same class
+ * @throws TypeError for something that is no model
+ * @see arXiv 2601.04890, sec. 2: at inference W_eff is one ordinary matrix
+ * @example
+ * const deployed = foldMultipliers(model); // save this one
+ */
+export function foldMultipliers(model: LayersModel): LayersModel {
+  if (!isModel(model)) {
+    throw new TypeError(
+      `foldMultipliers: the target must be a tf.LayersModel. Received ${show(model)}. Try foldMultipliers(tf.sequential({ layers })).`,
+    );
+  }
+  const cls = model.constructor as unknown as ModelClass;
+  // Zeros instead of the layers' initializers, because every weight is assigned below.
+  const folded = cls.fromConfig(cls, withoutWrappers(model.getConfig()), {}, true);
+  tf.tidy(() => copyWeights(model, folded));
+  if (!model.trainable) folded.trainable = false;
+  const metadata = model.getUserDefinedMetadata();
+  if (metadata != null) folded.setUserDefinedMetadata(metadata);
+  return folded;
+}

@@ -1,0 +1,43 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+
+/** What a layer has at run time and tfjs-layers hides from its types. */
+interface LayerInternals {
+  readonly initialWeights: tf.Tensor[] | null;
+  readonly _nonTrainableWeights: readonly LayerVariable[];
+  _refCount: number | null;
+  warnOnIncompatibleInputShape(inputShape: unknown): void;
+}
+
+/** The hidden side of a layer. */
+export function internals(layer: layers.Layer): LayerInternals {
+  return layer as unknown as LayerInternals;
+}
+
+/** True for a layer or a model, of whichever copy of tfjs-layers. */
+export function isLayer(value: unknown): value is layers.Layer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as layers.Layer).apply === 'function' &&
+    typeof (value as layers.Layer).computeOutputShape === 'function' &&
+    'trainableWeights' in value
+  );
+}
+
+/** True for a layer that is a whole model. */
+export function isModel(value: unknown): value is LayersModel {
+  return isLayer(value) && 'layers' in value && 'predict' in value;
+}
+
+/** True while operations are being recorded for a gradient. */
+export function isTapeOn(): boolean {
+  return (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn();
+}
+
+const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
+
+/** True while another tool records a step to replay it: then nothing may be remembered between calls. */
+export function isTracing(): boolean {
+  return (globalThis as { [TRACING]?: unknown })[TRACING] !== undefined;
+}

@@ -1,0 +1,133 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { internals } from './internals.ts';
+
+export type Shape = Parameters<layers.Layer['build']>[0];
+export type Inputs = Parameters<layers.Layer['call']>[0];
+export type Kwargs = Parameters<layers.Layer['call']>[1];
+
+/**
+ * A layer around another one that takes its place: same name, shapes, masks, losses and weights, and
+ * weights of its own beside them. What tfjs-layers' unexported Wrapper does, and what that leaves out.
+ */
+export abstract class LayerAdapter extends layers.Layer {
+  readonly layer: layers.Layer;
+  #own: readonly LayerVariable[] = [];
+
+  constructor(layer: layers.Layer, name: string | undefined) {
+    super({ name: name ?? layer.name, trainable: layer.trainable });
+    this.layer = layer;
+    this.activityRegularizer = layer.activityRegularizer;
+    // A Sequential asks its first layer for these.
+    if (layer.batchInputShape != null) this.batchInputShape = layer.batchInputShape;
+    if (layer.dtype != null) this.dtype = layer.dtype;
+    this.#mirror();
+  }
+
+  // What tfjs reads as plain properties; a layer may settle them while it is built.
+  #mirror(): void {
+    this.supportsMasking = this.layer.supportsMasking;
+    this.inputSpec = this.layer.inputSpec;
+  }
+
+  /** Adds the weights of its own, once the layer inside is built. */
+  protected abstract addOwnWeights(): readonly LayerVariable[];
+
+  override build(inputShape: Shape): void {
+    const inner = internals(this.layer);
+    if (inner._refCount === 0) {
+      throw new Error(
+        `withMultipliers: layer "${this.layer.name}" was disposed of. Wrap one that is in use.`,
+      );
+    }
+    if (!this.layer.built) {
+      this.layer.build(inputShape);
+      this.layer.built = true;
+      if (inner.initialWeights !== null) this.layer.setWeights(inner.initialWeights);
+    }
+    this.#own = this.addOwnWeights();
+    // Freezing a whole model reaches into this list, past all getters.
+    this._trainableWeights.push(...this.layer.trainableWeights);
+    // This wrapper is one user of the layer; a plain model may be another.
+    inner._refCount = (inner._refCount ?? 0) + 1;
+    this.#mirror();
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: Shape): ReturnType<layers.Layer['computeOutputShape']> {
+    return this.layer.computeOutputShape(inputShape);
+  }
+
+  override computeMask(inputs: Inputs, mask?: tf.Tensor | tf.Tensor[]): tf.Tensor | tf.Tensor[] {
+    return this.layer.computeMask(inputs, mask);
+  }
+
+  protected override warnOnIncompatibleInputShape(
+    inputShape: Parameters<layers.Layer['warnOnIncompatibleInputShape']>[0],
+  ): void {
+    internals(this.layer).warnOnIncompatibleInputShape(inputShape);
+  }
+
+  // Its own weights come after those of a trainable kind, so that freezing moves no value in getWeights.
+  #all(): LayerVariable[] {
+    const fixed = new Set(internals(this.layer)._nonTrainableWeights);
+    const inner = this.layer.weights;
+    const before = inner.filter((weight) => !fixed.has(weight));
+    const after = inner.filter((weight) => fixed.has(weight));
+    return [...before, ...this.#own, ...after];
+  }
+
+  override get trainableWeights(): LayerVariable[] {
+    if (!this.trainable) return [];
+    const own = this.#own.filter(({ trainable }) => trainable);
+    const trained = new Set([...this.layer.trainableWeights, ...own]);
+    return this.#all().filter((weight) => trained.has(weight));
+  }
+
+  override get nonTrainableWeights(): LayerVariable[] {
+    const trained = new Set(this.trainableWeights);
+    return this.#all().filter((weight) => !trained.has(weight));
+  }
+
+  override get trainable(): boolean {
+    return this.trainable_;
+  }
+
+  override set trainable(value: boolean) {
+    for (const weight of this.#own) weight.trainable = value;
+    this.layer.trainable = value;
+    this.trainable_ = value;
+  }
+
+  override get losses(): layers.Layer['losses'] {
+    return this.layer.losses;
+  }
+
+  override get updates(): tf.Tensor[] {
+    return this.layer.updates;
+  }
+
+  override get stateful(): boolean {
+    return this.layer.stateful;
+  }
+
+  override resetStates(): void {
+    this.layer.resetStates();
+  }
+
+  override setFastWeightInitDuringBuild(value: boolean): void {
+    super.setFastWeightInitDuringBuild(value);
+    this.layer.setFastWeightInitDuringBuild(value);
+  }
+
+  protected override disposeWeights(): number {
+    for (const weight of this.#own) weight.dispose();
+    const gone = internals(this.layer)._refCount === 0;
+    return this.#own.length + (gone ? 0 : this.layer.dispose().numDisposedVariables);
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
+    return { ...super.getConfig(), layer };
+  }
+}

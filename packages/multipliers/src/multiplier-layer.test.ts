@@ -1,0 +1,421 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  constraints,
+  model as functional,
+  initializers,
+  input,
+  type LayersModel,
+  layers,
+  regularizers,
+  sequential,
+} from '@tensorflow/tfjs-layers';
+import { roleOf } from '@tfjs-lrm/core';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { useBackend } from '../../../test/backends.ts';
+import { Gated, modelOf, weightOf } from '../test/layers.ts';
+import { expectClose, numbers } from '../test/numbers.ts';
+import { type MultiplierLayer, withMultipliers } from './index.ts';
+
+beforeAll(() => useBackend('cpu'));
+
+const dense = (args: object = {}): layers.Layer =>
+  layers.dense({ units: 5, name: 'd', inputShape: [3], ...args });
+const names = (weights: { originalName: string }[]): string[] =>
+  weights.map(({ originalName }) => originalName);
+const x = (): tf.Tensor => tf.tensor2d(numbers(1, 12, -1, 1), [4, 3]);
+const outputs = (model: LayersModel): number[] =>
+  tf.tidy(() => [...(model.predict(x()) as tf.Tensor).dataSync()]);
+const allWeights = [
+  'd/kernel',
+  'd/bias',
+  'd/kernel/row_multiplier',
+  'd/kernel/column_multiplier',
+  'd/kernel/scalar_multiplier',
+];
+
+describe('names', () => {
+  test('the layer and its weights keep theirs, factors are named after the kernel, for optimizers too', () => {
+    const layer = withMultipliers(dense({ name: 'names' }), { scalar: true });
+    expect(layer.name).toBe('names');
+    const model = modelOf(layer);
+    const expected = allWeights.map((name) => name.replace('d/', 'names/'));
+    expect(names(model.weights)).toEqual(expected);
+    expect(model.weights.map((weight) => (weight.read() as tf.Variable).name)).toEqual(expected);
+    expect(model.weights.map((weight) => roleOf(weight.read() as tf.Variable))).toEqual([
+      'matrix',
+      'vector',
+      'multiplier',
+      'multiplier',
+      'multiplier',
+    ]);
+    model.dispose();
+  });
+
+  test('a second model gets the same names in files, and roles all the same', () => {
+    const models = [0, 1].map(() => modelOf(withMultipliers(dense({ name: 'twice' }))));
+    const [a, b] = models.map((model) => model.weights) as [
+      LayersModel['weights'],
+      LayersModel['weights'],
+    ];
+    expect(names(b)).toEqual(names(a));
+    const row = b[2]?.read() as tf.Variable;
+    expect(row.name).toBe('twice/kernel/row_multiplier_1');
+    expect(roleOf(row)).toBe('multiplier');
+    for (const model of models) model.dispose();
+  });
+
+  test('the option "name" renames the layer and the weights that it builds', () => {
+    const model = modelOf(withMultipliers(dense(), { name: 'other', row: false }));
+    expect(names(model.weights)).toEqual([
+      'other/kernel',
+      'other/bias',
+      'other/kernel/column_multiplier',
+    ]);
+    expect(model.layers[0]?.name).toBe('other');
+    model.dispose();
+  });
+
+  test('each kernel of a custom layer has factors of its own', () => {
+    const layer = new Gated({ units: 5, inputShape: [3], name: 'g' });
+    const model = modelOf(withMultipliers(layer, { kernels: ['gate', 'kernel'], row: false }));
+    expect(names(model.weights)).toEqual([
+      'g/kernel',
+      'g/gate',
+      'g/bias',
+      'g/gate/column_multiplier',
+      'g/kernel/column_multiplier',
+    ]);
+    model.dispose();
+  });
+
+  test('inside TimeDistributed they have its scope, as a plain layer would', () => {
+    const inner = withMultipliers(layers.dense({ units: 2, name: 'd' }));
+    const model = modelOf(layers.timeDistributed({ layer: inner, inputShape: [4, 3], name: 't' }));
+    expect(names(model.weights)).toEqual([
+      't/kernel',
+      't/bias',
+      't/kernel/row_multiplier',
+      't/kernel/column_multiplier',
+    ]);
+    model.dispose();
+  });
+});
+
+describe('building', () => {
+  test('as the first layer it gives a Sequential its input shape and type', () => {
+    const model = sequential({
+      layers: [
+        withMultipliers(layers.embedding({ inputDim: 9, outputDim: 4, inputLength: 6 })),
+        layers.flatten(),
+        withMultipliers(layers.dense({ units: 2 })),
+      ],
+    });
+    expect(model.inputs[0]?.shape).toEqual([null, 6]);
+    expect(model.outputs[0]?.shape).toEqual([null, 2]);
+    const typed = withMultipliers(layers.dense({ units: 2, inputShape: [3], dtype: 'int32' }));
+    expect(modelOf(typed).inputs[0]?.dtype).toBe('int32');
+    model.dispose();
+  });
+
+  test('a layer that is built already keeps its weights and its other model', () => {
+    const layer = dense();
+    const plain = modelOf(layer);
+    const before = outputs(plain);
+    const wrapped = modelOf(withMultipliers(layer));
+    expect(wrapped.weights[0]).toBe(plain.weights[0]);
+    expect(outputs(wrapped)).toEqual(before);
+    tf.tidy(() => weightOf(wrapped, 'd/kernel/row_multiplier').assign(tf.zeros([5])));
+    expect(outputs(wrapped)).toEqual(new Array(20).fill(0));
+    expect(outputs(plain)).toEqual(before);
+    wrapped.dispose();
+    expect(outputs(plain)).toEqual(before);
+    plain.dispose();
+    expect(() => modelOf(withMultipliers(layer))).toThrow(/"d" was disposed of/);
+  });
+
+  test('weights that were given to the layer are used', () => {
+    const kernel = tf.ones([3, 5]);
+    const model = modelOf(withMultipliers(dense({ weights: [kernel, tf.zeros([5])] })));
+    expectClose(weightOf(model, 'd/kernel'), new Array(15).fill(1));
+    model.dispose();
+  });
+
+  test('a layer that is used twice has one set of weights', () => {
+    const shared = withMultipliers(layers.dense({ units: 3, name: 'd' }));
+    const start = input({ shape: [3] });
+    const end = shared.apply(shared.apply(start)) as ReturnType<typeof input>;
+    const model = functional({ inputs: start, outputs: end });
+    expect(names(model.weights)).toEqual(allWeights.slice(0, 4));
+    tf.tidy(() => {
+      weightOf(model, 'd/kernel').assign(tf.eye(3) as tf.Tensor);
+      weightOf(model, 'd/kernel/row_multiplier').assign(tf.fill([3], 3));
+      expectClose(model.predict(tf.ones([1, 3])) as tf.Tensor, [9, 9, 9]);
+      const row = weightOf(model, 'd/kernel/row_multiplier');
+      const loss = (): tf.Scalar => tf.sum(model.apply(tf.ones([1, 3])) as tf.Tensor);
+      expectClose(tf.variableGrads(loss, [row]).grads[row.name] as tf.Tensor, [6, 6, 6]);
+    });
+    model.dispose();
+  });
+
+  test('initializers are given by name or as objects, per factor', () => {
+    const model = modelOf(
+      withMultipliers(dense(), {
+        scalar: true,
+        initializer: { row: 'zeros', column: initializers.constant({ value: 2 }) },
+      }),
+    );
+    const values = (factor: string): number[] => [
+      ...weightOf(model, `d/kernel/${factor}_multiplier`).dataSync(),
+    ];
+    expect(values('row')).toEqual([0, 0, 0, 0, 0]);
+    expect(values('column')).toEqual([2, 2, 2]);
+    expect(values('scalar')).toEqual([1]);
+    model.dispose();
+  });
+
+  test('wrapping takes no number from the names that tfjs gives', () => {
+    const number = (): number => Number(/\d+$/.exec(layers.dense({ units: 1 }).name)?.[0]);
+    const first = number();
+    withMultipliers(dense());
+    expect(number()).toBe(first + 1);
+  });
+
+  test('a summary counts the factors', () => {
+    const model = modelOf(withMultipliers(dense()));
+    const lines: string[] = [];
+    model.summary(undefined, undefined, (line: string) => lines.push(line));
+    expect(lines.join('\n')).toMatch(/d \(LrmMultipliers\).*28/);
+    expect(lines.join('\n')).toMatch(/Total params: 28/);
+    expect(model.countParams()).toBe(3 * 5 + 5 + 5 + 3);
+    model.dispose();
+  });
+});
+
+describe('weights', () => {
+  test('getWeights and setWeights agree with weights, frozen or not', () => {
+    const layer = withMultipliers(dense(), { scalar: true });
+    const model = modelOf(layer);
+    const shapes = layer.weights.map(({ shape }) => shape);
+    expect(layer.getWeights().map(({ shape }) => shape)).toEqual(shapes);
+    tf.tidy(() => layer.setWeights(shapes.map((shape, at) => tf.fill(shape as number[], at))));
+    layer.trainable = false;
+    expect(layer.getWeights().map((value) => value.dataSync()[0])).toEqual([0, 1, 2, 3, 4]);
+    expect(() => layer.setWeights([])).toThrow(/expecting 5 weights/);
+    model.dispose();
+  });
+
+  test('freezing reaches the layer inside and the factors', () => {
+    const layer = withMultipliers(dense());
+    const model = modelOf(layer);
+    expect(names(layer.trainableWeights)).toEqual(allWeights.slice(0, 4));
+    expect(layer.nonTrainableWeights).toEqual([]);
+    layer.trainable = false;
+    expect(layer.layer.trainable).toBe(false);
+    expect(layer.trainableWeights).toEqual([]);
+    expect(names(layer.nonTrainableWeights)).toEqual(allWeights.slice(0, 4));
+    expect(layer.weights.some(({ trainable }) => trainable)).toBe(false);
+    layer.trainable = true;
+    expect(layer.weights.every(({ trainable }) => trainable)).toBe(true);
+    layer.layer.trainable = false;
+    expect(names(layer.trainableWeights)).toEqual(allWeights.slice(2, 4));
+    expect(names(layer.nonTrainableWeights)).toEqual(allWeights.slice(0, 2));
+    model.dispose();
+  });
+
+  test('a frozen layer stays frozen when it is wrapped', () => {
+    const layer = withMultipliers(dense({ trainable: false }));
+    const model = modelOf(layer);
+    expect(model.trainableWeights).toEqual([]);
+    model.dispose();
+  });
+
+  test.each([true, false])(
+    'frozen weights do not move in fit, compiled again: %s',
+    async (again) => {
+      const layer = withMultipliers(dense());
+      const model = sequential({ layers: [layer, layers.dense({ units: 2, name: 'free' })] });
+      const compile = (): void => model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+      const values = (): Map<string, number[]> =>
+        new Map(
+          model.weights.map((weight) => [weight.originalName, [...weight.read().dataSync()]]),
+        );
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      compile();
+      const before = values();
+      layer.trainable = false;
+      if (again) compile();
+      const [inputs, targets] = [x(), tf.ones([4, 2])];
+      await model.fit(inputs, targets, { verbose: 0 });
+      for (const [name, value] of values()) {
+        if (name.startsWith('free/')) expect(value).not.toEqual(before.get(name));
+        else expect(value).toEqual(before.get(name));
+      }
+      warn.mockRestore();
+      tf.dispose([inputs, targets]);
+      model.dispose();
+    },
+  );
+
+  test('freezing the whole model reaches every weight', () => {
+    const model = modelOf(withMultipliers(dense()));
+    model.trainable = false;
+    expect(model.weights.some(({ trainable }) => trainable)).toBe(false);
+    expect(model.trainableWeights).toEqual([]);
+    model.dispose();
+  });
+
+  test('training moves the kernel, the bias and the factors', async () => {
+    const layer = withMultipliers(dense(), { scalar: true });
+    const model = modelOf(layer);
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const before = layer.getWeights().map((value) => [...value.dataSync()]);
+    const [inputs, targets] = [x(), tf.ones([4, 5])];
+    await model.fit(inputs, targets, { verbose: 0 });
+    layer.getWeights().forEach((value, at) => {
+      expect([...value.dataSync()]).not.toEqual(before[at]);
+    });
+    tf.dispose([inputs, targets]);
+    model.dispose();
+  });
+});
+
+describe('what the layer inside has', () => {
+  test('its regularizer acts on W, not on the effective kernel', () => {
+    const model = modelOf(
+      withMultipliers(
+        dense({ kernelRegularizer: regularizers.l2({ l2: 1 }), kernelInitializer: 'ones' }),
+      ),
+    );
+    tf.tidy(() => {
+      weightOf(model, 'd/kernel/row_multiplier').assign(tf.fill([5], 7));
+      model.build([null, 3]);
+      expect(model.calculateLosses().map((loss) => loss.dataSync()[0])).toEqual([15]);
+    });
+    model.dispose();
+  });
+
+  test('its constraint acts on W', () => {
+    const layer = withMultipliers(dense({ kernelConstraint: constraints.nonNeg() }), {
+      row: false,
+    });
+    const model = modelOf(layer);
+    tf.tidy(() => {
+      const [kernel, bias, column] = [tf.fill([3, 5], -1), tf.zeros([5]), tf.fill([3], -1)];
+      layer.setWeights([kernel, bias, column]);
+      expectClose(weightOf(model, 'd/kernel'), new Array(15).fill(0));
+      expectClose(weightOf(model, 'd/kernel/column_multiplier'), [-1, -1, -1]);
+    });
+    model.dispose();
+  });
+
+  test('its mask reaches the next layer', () => {
+    const build = (wrap: (layer: layers.Layer) => layers.Layer): LayersModel =>
+      sequential({
+        layers: [
+          wrap(
+            layers.embedding({
+              inputDim: 5,
+              outputDim: 3,
+              maskZero: true,
+              inputLength: 4,
+              embeddingsInitializer: 'ones',
+            }),
+          ),
+          layers.lstm({ units: 2, kernelInitializer: 'ones', recurrentInitializer: 'ones' }),
+        ],
+      });
+    const [plain, wrapped] = [build((layer) => layer), build(withMultipliers)];
+    tf.tidy(() => {
+      const tokens = tf.tensor2d([
+        [1, 2, 0, 0],
+        [1, 2, 3, 4],
+      ]);
+      const expected = (plain.predict(tokens) as tf.Tensor).dataSync();
+      expect((wrapped.predict(tokens) as tf.Tensor).dataSync()).toEqual(expected);
+      expect(expected[0]).not.toBe(expected[2]);
+    });
+    plain.dispose();
+    wrapped.dispose();
+  });
+
+  test('its refusal of a mask, its input check and its call hook', () => {
+    const embedding = layers.embedding({
+      inputDim: 5,
+      outputDim: 3,
+      maskZero: true,
+      inputLength: 4,
+    });
+    expect(
+      withMultipliers(layers.embedding({ inputDim: 5, outputDim: 3 })).supportsMasking,
+    ).toBeFalsy();
+    expect(withMultipliers(embedding).supportsMasking).toBe(true);
+    const layer = withMultipliers(dense());
+    const model = modelOf(layer);
+    expect(() => layer.apply(tf.ones([2, 4]))).toThrow(/axis -1 of input shape to have value 3/);
+    const hooks = [vi.fn(), vi.fn()];
+    layer.setCallHook(hooks[0] as () => void);
+    layer.layer.setCallHook(hooks[1] as () => void);
+    outputs(model);
+    for (const hook of hooks) expect(hook).toHaveBeenCalledOnce();
+    model.dispose();
+  });
+
+  test('the kernel is put back when the call fails', () => {
+    const layer = withMultipliers(dense());
+    const model = modelOf(layer);
+    const kernel = layer.layer.weights[0];
+    layer.layer.setCallHook(() => {
+      throw new Error('hook');
+    });
+    expect(() => layer.apply(tf.ones([2, 3]))).toThrow('hook');
+    expect((layer.layer as unknown as { kernel: unknown }).kernel).toBe(kernel);
+    model.dispose();
+  });
+});
+
+describe('effective()', () => {
+  test('is a tensor of the caller, and carries gradients', () => {
+    const layer = withMultipliers(dense({ kernelInitializer: 'ones' }));
+    const model = modelOf(layer);
+    const row = weightOf(model, 'd/kernel/row_multiplier');
+    tf.tidy(() => row.assign(tf.tensor1d([1, 2, 3, 4, 5])));
+    const before = tf.memory().numTensors;
+    const effective = layer.effective();
+    expect(tf.memory().numTensors).toBe(before + 1);
+    expectClose(effective, [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5]);
+    effective.dispose();
+    tf.tidy(() => {
+      const { grads } = tf.variableGrads(
+        () => tf.sum(layer.effective('kernel')) as tf.Scalar,
+        [row],
+      );
+      expectClose(grads[row.name] as tf.Tensor, [3, 3, 3, 3, 3]);
+    });
+    model.dispose();
+  });
+
+  test('names its kernels where there are several, and says when it is too early', () => {
+    const early: MultiplierLayer = withMultipliers(dense());
+    expect(() => early.effective()).toThrow(/"d" is not built yet/);
+    const layer = withMultipliers(new Gated({ units: 5, inputShape: [3], name: 'g' }), {
+      kernels: ['kernel', 'gate'],
+    });
+    const model = modelOf(layer);
+    expect(() => layer.effective()).toThrow(/several kernels. Name one of kernel, gate/);
+    expect(() => layer.effective('gates')).toThrow(/no kernel "gates". Did you mean "gate"/);
+    const gate = layer.effective('gate');
+    expectClose(gate, weightOf(model, 'g/gate').dataSync());
+    gate.dispose();
+    model.dispose();
+  });
+});
+
+test('disposing frees every tensor, the remembered kernels too', () => {
+  const before = tf.memory().numTensors;
+  const model = modelOf(withMultipliers(dense(), { scalar: true }));
+  expect(tf.memory().numTensors).toBe(before + 5);
+  outputs(model);
+  expect(model.dispose()).toEqual({ refCountAfterDispose: 0, numDisposedVariables: 5 });
+  expect(tf.memory().numTensors).toBe(before);
+  expect(() => model.predict(tf.ones([1, 3]))).toThrow(/disposed/);
+});

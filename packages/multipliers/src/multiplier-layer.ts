@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { knownOptions, nearest, show } from '@tfjs-lrm/core';
+import { EffectiveKernel, FACTORS } from './effective-kernel.ts';
+import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
+import { CLASS_NAME, checkLayer, type KernelPlace, kernelAt, placesOf } from './layouts.ts';
+import {
+  initializerToConfig,
+  type MultiplierOptions,
+  OPTIONS,
+  type Settings,
+  settingsOf,
+} from './options.ts';
+import { layerFrom, savedData } from './saved-layer.ts';
+
+/** A layer whose kernels are multiplied by learnable factors. */
+export interface MultiplierLayer extends layers.Layer {
+  /** The layer inside, which holds the kernels themselves. */
+  readonly layer: layers.Layer;
+  /**
+   * The effective kernel as a new tensor, which the caller disposes; on a tape, gradients flow to the
+   * kernel and the factors, so it serves for tied weights too.
+   *
+   * @param kernel the kernel's name, as in `<layer>/<name>`; needed where the layer has several
+   * @throws Error before the layer is built; RangeError for an unknown name, or none where there are
+   *   several
+   */
+  effective(kernel?: string): tf.Tensor;
+}
+
+/** True for what `withMultipliers` returns, of whichever copy of this package. */
+export function isMultiplierLayer(layer: layers.Layer): layer is Multipliers {
+  return layer.getClassName() === CLASS_NAME;
+}
+
+/** The wrapper as it is inside this package. */
+export class Multipliers extends LayerAdapter implements MultiplierLayer {
+  static readonly className: string = CLASS_NAME;
+
+  readonly #settings: Settings;
+  readonly #places: readonly KernelPlace[];
+  #kernels: readonly EffectiveKernel[] = [];
+
+  constructor(layer: layers.Layer, options: MultiplierOptions) {
+    const settings = settingsOf(options);
+    const places = placesOf(layer, settings.kernels);
+    super(layer, settings.name);
+    this.#settings = settings;
+    this.#places = places;
+  }
+
+  /** The kernels with their factors, once the layer is built. */
+  get kernels(): readonly EffectiveKernel[] {
+    return this.#kernels;
+  }
+
+  protected override addOwnWeights(): readonly LayerVariable[] {
+    const { initializers } = this.#settings;
+    const wanted = { row: initializers.has('row'), column: initializers.has('column') };
+    const kernels = this.#places.map((place) => kernelAt(this.layer, place, wanted));
+    this.#kernels = kernels.map((kernel, at) =>
+      this.#addFactors(this.#places[at] as KernelPlace, kernel),
+    );
+    return this.#kernels.flatMap(({ factors }) => factors);
+  }
+
+  #addFactors(place: KernelPlace, kernel: LayerVariable): EffectiveKernel {
+    const { originalName, shape } = kernel;
+    const scope = [this.name, this.layer.name].find((name) => originalName.startsWith(`${name}/`));
+    // Built inside another layer, the scope is that layer's.
+    const name = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
+    const shapes = {
+      row: [shape.at(place.row) as number],
+      column: [shape.at(place.column) as number],
+      scalar: [],
+    };
+    const factors = [...this.#settings.initializers].map(([factor, initializer]) => {
+      const weight = `${name}/${factor}_multiplier`;
+      return [factor, this.addWeight(weight, shapes[factor], 'float32', initializer)];
+    });
+    return new EffectiveKernel(name, kernel, place, Object.fromEntries(factors));
+  }
+
+  override call(inputs: Inputs, kwargs: Kwargs): tf.Tensor | tf.Tensor[] {
+    this.invokeCallHook(inputs, kwargs);
+    return tf.tidy(() => {
+      const values = this.#kernels.map((kernel) => kernel.current());
+      const restore = this.#kernels.map((kernel, at) =>
+        kernel.substitute(this.layer, values[at] as tf.Tensor),
+      );
+      try {
+        return this.layer.call(inputs, kwargs);
+      } finally {
+        for (const undo of restore) undo();
+      }
+    });
+  }
+
+  effective(kernel?: string): tf.Tensor {
+    const names = this.#kernels.map(({ name }) => name);
+    if (names.length === 0) {
+      throw new Error(
+        `effective: layer "${this.name}" is not built yet. Add it to a model, or apply it, first.`,
+      );
+    }
+    if (kernel === undefined && names.length > 1) {
+      throw new RangeError(
+        `effective: layer "${this.name}" has several kernels. Name one of ${names.join(', ')}.`,
+      );
+    }
+    const found = this.#kernels.find(({ name }) => name === (kernel ?? name));
+    if (found === undefined) {
+      throw new RangeError(
+        `effective: layer "${this.name}" has no kernel ${show(kernel)}. Did you mean "${nearest(String(kernel), names)}"?`,
+      );
+    }
+    return found.fresh();
+  }
+
+  protected override disposeWeights(): number {
+    for (const kernel of this.#kernels) kernel.forget();
+    return super.disposeWeights();
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    const { initializers, kernels } = this.#settings;
+    const saved = [...initializers].map(([factor, initializer]) => [
+      factor,
+      initializerToConfig(initializer),
+    ]);
+    return {
+      ...super.getConfig(),
+      ...Object.fromEntries(FACTORS.map((factor) => [factor, initializers.has(factor)])),
+      initializer: Object.fromEntries(saved) as tf.serialization.ConfigDict,
+      // Under the key `name`, the one whose value keeps its underscores in a file.
+      ...(kernels === undefined ? {} : { kernels: kernels.map((name) => ({ name })) }),
+    };
+  }
+
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    _cls: tf.serialization.SerializableConstructor<T>,
+    config: tf.serialization.ConfigDict,
+  ): T {
+    const saved = savedData(config);
+    const { kernels, ...options } = knownOptions(saved, OPTIONS);
+    const names = Array.isArray(kernels)
+      ? kernels.map((kernel: { name?: string } | null) => kernel?.name ?? '')
+      : kernels;
+    const layer = checkLayer(layerFrom(saved['layer']));
+    const wrapped = new Multipliers(layer, { ...options, kernels: names as string[] | undefined });
+    if (typeof saved['trainable'] === 'boolean') wrapped.trainable_ = saved['trainable'];
+    return wrapped as unknown as T;
+  }
+}
+
+tf.serialization.registerClass(Multipliers);

@@ -1,0 +1,120 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { initializers, layers } from '@tensorflow/tfjs-layers';
+import { anyRule, booleanRule, checkOptions, nearest, type Rule, show } from '@tfjs-lrm/core';
+import { FACTORS, type Factor } from './effective-kernel.ts';
+
+/** A name such as 'ones', or one of tf.initializers. */
+type InitializerLike = NonNullable<Parameters<typeof layers.dense>[0]['kernelInitializer']>;
+
+/** An initializer object of tfjs-layers, whose class it does not export. */
+export type Initializer = ReturnType<typeof initializers.ones>;
+
+/** Which factors a layer gets. */
+export interface MultiplierOptions {
+  /** One factor per output feature. Default true. */
+  readonly row?: boolean | undefined;
+  /** One factor per input feature; for an embedding, one per token. Default true. */
+  readonly column?: boolean | undefined;
+  /** One factor for the whole kernel. Default false. */
+  readonly scalar?: boolean | undefined;
+  /** Values at the start, each 'ones' by default, which changes nothing. */
+  readonly initializer?: { readonly [factor in Factor]?: InitializerLike | undefined } | undefined;
+  /** The properties that hold the kernels of a custom layer, [..., inputs, outputs] each. */
+  readonly kernels?: readonly string[] | undefined;
+  /** Another name for the layer. Default: its own. */
+  readonly name?: string | undefined;
+}
+
+/** The options with defaults filled in and initializers built. */
+export interface Settings {
+  readonly name: string | undefined;
+  readonly kernels: readonly string[] | undefined;
+  readonly initializers: ReadonlyMap<Factor, Initializer>;
+}
+
+const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isListOfNames: Rule = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every(isName) &&
+  new Set(value).size === value.length
+    ? null
+    : { must: 'be a list of different property names', try: "['kernel']" };
+
+const rules: { readonly [option in keyof Required<MultiplierOptions>]: Rule } = {
+  row: booleanRule(true),
+  column: booleanRule(true),
+  scalar: booleanRule(false),
+  initializer: anyRule,
+  kernels: isListOfNames,
+  name: (value) => (isName(value) ? null : { must: 'be a name', try: "'dense'" }),
+};
+const initializerRules = Object.fromEntries(FACTORS.map((factor) => [factor, anyRule]));
+
+/** The names of all options, for reading a saved configuration. */
+export const OPTIONS: readonly string[] = Object.keys(rules);
+
+// tfjs-layers resolves initializers, but exports no function for it: a dense layer keeps the result.
+function resolver(initializer: InitializerLike) {
+  return layers.dense({ units: 1, name: 'initializer', kernelInitializer: initializer });
+}
+
+function initializerOf(where: string, initializer: unknown): Initializer {
+  try {
+    // A copy, because tfjs writes into the configuration that it reads.
+    const given =
+      (initializer as { constructor?: unknown }).constructor === Object
+        ? structuredClone(initializer)
+        : initializer;
+    return (resolver(given as InitializerLike) as unknown as { kernelInitializer: Initializer })
+      .kernelInitializer;
+  } catch {
+    const hint =
+      typeof initializer === 'string' ? nearest(initializer, Object.keys(initializers)) : 'ones';
+    throw new RangeError(
+      `${where} must be the name of an initializer or one of tf.initializers. Received ${show(initializer)}. Try '${hint}'.`,
+    );
+  }
+}
+
+/** An initializer as `{ className, config }`. */
+export function initializerToConfig(initializer: Initializer): tf.serialization.ConfigDict {
+  return { className: initializer.getClassName(), config: initializer.getConfig() };
+}
+
+/**
+ * Checks the options of `withMultipliers` and builds what they name.
+ *
+ * @throws TypeError for something that is no options object, RangeError for a wrong key or value
+ */
+export function settingsOf(options: MultiplierOptions): Settings {
+  checkOptions('withMultipliers', options, rules);
+  const { row = true, column = true, scalar = false, initializer = {}, kernels, name } = options;
+  checkOptions('withMultipliers: "initializer"', initializer, initializerRules);
+  const wanted = { row, column, scalar };
+  const factors = FACTORS.filter((factor) => wanted[factor]);
+  if (factors.length === 0) {
+    throw new RangeError(
+      'withMultipliers: row, column and scalar are all false. Leave at least one of them on, or use the layer as it is.',
+    );
+  }
+  for (const factor of FACTORS) {
+    if (!wanted[factor] && initializer[factor] !== undefined) {
+      throw new RangeError(
+        `withMultipliers: initializer.${factor} is given, but "${factor}" is off. Try ${factor}: true.`,
+      );
+    }
+  }
+  const built = factors.map(
+    (factor) =>
+      [
+        factor,
+        initializerOf(`withMultipliers: initializer.${factor}`, initializer[factor] ?? 'ones'),
+      ] as const,
+  );
+  return {
+    name,
+    kernels: kernels === undefined ? undefined : [...kernels],
+    initializers: new Map(built),
+  };
+}
