@@ -1,0 +1,95 @@
+/**
+ * Compares finished runs with the same runs in PyTorch:
+ *
+ *   node apps/demo/dist/against-reference.js runs/seed1 runs/seed2 runs/seed3
+ *
+ * Prints mean and spread over the seeds for each of the four runs, and fails when a mean is further than
+ * 0.05 nats a character from the reference's.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunSettings } from './presets.ts';
+import { columns } from './summary.ts';
+import type { StepRecord } from './train.ts';
+
+const TOLERANCE = 0.05;
+
+interface ReferenceRun {
+  readonly learningRate: number;
+  readonly decay: number;
+  readonly multipliers: boolean;
+  readonly seed: number;
+  readonly validationLoss: number;
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, v) => sum + v, 0) / values.length;
+
+/** Sample standard deviation. */
+function spread(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, v) => sum + (v - middle) ** 2, 0) / (values.length - 1));
+}
+
+/** The settings of each run in a folder, with its last validation loss. */
+function finals(folder: string): { settings: RunSettings; validationLoss: number }[] {
+  const { runs } = JSON.parse(readFileSync(join(folder, 'settings.json'), 'utf8')) as {
+    runs: RunSettings[];
+  };
+  const records = readFileSync(join(folder, 'metrics.ndjson'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as StepRecord & { run: string });
+  return runs.map((settings) => {
+    const last = records.find(
+      ({ run, step }) => run === settings.name && step === settings.preset.steps - 1,
+    );
+    if (last?.validationLoss === undefined)
+      throw new Error(`the run "${settings.name}" in ${folder} is not finished.`);
+    return { settings, validationLoss: last.validationLoss };
+  });
+}
+
+function main(folders: readonly string[]): void {
+  const ours = folders.flatMap(finals);
+  const reference = JSON.parse(
+    readFileSync(new URL('../reference/sweep.json', import.meta.url), 'utf8'),
+  ) as ReferenceRun[];
+  const rows = [...new Set(ours.map(({ settings }) => settings.name))].map((name) => {
+    const runs = ours.filter(({ settings }) => settings.name === name);
+    const { learningRate, decay, multipliers } = (runs[0] as (typeof runs)[number]).settings;
+    const same = reference.filter(
+      (run) =>
+        run.learningRate === learningRate && run.decay === decay && run.multipliers === multipliers,
+    );
+    const [a, b] = [runs, same].map((group) =>
+      group.map(({ validationLoss }) => validationLoss),
+    ) as [number[], number[]];
+    return { name, a, b, difference: mean(a) - mean(b) };
+  });
+  const cell = (values: readonly number[]): string =>
+    `${mean(values).toFixed(3)} ± ${spread(values).toFixed(3)} (${values.length} seeds)`;
+  console.log(
+    columns([
+      ['run', 'here', 'PyTorch', 'difference'],
+      ...rows.map(({ name, a, b, difference }) => [name, cell(a), cell(b), difference.toFixed(3)]),
+    ]),
+  );
+  const off = rows.filter(({ difference }) => !(Math.abs(difference) <= TOLERANCE));
+  console.log(
+    off.length === 0
+      ? `all within ${TOLERANCE}`
+      : `further than ${TOLERANCE}: ${off.map(({ name }) => name).join('; ')}`,
+  );
+  if (off.length > 0) process.exitCode = 1;
+}
+
+try {
+  const folders = process.argv.slice(2);
+  if (folders.length < 2)
+    throw new Error('give the folders of at least two runs with different seeds.');
+  main(folders);
+} catch (error) {
+  console.error(`against-reference: ${(error as Error).message}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,71 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const main = join(import.meta.dirname, '../dist/main.js');
+const demo = (...args: string[]) => spawnSync('node', [main, ...args], { encoding: 'utf8' });
+
+describe('the demo', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'demo-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('trains four runs, draws the table and keeps every step', () => {
+    const out = join(folder, 'run');
+    const { status, stdout, stderr } = demo('--steps', '12', '--out', out);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout.match(/step +12\/12/g)).toHaveLength(4);
+    expect(stdout).toMatch(/run +validation loss +perplexity +parameters +ms\/step/);
+    expect(stdout.match(/ writes:/g)).toHaveLength(4);
+    const lines = readFileSync(join(out, 'metrics.ndjson'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(4 * 12);
+    for (const name of new Set(lines.map(({ run }) => run))) {
+      const run = lines.filter((line) => line.run === name);
+      expect(run.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i));
+      // The first loss is that of an untrained model over 83 characters.
+      expect(run[0].loss).toBeGreaterThan(4);
+      expect(run[0].loss).toBeLessThan(5.5);
+      expect(run.at(-1).validationLoss).toBeLessThan(run[0].loss);
+    }
+    // The same seed gives the same first loss with and without multipliers, which start as the identity.
+    const first = lines.filter(({ step }) => step === 0).map(({ loss }) => loss);
+    expect(new Set(first).size).toBe(1);
+  });
+
+  it.each([
+    [
+      ['--preset', 'huge'],
+      'demo: --preset must be one of tiny, small. Received "huge". Try --help.\n',
+    ],
+    [
+      ['--steps', '1.5'],
+      'demo: --steps must be a whole number >= 1. Received "1.5". Try --help.\n',
+    ],
+    [['--seed', '-1'], /^demo: .*--seed.* Try --help\.\n$/],
+    [
+      ['--backend', 'metal'],
+      'demo: --backend must be one of tensorflow, wasm, cpu. Received "metal". Try --help.\n',
+    ],
+    [['--bogus'], /^demo: Unknown option '--bogus'.* Try --help\.\n$/],
+  ])('tells a mistake in one line: %j', (args, message) => {
+    const { status, stderr } = demo(...args, '--out', join(folder, 'never'));
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(status).toBe(2);
+    expect(existsSync(join(folder, 'never'))).toBe(false);
+  });
+
+  it('explains itself', () => {
+    const { status, stdout } = demo('--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('--preset tiny|small');
+  });
+});

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import type { ModelSize } from './model/language-model.ts';
+
+/** A model size with the training that goes with it. */
+export interface Preset extends ModelSize {
+  readonly context: number;
+  readonly batch: number;
+  readonly steps: number;
+}
+
+export type PresetName = 'tiny' | 'small';
+
+export const PRESETS: Readonly<Record<PresetName, Preset>> = {
+  tiny: { width: 64, blocks: 2, heads: 4, mlp: 176, context: 64, batch: 16, steps: 700 },
+  small: { width: 128, blocks: 4, heads: 4, mlp: 352, context: 64, batch: 32, steps: 1200 },
+};
+
+/** Learning rate and weight decays, chosen by the sweep in `reference/` before the demo ever ran. */
+export interface Choice {
+  readonly learningRate: number;
+  readonly wellSetDecay: number;
+  readonly badlySetDecay: number;
+}
+
+export function choice(): Choice {
+  return JSON.parse(
+    readFileSync(new URL('../reference/choice.json', import.meta.url), 'utf8'),
+  ) as Choice;
+}
+
+/** One training run of a comparison. */
+export interface RunSettings {
+  readonly name: string;
+  readonly preset: Preset;
+  readonly learningRate: number;
+  readonly decay: number;
+  readonly multipliers: boolean;
+  readonly seed: number;
+  readonly backend: string;
+}
+
+/** The four runs that show what the paper is about: both decays, without and with multipliers. */
+export function comparison(preset: Preset, seed: number, backend: string): RunSettings[] {
+  const { learningRate, wellSetDecay, badlySetDecay } = choice();
+  return [wellSetDecay, badlySetDecay].flatMap((decay) =>
+    [false, true].map((multipliers) => ({
+      name: `decay ${decay}, ${multipliers ? 'with' : 'no'} multipliers`,
+      preset,
+      learningRate,
+      decay,
+      multipliers,
+      seed,
+      backend,
+    })),
+  );
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { PRESETS, type RunSettings } from './presets.ts';
+import { duration, statusLine } from './status.ts';
+import { type FinishedRun, sparkline, table, verdict } from './summary.ts';
+
+const run = (decay: number, multipliers: boolean): RunSettings => ({
+  name: `decay ${decay}, ${multipliers}`,
+  preset: PRESETS.tiny,
+  learningRate: 4e-3,
+  decay,
+  multipliers,
+  seed: 1,
+  backend: 'wasm',
+});
+const finished = (decay: number, multipliers: boolean, validationLoss: number): FinishedRun => ({
+  settings: run(decay, multipliers),
+  result: { validationLoss, parameters: 111_296, msPerStep: 50, sample: '' },
+  records: [
+    { step: 49, loss: 3, learningRate: 1e-3, validationLoss: 3 },
+    { step: 50, loss: 2.9, learningRate: 1e-3 },
+    { step: 99, loss: 2, learningRate: 1e-3, validationLoss },
+  ],
+});
+
+describe('the status line', () => {
+  it('says where a run stands and how long it will take', () => {
+    const records = [{ step: 99, loss: 2.5, learningRate: 4e-3 }];
+    const progress = { records, validationLoss: 2.75, msPerStep: 100 };
+    const line = statusLine(run(8, true), progress, 20);
+    expect(line).toBe(
+      'decay 8, true         step 100/700  loss 2.500  validation 2.750  rate 4.0e-3  100 ms/step  10.2k tokens/s  1 min 00 s left',
+    );
+  });
+
+  it('waits before the first report', () => {
+    expect(statusLine(run(8, true), null, 0)).toBe('decay 8, true  waiting');
+  });
+
+  it('writes durations for people', () => {
+    expect([0.4, 59.6, 61, 3600].map(duration)).toEqual([
+      '0 s',
+      '1 min 00 s',
+      '1 min 01 s',
+      '60 min 00 s',
+    ]);
+  });
+});
+
+describe('the summary', () => {
+  it('draws the course of a loss between the lowest and the highest', () => {
+    expect(sparkline([3, 2, 1], 1, 3)).toBe('█▅▁');
+    expect(sparkline([1, 1], 1, 1)).toBe('▁▁');
+  });
+
+  it('has a row for each run', () => {
+    const rows = table([finished(0.1, false, 1.8), finished(0.1, true, 2)]).split('\n');
+    expect(rows).toHaveLength(3);
+    expect(rows[1]).toMatch(/^decay 0.1, false +1\.800 +6\.05 +111,296 +50 +█▁/);
+  });
+
+  it('says for each decay whether multipliers lowered or raised the loss', () => {
+    const runs = [
+      finished(0.1, false, 1.8),
+      finished(0.1, true, 1.85),
+      finished(8, false, 2.1),
+      finished(8, true, 2),
+    ];
+    expect(verdict(runs).split('\n')).toEqual([
+      'At weight decay 0.1 the multipliers raise the validation loss by 0.050 nats a character (one seed).',
+      'At weight decay 8 the multipliers lower the validation loss by 0.100 nats a character (one seed).',
+    ]);
+  });
+});

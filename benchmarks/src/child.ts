@@ -1,0 +1,54 @@
+/** One side of a comparison in a process of its own. It measures a round when told to, and sleeps between. */
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { enableTraining } from '@tfjs-lrm/kernels';
+import type { Side } from './comparisons.ts';
+import { makeStep, type Step } from './workloads.ts';
+
+export type Request = { readonly prepare: Side } | { readonly round: number };
+export type Reply =
+  | { readonly ready: true }
+  | { readonly msPerStep: number }
+  | { readonly error: string };
+
+const WARM_UP_STEPS = 5;
+let step: Step | null = null;
+
+async function prepare(side: Side): Promise<void> {
+  if (side.backend === 'wasm') {
+    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+    setWasmPaths(
+      `${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`,
+    );
+  } else {
+    await import('@tensorflow/tfjs-backend-cpu');
+  }
+  await tf.setBackend(side.backend);
+  await tf.ready();
+  if (side.kernels) enableTraining();
+  step = makeStep(side);
+  for (let i = 0; i < WARM_UP_STEPS; i++) await step();
+}
+
+async function measure(steps: number): Promise<number> {
+  const began = performance.now();
+  for (let i = 0; i < steps; i++) await step?.();
+  return (performance.now() - began) / steps;
+}
+
+process.on('message', async (request: Request) => {
+  const reply = (message: Reply): void => {
+    process.send?.(message);
+  };
+  try {
+    if ('prepare' in request) {
+      await prepare(request.prepare);
+      reply({ ready: true });
+    } else {
+      reply({ msPerStep: await measure(request.round) });
+    }
+  } catch (error) {
+    reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+});

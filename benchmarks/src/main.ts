@@ -1,0 +1,109 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, cpus, platform } from 'node:os';
+import { parseArgs } from 'node:util';
+import { compare, type Result } from './compare.ts';
+import { COMPARISONS, type Comparison } from './comparisons.ts';
+import type { Summary } from './statistics.ts';
+
+const HELP = `Measures what each feature costs: two processes take turns, and the ratio of their times a step is reported.
+
+  npm run bench -- [name ...] [--rounds N] [--steps N] [--json FILE]
+
+  names      ${COMPARISONS.map(({ name }) => name).join(', ')} (default: all)
+  --rounds   rounds of each side (default 9)
+  --steps    training steps a round (default 10)
+  --json     also write the results to a file`;
+
+function environment(): Record<string, string> {
+  const require = createRequire(import.meta.url);
+  const version = (name: string): string =>
+    (
+      JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')) as {
+        version: string;
+      }
+    ).version;
+  const cores = cpus();
+  return {
+    machine: `${cores.length} × ${cores[0]?.model.trim()}, ${platform()} ${arch()}`,
+    node: process.version,
+    'tfjs-core': version('@tensorflow/tfjs-core'),
+    'tfjs-backend-wasm': `${version('@tensorflow/tfjs-backend-wasm')} (SIMD, one thread)`,
+  };
+}
+
+const spread = ({ median, min, max }: Summary, digits: number): string =>
+  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+
+function table(results: readonly Result[]): string {
+  const rows = [
+    ['benchmark', 'a', 'b', 'backend', 'a, ms/step', 'b, ms/step', 'ratio a/b'],
+    ...results.map(({ comparison: { name, a, b }, ...r }) => [
+      name,
+      a.label,
+      b.label,
+      a.backend === b.backend ? a.backend : `${a.backend}, ${b.backend}`,
+      spread(r.a, 1),
+      spread(r.b, 1),
+      spread(r.ratio, 3),
+    ]),
+  ];
+  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, c) => cell.padEnd(widths[c] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '9' },
+      steps: { type: 'string', default: '10' },
+      json: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const unknown = positionals.find((name) => !COMPARISONS.some((c) => c.name === name));
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}". Try --help.`);
+  const chosen = COMPARISONS.filter(
+    ({ name }) => positionals.length === 0 || positionals.includes(name),
+  );
+  const sizes = { rounds: Number(values.rounds), stepsPerRound: Number(values.steps) };
+  if (!Object.values(sizes).every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new Error('--rounds and --steps must be whole numbers > 0.');
+  }
+  const conditions = environment();
+  for (const [name, value] of Object.entries(conditions)) console.log(`${name}: ${value}`);
+  const results: Result[] = [];
+  for (const comparison of chosen) results.push(await measured(comparison, sizes));
+  console.log(
+    `\n${sizes.rounds} rounds of ${sizes.stepsPerRound} steps in turn; median (smallest–largest)\n${table(results)}`,
+  );
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify({ conditions, results }, null, 2)}\n`);
+}
+
+async function measured(
+  comparison: Comparison,
+  sizes: { rounds: number; stepsPerRound: number },
+): Promise<Result> {
+  process.stderr.write(`measuring ${comparison.name} …\n`);
+  return compare(comparison, sizes);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,87 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { layers, sequential } from '@tensorflow/tfjs-layers';
+import { adam } from '@tfjs-lrm/adam';
+import { withClipping } from '@tfjs-lrm/clipping';
+import { crossEntropy, languageModel } from '@tfjs-lrm/demo/model';
+import { cosine, withSchedule } from '@tfjs-lrm/schedule';
+import { withWeightDecay } from '@tfjs-lrm/weight-decay';
+import type { Side } from './comparisons.ts';
+
+/** Does one training step and waits for its loss. */
+export type Step = () => Promise<void>;
+
+const RATE = 1e-3;
+
+function optimizerOf(name: unknown): tf.Optimizer {
+  const options = { learningRate: RATE, beta1: 0.9, beta2: 0.95 };
+  switch (name) {
+    case 'tfjs':
+      return tf.train.adam(RATE, 0.9, 0.95);
+    case 'decay':
+      return withWeightDecay(adam(options));
+    case 'clipping':
+      return withClipping(adam(options), { globalNorm: 1 });
+    case 'schedule':
+      return withSchedule(adam(options), cosine({ steps: 1e6 }));
+    default:
+      return adam(options);
+  }
+}
+
+async function minimize(
+  optimizer: tf.Optimizer,
+  loss: () => tf.Scalar,
+  variables: tf.Variable[],
+): Promise<void> {
+  const value = optimizer.minimize(loss, true, variables) as tf.Scalar;
+  await value.data();
+  value.dispose();
+}
+
+/** The demo's `tiny` model: width 64, 2 blocks, 16 × 64 characters. */
+function languageModelStep(options: Side['options']): Step {
+  const [vocabulary, batch, time] = [83, 16, 64];
+  const model = languageModel(
+    { width: 64, blocks: 2, heads: 4, mlp: 176 },
+    vocabulary,
+    options['multipliers'] === true,
+    1,
+  );
+  const optimizer = optimizerOf(options['optimizer']);
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const ids = (seed: number): tf.Tensor =>
+    tf.randomUniform([batch, time], 0, vocabulary, 'int32', seed);
+  const [x, y] = [ids(1), ids(2)];
+  return () =>
+    minimize(
+      optimizer,
+      () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
+      variables,
+    );
+}
+
+/** Dense 256-256-256-10, batch 256, tf.train.adam, through trainOnBatch. */
+function mlpStep(): Step {
+  const model = sequential({
+    layers: [
+      layers.dense({ units: 256, activation: 'relu', inputShape: [256] }),
+      layers.dense({ units: 256, activation: 'relu' }),
+      layers.dense({ units: 10 }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.adam(RATE), loss: 'meanSquaredError' });
+  const x = tf.randomNormal([256, 256], 0, 1, 'float32', 1);
+  const y = tf.randomNormal([256, 10], 0, 1, 'float32', 2);
+  return async () => {
+    await model.trainOnBatch(x, y);
+  };
+}
+
+const WORKLOADS = { 'language-model': languageModelStep, mlp: mlpStep };
+
+export type WorkloadName = keyof typeof WORKLOADS;
+
+/** Builds a workload; call it after the backend is ready. */
+export function makeStep({ workload, options }: Side): Step {
+  return WORKLOADS[workload](options);
+}

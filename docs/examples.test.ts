@@ -1,0 +1,108 @@
+/**
+ * Every example in a README and in a doc block runs. An example in a doc block is a fragment: it may use the
+ * names that `prelude.ts` makes, and everything that the packages export.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const work = join(import.meta.dirname, '.examples');
+const packages = readdirSync(join(root, 'packages'));
+
+interface Example {
+  readonly name: string;
+  readonly code: string;
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !/\.(test|bench)\.ts$/.test(path))
+    .map((path) => join(folder, path));
+}
+
+function inReadme(path: string): Example[] {
+  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)];
+  return blocks.map(([, code], i) => ({
+    name: `${relative(root, path)}, example ${i + 1}`,
+    code: code as string,
+  }));
+}
+
+function inDocBlocks(path: string): Example[] {
+  const comments = [...readFileSync(path, 'utf8').matchAll(/\/\*\*[\s\S]*?\*\//g)].map(
+    ([comment]) => comment,
+  );
+  return comments.flatMap((comment) => {
+    const [, after] = comment.split('@example');
+    if (after === undefined) return [];
+    const lines = after
+      .split('\n')
+      .map((line) => line.replace(/^\s*\* ?/, '').replace(/\*\/\s*$/, ''));
+    const code = lines.join('\n');
+    return [{ name: `${relative(root, path)}: ${code.trim().split('\n')[0]}`, code }];
+  });
+}
+
+/** Imports come first, the rest runs in a function of its own, with the prelude's names in scope. */
+function asModule({ code }: Example, isFragment: boolean): string {
+  const imports = [...code.matchAll(/^import [\s\S]*?;$/gm)].map(([statement]) => statement);
+  const body = code.replace(/^import [\s\S]*?;$/gm, '');
+  const names = [...body.matchAll(/\b[A-Za-z_$][\w$]*\b/g)].map(([name]) => name);
+  const own = packages.map(
+    (name) => `import * as ${name.replaceAll('-', '_')} from '@tfjs-lrm/${name}';`,
+  );
+  const prelude = isFragment
+    ? [
+        `import * as tf from '@tensorflow/tfjs';`,
+        `import { prelude } from '../prelude.ts';`,
+        ...own,
+        `const scope = { ...await prelude(), ${packages.map((name) => `...${name.replaceAll('-', '_')}`).join(', ')} };`,
+      ]
+    : [];
+  const declared = new Set(
+    [...body.matchAll(/\b(?:const|let|class|function)\s+(\w+)/g)].map(([, name]) => name),
+  );
+  const used = [...new Set(names)].filter((name) => !declared.has(name));
+  const bindings = isFragment
+    ? `const { ${used.filter((name) => PROVIDED.has(name)).join(', ')} } = scope as any;`
+    : '';
+  return [...prelude, ...imports, 'export default async () => {', bindings, body, '};'].join('\n');
+}
+
+const PROVIDED = new Set<string>();
+
+const readmes = [
+  join(root, 'README.md'),
+  ...packages.map((name) => join(root, 'packages', name, 'README.md')),
+];
+const examples = [
+  ...readmes.flatMap(inReadme).map((example) => ({ ...example, isFragment: false })),
+  ...packages
+    .flatMap((name) => sources(join(root, 'packages', name, 'src')))
+    .flatMap(inDocBlocks)
+    .map((example) => ({ ...example, isFragment: true })),
+];
+
+describe('examples', () => {
+  beforeAll(async () => {
+    mkdirSync(work, { recursive: true });
+    const { prelude } = await import('./prelude.ts');
+    for (const name of Object.keys(await prelude())) PROVIDED.add(name);
+    for (const name of packages)
+      for (const exported of Object.keys(await import(/* @vite-ignore */ `@tfjs-lrm/${name}`)))
+        PROVIDED.add(exported);
+  });
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+  it('are found', () => expect(examples.length).toBeGreaterThan(20));
+
+  it.each(examples)('$name runs', async ({ isFragment, ...example }) => {
+    const file = join(work, `${examples.findIndex(({ name }) => name === example.name)}.ts`);
+    writeFileSync(file, asModule(example, isFragment));
+    const { default: run } = (await import(/* @vite-ignore */ file)) as {
+      default: () => Promise<void>;
+    };
+    await run();
+  });
+});
