@@ -77,9 +77,12 @@ function mlpStep(): Step {
   };
 }
 
-const WORKLOADS = { 'language-model': languageModelStep, mlp: mlpStep };
+export type WorkloadName = 'language-model' | 'mlp';
 
-export type WorkloadName = keyof typeof WORKLOADS;
+const WORKLOADS: Readonly<Record<WorkloadName, (options: Side['options']) => Step>> = {
+  'language-model': languageModelStep,
+  mlp: mlpStep,
+};
 
 /** Builds a workload; call it after the backend is ready. */
 export function makeStep({ workload, options }: Side): Step {

@@ -61,7 +61,8 @@ function options(
         },
       });
     } catch (error) {
-      throw new UsageError((error as Error).message.split('. ')[0]);
+      // Node's advice fills three lines; the first sentence says what is wrong.
+      throw new UsageError(`${(error as Error).message.split(/[.\n]/)[0]}.`);
     }
   })();
   if (values.help) return null;

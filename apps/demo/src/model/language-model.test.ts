@@ -53,7 +53,9 @@ function build(multipliers: boolean): LayersModel {
   );
   for (const weight of model.weights) {
     const values = weights[weight.originalName] as Nested;
-    tf.tidy(() => weight.write(tf.tensor(flat(values), weight.shape as number[])));
+    tf.tidy(() => {
+      weight.write(tf.tensor(flat(values), weight.shape as number[]));
+    });
   }
   return model;
 }
