@@ -174,4 +174,13 @@ onCpu(() => {
     step(second, [[before, null]]);
     expect(second.slots(before).size).toBe(2);
   });
+
+  test("a scalar does not take a vector's moments, whose corrections are scalars too", async () => {
+    const before = tf.variable(tf.zeros([2]), true, 'adamscalar/w_1');
+    const after = tf.variable(tf.zeros([]), true, 'adamscalar/w_2');
+    const [first, second] = [adam(), adam()];
+    step(first, [[before, [1, 1]]]);
+    await second.setWeights(await first.getWeights());
+    expect(() => step(second, [[after, [1]]])).toThrow(/saved state has other shapes/);
+  });
 });

@@ -194,6 +194,27 @@ test('the constraint of a folded kernel is dropped, so that loading does not cha
   expect(config?.['biasConstraint']).not.toBeNull();
 });
 
+test('values are copied as they are, past constraints, and by name where a weight is frozen by itself', () => {
+  const kernelConstraint = constraints.nonNeg();
+  const source = sequential({
+    layers: [
+      withMultipliers(layers.dense({ units: 4, inputShape: [3], name: 'a' })),
+      layers.dense({ units: 4, kernelConstraint, name: 'b' }),
+    ],
+  });
+  scrambleWeights(source, -2);
+  // It comes after the bias now.
+  for (const weight of source.weights.filter(({ originalName }) =>
+    originalName.endsWith('kernel'),
+  )) {
+    weight.trainable = false;
+  }
+  const x = tf.tensor2d(numbers(5, 12, -1, 1), [4, 3]);
+  const folded = foldMultipliers(source);
+  expect(distance(predict(folded, [x]), predict(source, [x]))).toBeLessThan(1e-6);
+  tf.dispose(x);
+});
+
 test('a renamed layer, a frozen one and one that was built before keep what they are', () => {
   const built = layers.dense({ units: 4, name: 'early', inputShape: [3] });
   built.build([null, 3]);

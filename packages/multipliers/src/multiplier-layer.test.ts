@@ -204,6 +204,25 @@ describe('weights', () => {
     model.dispose();
   });
 
+  test('freezing moves no value in getWeights, where a layer has weights that are never trained', () => {
+    class Shifted extends Gated {
+      static override readonly className: string = 'TestShifted';
+      override build(inputShape: number[]): void {
+        super.build(inputShape);
+        this.addWeight('shift', [1], 'float32', initializers.zeros(), undefined, false);
+      }
+    }
+    const layer = withMultipliers(new Shifted({ units: 5, inputShape: [3], name: 'shifted' }), {
+      kernels: ['kernel'],
+    });
+    const model = modelOf(layer);
+    const before = names(layer.weights);
+    expect(before.at(-1)).toBe('shifted/shift');
+    layer.trainable = false;
+    expect(names(layer.weights)).toEqual(before);
+    model.dispose();
+  });
+
   test('freezing reaches the layer inside and the factors', () => {
     const layer = withMultipliers(dense());
     const model = modelOf(layer);
@@ -357,6 +376,29 @@ describe('what the layer inside has', () => {
     layer.layer.setCallHook(hooks[1] as () => void);
     outputs(model);
     for (const hook of hooks) expect(hook).toHaveBeenCalledOnce();
+    model.dispose();
+  });
+
+  test('its warnings, its refusal of activity regularizers and its state', () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const words = layers.embedding({ inputDim: 5, outputDim: 3, inputShape: [4] });
+    withMultipliers(words).apply(input({ shape: [4, 2] }));
+    expect(warn).not.toHaveBeenCalled();
+    withMultipliers(dense()).apply(input({ shape: [4, 3] }));
+    expect(warn).toHaveBeenCalledOnce();
+    warn.mockRestore();
+    const active = new Gated({ units: 5, name: 'active', inputShape: [3] });
+    active.activityRegularizer = regularizers.l1() as never;
+    expect(() => modelOf(withMultipliers(active, { kernels: ['gate'] }))).toThrow(/activity/);
+    const reset = vi.fn();
+    const stateful = Object.assign(new Gated({ units: 5, name: 's', inputShape: [3] }), {
+      _stateful: true,
+      resetStates: reset,
+    });
+    const model = modelOf(withMultipliers(stateful, { kernels: ['gate'] }));
+    expect(model.stateful).toBe(true);
+    model.resetStates();
+    expect(reset).toHaveBeenCalledOnce();
     model.dispose();
   });
 

@@ -116,8 +116,8 @@ export function multiply(
   }
   const { scalar } = factors;
   if (along.length === 0 && scalar === undefined) return kernel;
-  // Named, because the gradient of an operation is looked up under the name of the scope around it.
-  return tf.tidy('learnableMultipliers', () => {
+  // In a scope of its own: tfjs looks our gradient up under the scope's name first, which may be a kernel's.
+  return tf.tidy(() => {
     if (along.length === 0) return tf.mul(kernel, scalar as tf.Tensor);
     const last = kernel.rank - 1;
     let u = leading(

@@ -170,6 +170,17 @@ test('names with underscores and frozen layers survive a file', async () => {
   model.dispose();
 });
 
+test('a frozen layer whose factors are trained stays so', () => {
+  const layer = withMultipliers(layers.dense({ units: 2, inputShape: [3], name: 'half' }));
+  layer.layer.trainable = false;
+  const model = modelOf(rebuilt(layer));
+  expect(model.trainableWeights.map(({ originalName }) => originalName)).toEqual([
+    'half/kernel/row_multiplier',
+    'half/kernel/column_multiplier',
+  ]);
+  model.dispose();
+});
+
 describe('a configuration is data', () => {
   const layer = withMultipliers(layers.dense({ units: 2, inputShape: [3] }));
   const broken = (change: (config: Record<string, unknown>) => void): unknown => {

@@ -9,7 +9,7 @@ const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
  * is the slow path of the cpu backend, where a matrix product of two vectors takes a third of the time.
  */
 function scalesOf(u: tf.Tensor | undefined, v: tf.Tensor | undefined, m: number): tf.Tensor {
-  if (u === undefined) return asRow(v as tf.Tensor);
+  if (u === undefined) return v as tf.Tensor;
   if (tf.getBackend() === 'cpu')
     return tf.matMul(asColumn(u), v === undefined ? tf.ones([1, m]) : asRow(v));
   return v === undefined ? asColumn(u) : tf.mul(asColumn(u), asRow(v));
