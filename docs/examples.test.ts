@@ -34,11 +34,9 @@ function inDocBlocks(path: string): Example[] {
     ([comment]) => comment,
   );
   return comments.flatMap((comment) => {
-    const [, after] = comment.split('@example');
+    const [, after] = comment.replace(/\s*\*\/$/, '').split('@example');
     if (after === undefined) return [];
-    const lines = after
-      .split('\n')
-      .map((line) => line.replace(/^\s*\* ?/, '').replace(/\*\/\s*$/, ''));
+    const lines = after.split('\n').map((line) => line.replace(/^\s*\* ?/, ''));
     const code = lines.join('\n');
     return [{ name: `${relative(root, path)}: ${code.trim().split('\n')[0]}`, code }];
   });

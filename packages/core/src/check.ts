@@ -78,8 +78,8 @@ export const anyRule: Rule = () => null;
  * @param where the function whose options these are, as the user calls it
  * @throws TypeError for something that is no options object, RangeError for a wrong key or value
  * @example
- * checkOptions('adam', { learningrate: 1 }, { learningRate: numberRule({ min: 0, try: '1e-3' }) });
- * // RangeError: adam: unknown option "learningrate". Did you mean "learningRate"?
+ * // { learningrate: 1 } would be: adam: unknown option "learningrate". Did you mean "learningRate"?
+ * checkOptions('adam', { learningRate: 1 }, { learningRate: numberRule({ min: 0, try: '1e-3' }) });
  */
 export function checkOptions(
   where: string,
