@@ -132,8 +132,11 @@ eachBackend((backend) => {
   ])('a threshold of infinity is the identity: gradients that are %s', (_, gradient) => {
     for (const threshold of ['globalNorm', 'perVariableNorm', 'value', 'adaptive'] as const) {
       for (const excluded of ['untouched', 'own-norm', 'scaled'] as const) {
-        const [got] = clipped({ [threshold]: Infinity, excluded }, [[zeros([2]), gradient]]);
-        expect(got).toEqual(gradient.map(Math.fround));
+        const got = clipped({ [threshold]: Infinity, excluded }, [
+          [zeros([2]), gradient],
+          [zeros([2], 'row_multiplier'), gradient],
+        ]);
+        expect(got).toEqual([gradient.map(Math.fround), gradient.map(Math.fround)]);
       }
     }
   });

@@ -4,6 +4,7 @@ import { show } from '@tfjs-lrm/core';
 import { isLayer, isModel } from './internals.ts';
 import { CLASS_NAME, knownPlaces } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
+import { isPlain } from './saved-layer.ts';
 
 type Config = Record<string, unknown>;
 interface ModelClass {
@@ -54,7 +55,7 @@ function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
 /** A copy of a model's configuration with the inner layer in the place of each wrapper. */
 function withoutWrappers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutWrappers);
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
   const entry = value as Config;
   const plain =
     entry['className'] === CLASS_NAME

@@ -118,7 +118,7 @@ export function kernelAt(
       hint !== null
         ? `Did you mean "${hint}"?`
         : inside !== undefined
-          ? `Wrap the layer in its property "${inside}" instead.`
+          ? `Its weights may lie in its property "${inside}", a layer of its own.`
           : 'It has no weights.';
     throw new RangeError(
       `withMultipliers: ${describe(layer)} has no weight in its property "${property}". ${advice}`,

@@ -105,7 +105,7 @@ test.each<[layers.Layer, string, RegExp]>([
   [
     layers.simpleRNN({ units: 2, name: 'r', inputShape: [2, 3], recurrentInitializer: 'zeros' }),
     'kernel',
-    /Wrap the layer in its property "cell"/,
+    /may lie in its property "cell"/,
   ],
   [
     gated(),

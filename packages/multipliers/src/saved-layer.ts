@@ -6,7 +6,8 @@ import { isLayer } from './internals.ts';
 const DEEPEST = 32;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
-function isPlain(value: object): boolean {
+/** True for an array or an object literal: what a configuration consists of. */
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }

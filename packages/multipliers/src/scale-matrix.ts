@@ -5,14 +5,14 @@ const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1])
 const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
 
 /**
- * What the matrix is multiplied by, element by element: [n, m], or what broadcasts to it. Broadcasting
- * is the slow path of the cpu backend, where a matrix product of two vectors takes a third of the time.
+ * What the matrix is multiplied by, element by element: [n, m], or what broadcasts to it. On cpu tfjs
+ * broadcasts a column slowly; a matrix product of two vectors takes a third of the time there.
  */
 function scalesOf(u: tf.Tensor | undefined, v: tf.Tensor | undefined, m: number): tf.Tensor {
   if (u === undefined) return v as tf.Tensor;
   if (tf.getBackend() === 'cpu')
     return tf.matMul(asColumn(u), v === undefined ? tf.ones([1, m]) : asRow(v));
-  return v === undefined ? asColumn(u) : tf.mul(asColumn(u), asRow(v));
+  return v === undefined ? asColumn(u) : tf.mul(asColumn(u), v);
 }
 
 /** P·v, where a missing v is all ones: [n]. */
@@ -34,8 +34,8 @@ function sumOverRows(product: tf.Tensor, u: tf.Tensor | undefined): tf.Tensor {
  *   M[j, i] = u[j] · W[j, i] · v[i],   and with G = ∂L/∂M and P = G ⊙ W
  *   ∂L/∂W = G ⊙ (u vᵀ),   ∂L/∂u = P v,   ∂L/∂v = Pᵀ u
  *
- * Three products of full size and two matrix-vector products, forward and backward together, and one
- * product more for u vᵀ where both are given.
+ * Forward and backward together are three products of full size and a sum for each vector, and one
+ * product more, u vᵀ, where both are given.
  *
  * @param matrix [n, m]
  * @param u [n]
