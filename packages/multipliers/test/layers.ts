@@ -90,8 +90,8 @@ export const CASES: readonly Case[] = [
     kernels: ['kernel'],
   },
   {
-    title: 'dense with relu',
-    layer: () => dense({ inputShape: [3], activation: 'relu' }),
+    title: 'dense with an activation',
+    layer: () => dense({ inputShape: [3], activation: 'tanh' }),
     input: floats(4, 3),
     kernels: ['kernel'],
   },
