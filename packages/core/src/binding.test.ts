@@ -222,18 +222,19 @@ onCpu(() => {
     },
   );
 
-  test.each(
-    INNER,
-  )('what bindState has bound in %s takes no part when the rest is bound by order', async (_, make) => {
-    const [old, fresh] = [scope(), scope()];
-    const model = smallModel();
-    const kernel = model.trainableWeights[0]!.read() as tf.Variable;
-    const restored = await restoredFrom([kernel, named(`${old}/a`), named(`${old}/b`)], make);
-    bindState(restored, model);
-    const others = ['y', 'z'].map((name) => named(`${fresh}/${name}`));
-    touch(restored, [kernel, ...others]);
-    expect([kernel, ...others].map((target) => momentum(restored, target))).toEqual([1, 2, 3]);
-  });
+  test.each(INNER)(
+    'what bindState has bound in %s takes no part when the rest is bound by order',
+    async (_, make) => {
+      const [old, fresh] = [scope(), scope()];
+      const model = smallModel();
+      const kernel = model.trainableWeights[0]!.read() as tf.Variable;
+      const restored = await restoredFrom([kernel, named(`${old}/a`), named(`${old}/b`)], make);
+      bindState(restored, model);
+      const others = ['y', 'z'].map((name) => named(`${fresh}/${name}`));
+      touch(restored, [kernel, ...others]);
+      expect([kernel, ...others].map((target) => momentum(restored, target))).toEqual([1, 2, 3]);
+    },
+  );
 
   test('bindState leaves what it does not find waiting, and refuses other shapes', async () => {
     const at = scope();

@@ -81,7 +81,8 @@ test('a configuration keeps what is known, and null counts as absent', () => {
   expect(knownOptions({}, ['toString', 'constructor'])).toEqual({});
 });
 
-test('the nearest name ignores case first, then counts edits', () => {
+test('the nearest name ignores case, then completes, then counts edits', () => {
+  expect(nearest('col', ['row', 'column'])).toBe('column');
   expect(nearest('GLOBALNORM', ['norm', 'globalNorm'])).toBe('globalNorm');
   expect(nearest('vlaue', ['value', 'adaptive'])).toBe('value');
   expect(nearest('x', [])).toBeNull();

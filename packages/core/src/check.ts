@@ -13,11 +13,12 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-/** The known name nearest to a misspelt one, for "did you mean"; null where nothing is near. */
+/** The known name meant by a misspelt or shortened one, for "did you mean"; null where none is known. */
 export function nearest(name: string, known: readonly string[]): string | null {
   if (known.length === 0) return null;
   const lower = name.toLowerCase();
-  return known.find((k) => k.toLowerCase() === lower) ?? closest(name, known);
+  const startsWith = known.find((k) => k.toLowerCase().startsWith(lower));
+  return known.find((k) => k.toLowerCase() === lower) ?? startsWith ?? closest(name, known);
 }
 
 /** A rule: a finite number in [min, max], optionally whole or strictly between the bounds. */

@@ -113,7 +113,7 @@ onCpu(() => {
     [
       'nothing',
       undefined,
-      /here: an optimizer inside is saved as \{ className, config \}\. Received undefined\./,
+      /here: the optimizer inside is saved as \{ className, config \}\. Received undefined\./,
     ],
     ['null', null, /Received null/],
     ['a string', 'adam', /Received "adam"/],

@@ -29,6 +29,6 @@ export {
   selectorToConfig,
   selects,
 } from './selector.ts';
-export { deserializeOptimizer } from './serialize.ts';
+export { buildSaved, deserializeOptimizer, savedData } from './serialize.ts';
 export { TensorOptimizer } from './tensor-optimizer.ts';
 export { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';

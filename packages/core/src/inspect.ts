@@ -22,8 +22,9 @@ export function updaterOf(optimizer: tf.Optimizer, variable: tf.Variable): Tenso
 }
 
 /**
- * The effective learning rate (base rate times schedule) with which the next update of a variable will be
- * made, found through adapters, `byRole` and fallbacks. A live scalar: never dispose it.
+ * The effective learning rate (base rate times schedule) of a variable, found through adapters, `byRole` and
+ * fallbacks: inside a step that of this step, between steps that of the last one. A live scalar: never
+ * dispose it.
  *
  * @example
  * tf.mul(learningRateOf(optimizer, kernel), 0.1);

@@ -4,46 +4,92 @@ import { show } from './check.ts';
 const DEEPEST = 32;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Refuses configurations that no optimizer writes: too deep, or with keys that reach into JavaScript. */
-function checkData(where: string, value: unknown, depth: number): void {
-  if (depth > DEEPEST)
-    throw new RangeError(`${where}: the configuration is nested deeper than ${DEEPEST} levels.`);
-  if (typeof value !== 'object' || value === null) return;
-  for (const key of Object.getOwnPropertyNames(value)) {
-    if (FORBIDDEN.has(key))
-      throw new RangeError(`${where}: the configuration must not have the key "${key}".`);
-    checkData(where, (value as Record<string, unknown>)[key], depth + 1);
-  }
+/** True for an array or an object literal: what a configuration consists of. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }
 
 /**
- * Builds an optimizer from `{ className, config }`, as adapters save the one inside them. The data may come
- * from a file: nothing in it is evaluated, and only registered classes are built.
+ * A copy of a saved configuration as data: tfjs writes into the ones that it reads, and adds classes under
+ * `customObjects`, which are left out. Objects that are no data are taken over as they are.
  *
- * @throws RangeError for a class that is not registered, keys like `__proto__`, or absurd nesting
+ * @throws TypeError for something that is no object; RangeError for keys like `__proto__`, which reach into
+ *   JavaScript, and for nesting deeper than 32 levels
+ * @example
+ * const config = savedData('here', { units: 3 });
  */
-export function deserializeOptimizer(where: string, data: unknown): tf.Optimizer {
-  checkData(where, data, 0);
-  const { className, config } = (data ?? {}) as { className?: unknown; config?: unknown };
+export function savedData(where: string, config: unknown): Record<string, unknown> {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new TypeError(`${where}: a configuration must be one object. Received ${show(config)}.`);
+  }
+  const { customObjects: _, ...saved } = config as Record<string, unknown>;
+  return copyOf(where, saved, 0) as Record<string, unknown>;
+}
+
+function copyOf(where: string, value: unknown, depth: number): unknown {
+  if (depth > DEEPEST) {
+    throw new RangeError(`${where}: the configuration is nested deeper than ${DEEPEST} levels.`);
+  }
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
+  const forbidden = Object.getOwnPropertyNames(value).find((key) => FORBIDDEN.has(key));
+  if (forbidden !== undefined) {
+    throw new RangeError(`${where}: the configuration must not have the key "${forbidden}".`);
+  }
+  if (Array.isArray(value)) return value.map((item) => copyOf(where, item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, copyOf(where, item, depth + 1)]),
+  );
+}
+
+/**
+ * Builds what was saved as `{ className, config }`. The data may come from a file: nothing in it is
+ * evaluated, and only registered classes are built.
+ *
+ * @param kind what it must be, in words
+ * @param isKind whether it is that
+ * @throws RangeError for a class that is not registered or builds something else, and as `savedData` does
+ * @example
+ * const layer = buildSaved('here', 'layer', { className: 'ReLU', config: {} }, () => true);
+ */
+export function buildSaved<T>(
+  where: string,
+  kind: string,
+  saved: unknown,
+  isKind: (built: unknown) => built is T,
+): T {
+  const { className, config } = (saved ?? {}) as { className?: unknown; config?: unknown };
   if (typeof className !== 'string' || typeof config !== 'object' || config === null) {
     throw new RangeError(
-      `${where}: an optimizer inside is saved as { className, config }. Received ${show(data)}.`,
+      `${where}: the ${kind} inside is saved as { className, config }. Received ${show(saved)}.`,
     );
   }
   const registered = tf.serialization.SerializationMap.getMap().classNameMap;
   const entry = Object.hasOwn(registered, className) ? registered[className] : undefined;
   if (entry === undefined) {
     throw new RangeError(
-      `${where}: the optimizer class "${className}" is not registered. Import the package that defines it before loading.`,
+      `${where}: the ${kind} class "${className}" is not registered. Import the package that defines it before loading.`,
     );
   }
   const [cls, fromConfig] = entry;
-  const optimizer = fromConfig(
-    cls,
-    config as tf.serialization.ConfigDict,
-  ) as unknown as tf.Optimizer;
-  if (typeof optimizer.applyGradients !== 'function') {
-    throw new RangeError(`${where}: the class "${className}" is no optimizer.`);
-  }
-  return optimizer;
+  const copy = savedData(where, saved)['config'] as tf.serialization.ConfigDict;
+  const built: unknown = fromConfig(cls, copy);
+  if (!isKind(built)) throw new RangeError(`${where}: the class "${className}" is no ${kind}.`);
+  return built;
+}
+
+/**
+ * Builds an optimizer from `{ className, config }`, as adapters save the one inside them.
+ *
+ * @throws RangeError for a class that is not registered or is no optimizer, keys like `__proto__`, or absurd
+ *   nesting
+ */
+export function deserializeOptimizer(where: string, data: unknown): tf.Optimizer {
+  return buildSaved(
+    where,
+    'optimizer',
+    data,
+    (built): built is tf.Optimizer =>
+      typeof (built as Partial<tf.Optimizer>).applyGradients === 'function',
+  );
 }

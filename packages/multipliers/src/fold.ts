@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
-import { isLayer, isModel } from './internals.ts';
+import { isLayer, isModel, isPlain } from './internals.ts';
 import { CLASS_NAME, knownPlaces } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
-import { isPlain } from './saved-layer.ts';
 
 type Config = Record<string, unknown>;
 interface ModelClass {

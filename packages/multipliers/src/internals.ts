@@ -41,3 +41,9 @@ const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
 export function isTracing(): boolean {
   return (globalThis as { [TRACING]?: unknown })[TRACING] !== undefined;
 }
+
+/** True for an array or an object literal: what a configuration consists of. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Array.isArray(value);
+}

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { knownOptions, nearest, show } from '@tfjs-lrm/core';
+import { buildSaved, knownOptions, nearest, savedData, show } from '@tfjs-lrm/core';
 import { EffectiveKernel, FACTORS } from './effective-kernel.ts';
+import { isLayer } from './internals.ts';
 import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
 import { CLASS_NAME, checkLayer, type KernelPlace, kernelAt, placesOf } from './layouts.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type Settings,
   settingsOf,
 } from './options.ts';
-import { layerFrom, savedData } from './saved-layer.ts';
 
 /** A layer whose kernels are multiplied by learnable factors. */
 export interface MultiplierLayer extends layers.Layer {
@@ -141,12 +141,12 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     _cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {
-    const saved = savedData(config);
+    const saved = savedData('withMultipliers', config);
     const { kernels, ...options } = knownOptions(saved, OPTIONS);
     const names = Array.isArray(kernels)
       ? kernels.map((kernel: { name?: string } | null) => kernel?.name ?? '')
       : kernels;
-    const layer = checkLayer(layerFrom(saved['layer']));
+    const layer = checkLayer(buildSaved('withMultipliers', 'layer', saved['layer'], isLayer));
     const wrapped = new Multipliers(layer, { ...options, kernels: names as string[] | undefined });
     if (typeof saved['trainable'] === 'boolean') wrapped.trainable_ = saved['trainable'];
     return wrapped as unknown as T;
