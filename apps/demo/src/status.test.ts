@@ -26,14 +26,22 @@ describe('the status line', () => {
   it('says where a run stands and how long it will take', () => {
     const records = [{ step: 99, loss: 2.5, learningRate: 4e-3 }];
     const progress = { records, validationLoss: 2.75, msPerStep: 100 };
-    const line = statusLine(run(8, true), progress, 20);
+    const line = statusLine(run(8, true), progress, 20, Infinity);
     expect(line).toBe(
       'decay 8, true         step 100/700  loss 2.500  validation 2.750  rate 4.0e-3  100 ms/step  10.2k tokens/s  1 min 00 s left',
     );
   });
 
+  it('leaves out what a narrow terminal has no room for, the time left last', () => {
+    const records = [{ step: 99, loss: 2.5, learningRate: 4e-3 }];
+    const progress = { records, validationLoss: Number.NaN, msPerStep: 100 };
+    const line = statusLine(run(8, true), progress, 13, 79);
+    expect(line).toBe('decay 8, true  step 100/700  loss 2.500  validation   -    1 min 00 s left');
+    expect(statusLine(run(8, true), progress, 13, 20)).toBe('decay 8, true  step ');
+  });
+
   it('waits before the first report', () => {
-    expect(statusLine(run(8, true), null, 0)).toBe('decay 8, true  waiting');
+    expect(statusLine(run(8, true), null, 0, 80)).toBe('decay 8, true  waiting');
   });
 
   it('writes durations for people', () => {
