@@ -13,6 +13,9 @@ const send = (message: ChildMessage): void => {
   process.send?.(message);
 };
 
+// Without its parent a run has nobody to report to.
+process.once('disconnect', () => process.exit());
+
 process.once('message', async (settings: RunSettings) => {
   try {
     await useBackend(settings.backend);

@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   const metrics = openSync(join(out, 'metrics.ndjson'), 'wx');
   const { width, blocks, heads, context, batch, steps } = preset;
   console.log(
-    `${runs.length} runs of ${steps} steps: width ${width}, ${blocks} blocks, ${heads} heads, ${batch} × ${context} characters a step, learning rate ${runs[0]?.learningRate}, ${backend}\n`,
+    `${runs.length} runs of ${steps} steps on ${backend}, learning rate ${runs[0]?.learningRate}\nwidth ${width}, ${blocks} blocks, ${heads} heads, ${batch} × ${context} characters a step\n`,
   );
   const records: StepRecord[][] = runs.map(() => []);
   const status = new Status(runs, process.stdout);

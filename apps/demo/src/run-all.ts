@@ -49,7 +49,12 @@ function runChild(
       TF_NUM_INTEROP_THREADS: '1',
       TF_CPP_MIN_LOG_LEVEL: '2',
     };
-    const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), { env, signal });
+    const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
+      env,
+      signal,
+      // Numbers that JSON does not have, NaN and infinity, must arrive.
+      serialization: 'advanced',
+    });
     const fail = (reason: string): void =>
       reject(new Error(`the run "${settings.name}" failed: ${reason}`));
     child.on('message', (message: ChildMessage) => {

@@ -34,7 +34,7 @@ describe('the status line', () => {
 
   it('leaves out what a narrow terminal has no room for, the time left last', () => {
     const records = [{ step: 99, loss: 2.5, learningRate: 4e-3 }];
-    const progress = { records, validationLoss: Number.NaN, msPerStep: 100 };
+    const progress = { records, validationLoss: null, msPerStep: 100 };
     const line = statusLine(run(8, true), progress, 13, 79);
     expect(line).toBe('decay 8, true  step 100/700  loss 2.500  validation   -    1 min 00 s left');
     expect(statusLine(run(8, true), progress, 13, 20)).toBe('decay 8, true  step ');

@@ -33,10 +33,7 @@ export function statusLine(
     ['label', label],
     ['step', `step ${String(done).padStart(String(preset.steps).length)}/${preset.steps}`],
     ['loss', `loss ${last.loss.toFixed(3)}`],
-    [
-      'validation',
-      `validation ${Number.isNaN(validationLoss) ? '  -  ' : validationLoss.toFixed(3)}`,
-    ],
+    ['validation', `validation ${validationLoss?.toFixed(3) ?? '  -  '}`],
     ['rate', `rate ${last.learningRate.toExponential(1)}`],
     ['speed', `${msPerStep.toFixed(0)} ms/step`],
     ['tokens', `${(tokens / 1000).toFixed(1)}k tokens/s`],

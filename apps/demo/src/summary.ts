@@ -39,7 +39,7 @@ export function table(runs: readonly FinishedRun[]): string {
   const all = curves.flat();
   const [low, high] = [Math.min(...all), Math.max(...all)];
   return columns([
-    ['run', 'validation loss', 'perplexity', 'parameters', 'ms/step', 'validation loss over time'],
+    ['run', 'validation loss', 'perplexity', 'parameters', 'ms/step', 'course'],
     ...runs.map(({ settings, result }, i) => [
       settings.name,
       result.validationLoss.toFixed(3),

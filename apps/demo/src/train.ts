@@ -20,7 +20,8 @@ export interface StepRecord {
 
 export interface Progress {
   readonly records: readonly StepRecord[];
-  readonly validationLoss: number;
+  /** The latest one; null before the first evaluation. */
+  readonly validationLoss: number | null;
   readonly msPerStep: number;
 }
 
@@ -106,7 +107,7 @@ export async function train(
   const source = batches(corpus.training, preset.batch, preset.context, seed);
   const times: number[] = [];
   let waiting: { step: number; loss: tf.Scalar; rate: tf.Tensor }[] = [];
-  let validationLoss = Number.NaN;
+  let validationLoss: number | null = null;
 
   for (let step = 0; step < preset.steps; step++) {
     const began = performance.now();
@@ -140,7 +141,12 @@ export async function train(
   const parameters = model.countParams();
   optimizer.dispose();
   model.dispose();
-  return { validationLoss, parameters, msPerStep: median(times), sample };
+  return {
+    validationLoss: validationLoss ?? Number.NaN,
+    parameters,
+    msPerStep: median(times),
+    sample,
+  };
 }
 
 async function read(
