@@ -1,5 +1,7 @@
 /** What is compared with what. Each pair differs in one thing. */
-import type { WorkloadName } from './workloads.ts';
+
+/** What a step does; see `workloads.ts`. */
+export type WorkloadName = 'language-model' | 'mlp';
 
 /** One side of a comparison: a workload with its options, on a backend. */
 export interface Side {

@@ -5,7 +5,7 @@ import { withClipping } from '@tfjs-lrm/clipping';
 import { crossEntropy, languageModel } from '@tfjs-lrm/demo/model';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
-import type { Side } from './comparisons.ts';
+import type { Side, WorkloadName } from './comparisons.ts';
 
 /** Does one training step and waits for its loss. */
 export type Step = () => Promise<void>;
@@ -76,8 +76,6 @@ function mlpStep(): Step {
     await model.trainOnBatch(x, y);
   };
 }
-
-export type WorkloadName = 'language-model' | 'mlp';
 
 const WORKLOADS: Readonly<Record<WorkloadName, (options: Side['options']) => Step>> = {
   'language-model': languageModelStep,
