@@ -20,8 +20,8 @@ export {
   transformState,
   updaterOf,
 } from './inspect.ts';
-export { adopt, OptimizerAdapter } from './optimizer-adapter.ts';
-export { checkRole, isRole, ROLES, type Role, roleOf, setRole } from './roles.ts';
+export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
+export { checkRole, explainRole, isRole, ROLES, type Role, roleOf, setRole } from './roles.ts';
 export {
   checkSelector,
   type SavedSelector,

@@ -36,6 +36,11 @@ export function adopt(owner: TensorOptimizer, inner: tf.Optimizer): TensorOptimi
   return taken;
 }
 
+/** The optimizer that has taken this one in, or null. */
+export function ownerOf(optimizer: TensorOptimizer): TensorOptimizer | null {
+  return (optimizer as Owned)[OWNER] ?? null;
+}
+
 /**
  * An optimizer around another one. It changes entries or variables in `update` and hands on to the inner
  * one; reads and sets the inner one's base learning rate; saves the inner one's configuration and state

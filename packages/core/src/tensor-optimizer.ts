@@ -125,13 +125,21 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     this.assertUsable();
     const entries = toEntries(this.getClassName(), gradients);
     const seen = new Set([...this.#seen, ...entries.map(({ variable }) => variable)]);
-    this.bindState(keyed(seen), this.#hasBound);
+    if (this.#isWaiting()) this.bindState(keyed(seen), this.#hasBound);
+    this.check(entries);
     this.#seen = seen;
     this.#hasBound = true;
     const tracing = (globalThis as { [TRACING]?: { roots: Set<TensorOptimizer> } })[TRACING];
     if (tracing === undefined) tf.tidy(() => this.beforeStep());
     else tracing.roots.add(this);
     tf.tidy(() => this.update(entries));
+  }
+
+  /** Throws when a step cannot be taken with these entries, here or inside, before anything has changed. */
+  check(entries: readonly Entry[]): void {
+    for (const child of this.distinctChildren()) {
+      child.check(entries.filter(({ variable }) => this.route(variable) === child));
+    }
   }
 
   /** The host half of a step, for this optimizer and those inside it. The outermost calls it once a step. */
@@ -276,6 +284,10 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     this.#pendingRoles = roles;
     this.#seen = new Set();
     this.#hasBound = false;
+  }
+
+  #isWaiting(): boolean {
+    return this.#pendingRoles.size > 0 || nodesOf(this).some(({ node }) => node.isPending);
   }
 
   /**

@@ -1,0 +1,3 @@
+export type { Coefficients, Preset } from './coefficients.ts';
+export { muon } from './muon.ts';
+export { orthogonalize } from './orthogonalize.ts';

@@ -1,0 +1,35 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { explainRole } from '@tfjs-lrm/core';
+import type { Layout } from './layout.ts';
+
+// The last words of a layer's name, in snake or camel case, or all of it. Not `attention/head_1`, nor
+// `ffn/dense_output`: names of hidden layers.
+const HEAD =
+  /(^|_)(lm_?head|logits?|classifier|softmax|unembed(ding)?)(_?\d+)?$|^(head|outputs?)$/i;
+const EMBEDDING = /(^|_)(embed|embeddings?|wte|wpe)(_?\d+)?$/i;
+
+/** The aspect ratio up to which timm's Muon takes a matrix (`_is_suitable_for_muon`). */
+const MOST = 128;
+
+/**
+ * Why a variable that Muon takes is probably none of the hidden matrices that Muon is for, or null. It is said
+ * only of a variable whose role follows from nothing but its rank: who sets a role means it.
+ */
+export function looksMisplaced(variable: tf.Variable, { parts, hasView }: Layout): string | null {
+  const { role, reason } = explainRole(variable);
+  if (role !== 'matrix' || !reason.startsWith('rank')) return null;
+  const scopes = variable.name.replace(/_\d+$/, '').split('/');
+  const [layer, own] = [scopes.at(-2) ?? '', scopes.at(-1) ?? ''].map((name) =>
+    name.replace(/([a-z\d])([A-Z])/g, '$1_$2'),
+  ) as [string, string];
+  if (HEAD.test(layer)) return 'named like an output layer';
+  if (EMBEDDING.test(layer) || EMBEDDING.test(own)) return 'named like an embedding';
+  if (!hasView && variable.rank > 2 && /transpose/i.test(layer))
+    return 'a transposed convolution, [..., out, in], without a view';
+  for (const { inputs, outputs } of parts) {
+    const [short, long] = [Math.min(inputs, outputs), Math.max(inputs, outputs)];
+    if (short === 1) return `one ${inputs === 1 ? 'row' : 'column'}, a vector in effect`;
+    if (long > MOST * short) return `${long} to ${short}, as long as a vocabulary`;
+  }
+  return null;
+}

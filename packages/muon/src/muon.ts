@@ -1,0 +1,274 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { adam } from '@tfjs-lrm/adam';
+import {
+  adopt,
+  checkOptions,
+  deserializeOptimizer,
+  type Entry,
+  knownOptions,
+  nearest,
+  ownerOf,
+  type Role,
+  roleOf,
+  type Selector,
+  selectorToConfig,
+  selects,
+  show,
+  TensorOptimizer,
+} from '@tfjs-lrm/core';
+import { type Coefficients, type Iteration, iterationOf, type Preset } from './coefficients.ts';
+import { type Layout, layoutOf, mapMatrices } from './layout.ts';
+import { looksMisplaced } from './misplaced.ts';
+import {
+  isSplit,
+  type MuonOptions,
+  type NamedSplit,
+  rules,
+  SCALES,
+  type Scale,
+} from './options.ts';
+import { orthogonalizeBy } from './orthogonalize.ts';
+
+/** The role under which a `byRole` around the optimizer hands it the variable; null where none does. */
+function groupOf(optimizer: TensorOptimizer, variable: tf.Variable): Role | null {
+  const role = roleOf(variable);
+  let member = optimizer;
+  for (let owner = ownerOf(member); owner !== null; owner = ownerOf(owner)) {
+    const inside = member;
+    const isGroup = owner.children().some(([key, child]) => key === role && child === inside);
+    if (owner.getClassName() === 'LrmByRole' && isGroup) return role;
+    member = owner;
+  }
+  return null;
+}
+
+const listed = (variables: readonly tf.Variable[]): string =>
+  variables.map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`).join(', ');
+
+class Muon extends TensorOptimizer {
+  static override readonly className: string = 'LrmMuon';
+
+  readonly #options: MuonOptions;
+  readonly #momentum: number;
+  readonly #nesterov: boolean;
+  readonly #coefficients: Preset | Coefficients;
+  readonly #iteration: Iteration;
+  readonly #scale: Scale;
+  readonly #select: Selector;
+  readonly #fallback: TensorOptimizer;
+  readonly #layouts = new WeakMap<tf.Variable, Layout>();
+  #hasCheckedNames = false;
+  #hasWarned = false;
+
+  constructor(options: MuonOptions) {
+    const { learningRate = 1e-3, momentum = 0.95, nesterov = true } = options;
+    const { coefficients = 'quintic', scale = 'match-rms-adamw', select = 'matrix' } = options;
+    super(learningRate);
+    this.#options = options;
+    this.#momentum = momentum;
+    this.#nesterov = nesterov;
+    this.#coefficients = coefficients;
+    this.#iteration = iterationOf(coefficients);
+    this.#scale = scale;
+    this.#select = select;
+    this.#fallback = adopt(this, options.fallback ?? adam({ learningRate }));
+  }
+
+  // The default fallback has Muon's base rate, whatever it is set to; a given one has its own.
+  override get learningRate(): number {
+    return super.learningRate;
+  }
+
+  override set learningRate(value: number) {
+    super.learningRate = value;
+    if (this.#options.fallback === undefined) this.#fallback.learningRate = value;
+  }
+
+  override inners(): readonly tf.Optimizer[] {
+    return [this.#fallback];
+  }
+
+  override children(): readonly (readonly [string, TensorOptimizer])[] {
+    return [['fallback', this.#fallback]];
+  }
+
+  override route(variable: tf.Variable): tf.Optimizer | null {
+    return selects(this.#select, variable) ? this : this.#fallback;
+  }
+
+  #divide(entries: readonly Entry[]): { taken: Entry[]; left: Entry[] } {
+    const [taken, left]: [Entry[], Entry[]] = [[], []];
+    for (const entry of entries) (this.holds(entry.variable) ? taken : left).push(entry);
+    return { taken, left };
+  }
+
+  override check(entries: readonly Entry[]): void {
+    const { taken, left } = this.#divide(entries);
+    const variablesOf = (part: readonly Entry[]) => part.map(({ variable }) => variable);
+    this.#checkVariables(variablesOf(taken), variablesOf(left));
+    super.check(entries);
+  }
+
+  override update(entries: readonly Entry[]): void {
+    const { taken, left } = this.#divide(entries);
+    for (const { variable, gradient } of taken)
+      if (gradient !== null) tf.tidy(() => this.#step(variable, gradient));
+    if (left.length > 0) this.#fallback.update(left);
+  }
+
+  #step(variable: tf.Variable, gradient: tf.Tensor): void {
+    const momentum = this.slot(variable, 'momentum');
+    const fresh = tf.mul(gradient, 1 - this.#momentum);
+    const mean = tf.add(tf.mul(momentum, this.#momentum), fresh);
+    momentum.assign(mean);
+    const direction = this.#nesterov ? tf.add(tf.mul(mean, this.#momentum), fresh) : mean;
+    const scale = SCALES[this.#scale];
+    const update = mapMatrices(direction, this.#layoutOf(variable), (matrix, part) =>
+      tf.mul(
+        orthogonalizeBy(matrix, this.#iteration),
+        tf.mul(this.rate, scale(part.inputs, part.outputs)),
+      ),
+    );
+    variable.assign(tf.sub(variable, update));
+  }
+
+  /** Everything that can be wrong with the variables of a step. */
+  #checkVariables(taken: readonly tf.Variable[], left: readonly tf.Variable[]): void {
+    const misrouted = left.filter((variable) => groupOf(this, variable) !== null);
+    if (misrouted.length > 0) {
+      throw new Error(
+        `muon: byRole hands it ${listed(misrouted)} of role '${roleOf(misrouted[0] as tf.Variable)}', which "select" leaves to its fallback. Give byRole the optimizer that shall have them, or muon a "select" that takes them.`,
+      );
+    }
+    const flat = taken.filter(({ rank }) => rank < 2);
+    if (flat.length > 0) {
+      throw new Error(
+        `muon: it takes matrices, variables of rank 2 or more. "select" gives it ${listed(flat)}. Narrow "select", or try setRole(variable, 'vector').`,
+      );
+    }
+    const fresh = taken.filter((variable) => !this.#layouts.has(variable));
+    const layouts = fresh.map((variable) => this.#makeLayout(variable));
+    this.#checkNames(taken, left);
+    fresh.forEach((variable, i) => {
+      this.#layouts.set(variable, layouts[i] as Layout);
+    });
+    this.#warnOf(fresh);
+  }
+
+  #layoutOf(variable: tf.Variable): Layout {
+    return this.#layouts.get(variable) as Layout;
+  }
+
+  #makeLayout(variable: tf.Variable): Layout {
+    const { split, view } = this.#options;
+    const found =
+      typeof split === 'function'
+        ? split(variable)
+        : split?.find(({ name }) => selects({ name }, variable));
+    if (found != null && !isSplit({ name: '', ...found })) {
+      throw new RangeError(
+        `muon: "split" must return { axis, sizes } with a whole axis and whole sizes > 0, or null. Received ${show(found)} for ${listed([variable])}.`,
+      );
+    }
+    return layoutOf(variable, view?.(variable) ?? null, found ?? null);
+  }
+
+  // A misspelt name would be a matrix that is silently taken as a whole.
+  #checkNames(taken: readonly tf.Variable[], left: readonly tf.Variable[]): void {
+    const { split } = this.#options;
+    if (this.#hasCheckedNames || taken.length === 0 || !Array.isArray(split)) return;
+    const isName = (name: string) => (variable: tf.Variable) => selects({ name }, variable);
+    for (const { name } of split as readonly NamedSplit[]) {
+      if (taken.some(isName(name))) continue;
+      const hint = nearest(
+        name,
+        taken.map((variable) => variable.name),
+      );
+      throw new Error(
+        `muon: "split" names "${name}", which is ${left.some(isName(name)) ? 'left to the fallback' : 'no variable of this step'}. Muon takes ${listed(taken)}. Did you mean "${hint}"?`,
+      );
+    }
+    this.#hasCheckedNames = true;
+  }
+
+  #warnOf(fresh: readonly tf.Variable[]): void {
+    if (this.#hasWarned) return;
+    const found = fresh.flatMap((variable) => {
+      const why = looksMisplaced(variable, this.#layoutOf(variable));
+      return why === null ? [] : [`${listed([variable])} (${why})`];
+    });
+    if (found.length === 0) return;
+    this.#hasWarned = true;
+    console.warn(
+      `muon: it is for hidden matrices, which these do not look like: ${found.join(', ')}. Call assignRoles(model), or setRole(variable, 'head') or 'embedding', to leave them to the fallback; setRole(variable, 'matrix') says that they are meant.`,
+    );
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    const { split, view, fallback } = this.#options;
+    for (const [name, option] of Object.entries({ split, view })) {
+      if (typeof option !== 'function') continue;
+      throw new Error(
+        `muon: "${name}" is a function, which cannot be saved. ${name === 'split' ? 'Use a list of { name, axis, sizes }, or rebuild' : 'Rebuild'} the optimizer in code and call setWeights.`,
+      );
+    }
+    return {
+      learningRate: this.learningRate,
+      momentum: this.#momentum,
+      nesterov: this.#nesterov,
+      coefficients: this.#coefficients,
+      scale: this.#scale,
+      select: selectorToConfig('muon: "select"', this.#select),
+      ...(split === undefined ? {} : { split }),
+      ...(fallback === undefined ? {} : { fallback: this.#fallback.toConfig() }),
+    } as unknown as tf.serialization.ConfigDict;
+  }
+
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    _cls: tf.serialization.SerializableConstructor<T>,
+    config: tf.serialization.ConfigDict,
+  ): T {
+    const { fallback, ...options } = knownOptions(config, Object.keys(rules));
+    checkOptions('muon', options, rules);
+    return muon(
+      fallback === undefined
+        ? options
+        : { ...options, fallback: deserializeOptimizer('muon', fallback) },
+    ) as unknown as T;
+  }
+}
+
+tf.serialization.registerClass(Muon);
+
+/**
+ * Muon (Jordan et al., 2024): momentum whose matrices are orthogonalised. With gradient G, running mean M,
+ * momentum μ, learning rate η and O = orthogonalize(U),
+ *
+ *   M ← μ·M + (1 − μ)·G,   U = μ·M + (1 − μ)·G (Nesterov) or M,   W ← W − η · scale · O
+ *
+ * on kernels [in, out]; convolution kernels [k, k, in, out] act as [k·k·in, out], and any kernel of rank 3 or
+ * more without a `view` likewise has all axes but the last as inputs. The scales, where in and out are those of
+ * the matrix, or of its part under `split`:
+ *
+ *   'match-rms-adamw'  0.2 · √max(in, out)    an update as large as AdamW's (Liu et al., 2025, arXiv 2502.16982)
+ *   'original'         √max(1, out / in)      Jordan et al., 2024
+ *   'rms-to-rms'       √(out / in)            changes outputs by η at most, in RMS (Bernstein, 2025)
+ *   'none'             1                      η is the change in spectral norm
+ *
+ * Decay is not its business: put `withWeightDecay` around it, which uses η without the scale.
+ *
+ * @param options learningRate per step (1e-3); momentum (0.95); nesterov (true); coefficients ('quintic');
+ *   scale ('match-rms-adamw'); select what Muon takes ('matrix'); split, kernels with several matrices side by
+ *   side, such as those of an LSTM; view, the axes of inputs and outputs of other kernels, all further ones being a
+ *   batch; fallback, the optimizer of everything else (adam at the same learning rate, following it)
+ * @throws RangeError for an unknown option or a value out of range; TypeError for a fallback that is no
+ *   optimizer. At a step, before it changes anything: Error for a variable that is no matrix, for a split that names
+ *   no variable, and for a variable that `byRole` gives it and `select` does not take; RangeError for a split or
+ *   view that does not fit
+ * @example
+ * model.compile({ optimizer: muon({ learningRate: 2e-3 }), loss: 'meanSquaredError' });
+ */
+export function muon(options: MuonOptions = {}): TensorOptimizer {
+  checkOptions('muon', options, rules);
+  return new Muon(options);
+}

@@ -1,0 +1,93 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { checkOptions, show } from '@tfjs-lrm/core';
+import {
+  type Coefficients,
+  coefficientsRule,
+  type Iteration,
+  iterationOf,
+  type Preset,
+} from './coefficients.ts';
+
+interface OrthogonalizeOptions {
+  /** The iteration: a preset, or tuples of one's own. */
+  readonly coefficients?: Preset | Coefficients | undefined;
+}
+
+/**
+ * Brings the singular values of a matrix close to 1 and keeps its singular vectors: with X = U·diag(s)·Vᵀ,
+ *
+ *   X ← X / (‖X‖_F · (1 + safety)),   then for each (a, b, c):   X ← a·X + b·X·XᵀX + c·X·(XᵀX)²
+ *
+ * which is U·diag(f(s))·Vᵀ with f the composition of s ↦ a·s + b·s³ + c·s⁵. How close to 1 depends on the
+ * coefficients; singular values below about 1e-3 of the norm stay smaller. The Gram matrix is that of the
+ * smaller side. The scale of the matrix does not matter, from 1e-30 to 1e30, and zero gives zero.
+ *
+ * @param matrix [..., rows, columns], float32; leading axes are a batch of matrices
+ * @param options coefficients: a preset ('quintic') or tuples
+ * @returns a tensor of the same shape
+ * @throws TypeError for something that is no float32 tensor of rank 2 or more; RangeError for wrong options
+ * @see Jordan et al., Muon, 2024; Bernstein and Newhouse, 2024 (arXiv 2409.20325)
+ * @example
+ * orthogonalize(tf.randomNormal([4, 6]), { coefficients: 'polar-express-8' });
+ */
+export function orthogonalize(matrix: tf.Tensor, options: OrthogonalizeOptions = {}): tf.Tensor {
+  checkOptions('orthogonalize', options, { coefficients: coefficientsRule });
+  if (!(matrix instanceof tf.Tensor) || matrix.rank < 2 || matrix.dtype !== 'float32') {
+    throw new TypeError(
+      `orthogonalize: the matrix must be a float32 tensor of rank 2 or more. Received ${
+        matrix instanceof tf.Tensor
+          ? `${matrix.dtype} of shape [${matrix.shape.join(', ')}]`
+          : show(matrix)
+      }.`,
+    );
+  }
+  return orthogonalizeBy(matrix, iterationOf(options.coefficients ?? 'quintic'));
+}
+
+/** What `orthogonalize` does, for an iteration that was checked before. */
+export function orthogonalizeBy(matrix: tf.Tensor, iteration: Iteration): tf.Tensor {
+  if (matrix.size === 0) return tf.clone(matrix);
+  // wasm multiplies a batch in a scalar loop, several times slower than its matrices one by one.
+  if (matrix.rank === 2 || tf.getBackend() !== 'wasm') {
+    return tf.tidy(() => iterate(matrix, iteration));
+  }
+  return tf.tidy(() => {
+    const batch = tf.reshape(matrix, [-1, ...matrix.shape.slice(-2)]);
+    const each = tf.unstack(batch).map((one) => orthogonalizeBy(one, iteration));
+    return tf.reshape(tf.stack(each), matrix.shape);
+  });
+}
+
+/** The smallest number that the backend holds with full precision: what zero is divided by. */
+const leastNormal = (): number => (tf.backend().floatPrecision() === 16 ? 2 ** -14 : 2 ** -126);
+
+// By the largest element first: the squares of 1e-30 are zero in float32, and those of 1e30 infinite.
+function normalize(matrix: tf.Tensor, safety: number): tf.Tensor {
+  const least = leastNormal();
+  const [rows, columns] = matrix.shape.slice(-2) as [number, number];
+  const largest = tf.maximum(tf.max(tf.abs(matrix), [-2, -1], true), least);
+  const scaled = tf.div(matrix, largest);
+  const rms = tf.maximum(tf.sqrt(tf.mean(tf.square(scaled), [-2, -1], true)), least);
+  return tf.div(scaled, tf.mul(rms, Math.sqrt(rows * columns) * (1 + safety)));
+}
+
+// Products take explicit transposes, which wasm has a fast path for, and the transpose is always the left
+// operand: wasm keeps right operands packed by buffer alone and would mix up one buffer under two shapes,
+// which [n, 1] and its transpose are.
+function iterate(matrix: tf.Tensor, { tuples, safety }: Iteration): tf.Tensor {
+  const [rows, columns] = matrix.shape.slice(-2) as [number, number];
+  const isWide = rows < columns;
+  let x = normalize(isWide ? transpose(matrix) : matrix, safety); // [..., longer, shorter]
+  for (const [a, b, c] of tuples) {
+    const gram = tf.matMul(transpose(x), x); // [..., shorter, shorter]
+    const linear = tf.mul(gram, b);
+    const even = c === 0 ? linear : tf.add(linear, tf.mul(tf.matMul(gram, gram), c));
+    x = tf.add(tf.mul(x, a), tf.matMul(x, even));
+  }
+  return isWide ? transpose(x) : x;
+}
+
+function transpose(matrix: tf.Tensor): tf.Tensor {
+  const axes = matrix.shape.map((_, axis) => axis);
+  return tf.transpose(matrix, [...axes.slice(0, -2), matrix.rank - 1, matrix.rank - 2]);
+}
