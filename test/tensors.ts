@@ -23,6 +23,19 @@ export function noise(next: () => number, length: number, scale = 1): number[] {
   return Array.from({ length }, () => Math.fround((2 * next() - 1) * scale));
 }
 
+/** An array of normal numbers of variance 1 (Box and Muller, 1958). */
+export function normal(next: () => number, length: number): Float32Array {
+  const out = new Float32Array(length);
+  for (let i = 0; i < length; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - next()));
+    const angle = 2 * Math.PI * next();
+    out[i] = radius * Math.cos(angle);
+    // Beyond the end of an odd length this writes nothing.
+    out[i + 1] = radius * Math.sin(angle);
+  }
+  return out;
+}
+
 let made = 0;
 
 /** A trainable variable with a name that no other variable of the process has. */
