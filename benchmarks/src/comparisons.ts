@@ -49,6 +49,11 @@ export const COMPARISONS: readonly Comparison[] = [
     b: multiplied('tf.train.adam', 'tfjs'),
   },
   {
+    name: 'muon',
+    a: multiplied('muon', 'muon'),
+    b: multiplied('adam', 'adam'),
+  },
+  {
     name: 'weight-decay',
     a: multiplied('withWeightDecay', 'decay'),
     b: multiplied('adam alone', 'adam'),

@@ -2,15 +2,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { parseArgs } from 'node:util';
+import { PRESETS } from '@tfjs-lrm/demo/presets';
 import { compare, type Result } from './compare.ts';
-import { COMPARISONS, type Comparison } from './comparisons.ts';
+import { COMPARISONS, type Comparison, type Side } from './comparisons.ts';
 import type { Summary } from './statistics.ts';
 
 const HELP = `Measures what each feature costs: two processes take turns, and the ratio of their times a step is reported.
 
-  npm run bench -- [name ...] [--rounds N] [--steps N] [--json FILE]
+  npm run bench -- [name ...] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
 
   names      ${COMPARISONS.map(({ name }) => name).join(', ')} (default: all)
+  --preset   size of the demo's model (default tiny)
   --rounds   rounds of each side (default 9)
   --steps    training steps a round (default 10)
   --json     also write the results to a file`;
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      preset: { type: 'string', default: 'tiny' },
       rounds: { type: 'string', default: '9' },
       steps: { type: 'string', default: '10' },
       json: { type: 'string' },
@@ -82,15 +85,24 @@ async function main(): Promise<void> {
   if (!Object.values(sizes).every((n) => Number.isSafeInteger(n) && n > 0)) {
     throw new Error('--rounds and --steps must be whole numbers > 0.');
   }
-  const conditions = environment();
+  if (!Object.hasOwn(PRESETS, values.preset))
+    throw new Error(`--preset must be one of ${Object.keys(PRESETS).join(', ')}.`);
+  const conditions = { ...environment(), preset: values.preset };
   for (const [name, value] of Object.entries(conditions)) console.log(`${name}: ${value}`);
   const results: Result[] = [];
-  for (const comparison of chosen) results.push(await measured(comparison, sizes));
+  for (const comparison of chosen)
+    results.push(await measured(sized(comparison, values.preset), sizes));
   console.log(
     `\n${sizes.rounds} rounds of ${sizes.stepsPerRound} steps in turn; median (smallest–largest)\n${table(results)}`,
   );
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify({ conditions, results }, null, 2)}\n`);
+}
+
+/** The comparison with the demo's model in the size of a preset. */
+function sized({ name, a, b }: Comparison, preset: string): Comparison {
+  const sideOf = (side: Side): Side => ({ ...side, options: { ...side.options, preset } });
+  return { name, a: sideOf(a), b: sideOf(b) };
 }
 
 async function measured(

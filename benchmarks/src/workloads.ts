@@ -2,7 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
+import { assignRoles } from '@tfjs-lrm/core';
 import { crossEntropy, languageModel } from '@tfjs-lrm/demo/model';
+import { PRESETS, type PresetName } from '@tfjs-lrm/demo/presets';
+import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
@@ -17,6 +20,8 @@ function optimizerOf(name: unknown): tf.Optimizer {
   switch (name) {
     case 'tfjs':
       return tf.train.adam(RATE, 0.9, 0.95);
+    case 'muon':
+      return muon({ learningRate: RATE, fallback: adam(options) });
     case 'decay':
       return withWeightDecay(adam(options));
     case 'clipping':
@@ -38,26 +43,19 @@ async function minimize(
   value.dispose();
 }
 
-/** The demo's `tiny` model: width 64, 2 blocks, 16 × 64 characters. */
+/** A step of the demo's model, in the size of a preset. */
 function languageModelStep(options: Side['options']): Step {
-  const [vocabulary, batch, time] = [83, 16, 64];
-  const model = languageModel(
-    { width: 64, blocks: 2, heads: 4, mlp: 176 },
-    vocabulary,
-    options['multipliers'] === true,
-    1,
-  );
+  const vocabulary = 83;
+  const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
+  const model = languageModel(preset, vocabulary, options['multipliers'] === true, 1);
+  assignRoles(model);
   const optimizer = optimizerOf(options['optimizer']);
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const ids = (seed: number): tf.Tensor =>
-    tf.randomUniform([batch, time], 0, vocabulary, 'int32', seed);
-  const [x, y] = [ids(1), ids(2)];
-  return () =>
-    minimize(
-      optimizer,
-      () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
-      variables,
-    );
+    tf.randomUniform([preset.batch, preset.context], 0, vocabulary, 'int32', seed);
+  const [x, y] = [ids(1), ids(2)] as [tf.Tensor, tf.Tensor];
+  const loss = (): tf.Scalar => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y);
+  return () => minimize(optimizer, loss, variables);
 }
 
 /** Dense 256-256-256-10, batch 256, tf.train.adam, through trainOnBatch. */
