@@ -134,6 +134,34 @@ onCpu(() => {
     expect(roleOf(after)).toBe('head');
   });
 
+  test.each([
+    ['ours', (): tf.Optimizer => new Probe(1)],
+    ["tfjs' own", (): tf.Optimizer => tf.train.momentum(1, 0.5)],
+  ])(
+    'state saved for a role that nothing restored is not lost silently, in %s',
+    async (_, head) => {
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      const stack = (): Passing => new Passing(byRole({ head: head(), default: new Probe(0) }));
+      const [before, after] = twins([1, 2]);
+      setRole(before, 'head');
+      const trained = stack();
+      step(trained, [[before, [1, 1]]]);
+      const saved = (await trained.getWeights()).filter(({ name }) => !name.startsWith('roles/'));
+      const restored = stack();
+      await restored.setWeights(saved);
+      for (let i = 0; i < 2; i++) step(restored, [[after, [1, 1]]]);
+      expect(warn.mock.calls).toEqual([
+        [
+          expect.stringMatching(
+            /^TestPassing: the saved state of roles\d+\/w was made by .*assignRoles/,
+          ),
+        ],
+      ]);
+      const names = (await restored.getWeights()).map(({ name }) => name);
+      for (const { name } of saved) expect(names).toContain(name);
+    },
+  );
+
   test('without an optimizer, assignRoles restores what the structure tells', async () => {
     const model = smallModel();
     assignRoles(model);

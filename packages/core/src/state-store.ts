@@ -23,6 +23,11 @@ export class StateStore {
     return this.#pending !== null;
   }
 
+  /** The saved names of variables whose slots wait. */
+  waitingNames(): string[] {
+    return [...(this.#pending?.slots.keys() ?? [])];
+  }
+
   slot(variable: tf.Variable, name: string, init: () => tf.Tensor): tf.Variable {
     let slots = this.slots.get(variable);
     if (slots === undefined) {
@@ -70,14 +75,15 @@ export class StateStore {
     }
   }
 
-  /** Everything under its saved name, waiting state included. */
+  /**
+   * Everything under its saved name, waiting state included. Slots come in the order of the variables, not
+   * in that of their first gradients: it decides where no name matches.
+   */
   named(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
     const waiting = this.#pending;
     return [
       ...this.states,
-      ...[...this.slots].flatMap(([variable, slots]) =>
-        withPrefix(keys.get(variable) ?? variable.name, slots),
-      ),
+      ...[...keys].flatMap(([variable, key]) => withPrefix(key, this.slots.get(variable) ?? [])),
       ...(waiting?.states ?? []),
       ...[...(waiting?.slots ?? [])].flatMap(([key, slots]) => withPrefix(key, slots)),
     ];
@@ -125,6 +131,6 @@ export class StateStore {
   }
 }
 
-function withPrefix(key: string, slots: Variables): [string, tf.Variable][] {
+function withPrefix(key: string, slots: Iterable<[string, tf.Variable]>): [string, tf.Variable][] {
   return [...slots].map(([slot, tensor]) => [`${key}/${slot}`, tensor]);
 }

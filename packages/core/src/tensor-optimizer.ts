@@ -234,6 +234,11 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     return this.store.isPending;
   }
 
+  /** The saved names of variables whose slots wait here. */
+  waitingNames(): readonly string[] {
+    return this.store.waitingNames();
+  }
+
   /** Says how waiting state will be bound to these variables; the returned function does it. */
   planBinding(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
     return this.store.plan(where, variables, namesOnly);
@@ -307,10 +312,27 @@ export abstract class TensorOptimizer extends tf.Optimizer {
         return node.planBinding(`${this.getClassName()} (${path})`, mine, namesOnly);
       });
       for (const carryOut of plans) carryOut();
+      if (!namesOnly) this.#warnOfStrays(nodes, variables);
     } catch (error) {
       takeBack();
       throw error;
     }
+  }
+
+  // A role that structure gave is not saved: without assignRoles after loading, a variable may go elsewhere now.
+  #warnOfStrays(nodes: readonly Node[], variables: readonly Keyed[]): void {
+    const strays = nodes.flatMap(({ node, reaches }) =>
+      node.waitingNames().filter((name) => {
+        const found = variables.find(({ key }) => key === name)?.variable;
+        // A role that is set now was meant, and differs from the saved one with a warning of its own.
+        if (found === undefined || explicitRole(found) !== null) return false;
+        return !(reaches(found) && node.holds(found));
+      }),
+    );
+    if (strays.length === 0) return;
+    console.warn(
+      `${this.getClassName()}: the saved state of ${strays.join(', ')} was made by an optimizer that does not update them now, and is not used: their roles are others than when it was saved. Call assignRoles(model), or setRole, after loading and before the first step.`,
+    );
   }
 
   #bindRoles(variables: readonly Keyed[]): () => void {

@@ -167,7 +167,7 @@ export class TfjsOptimizer extends TensorOptimizer {
   override exportState(keys: ReadonlyMap<tf.Variable, string>): [string, tf.Variable][] {
     const waiting = this.#saved;
     const slots: [string, ReadonlyMap<string, tf.Variable>][] = [
-      ...this.slotOwners().map((variable) => [keys.get(variable), this.slots(variable)] as const),
+      ...[...keys].map(([variable, key]) => [key, this.slots(variable)] as const),
       ...(waiting?.slots ?? []),
     ] as [string, ReadonlyMap<string, tf.Variable>][];
     return [
@@ -195,6 +195,10 @@ export class TfjsOptimizer extends TensorOptimizer {
 
   override get isPending(): boolean {
     return this.#saved !== null;
+  }
+
+  override waitingNames(): readonly string[] {
+    return [...(this.#saved?.slots.keys() ?? [])];
   }
 
   override planBinding(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
