@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { numberRule, show } from './check.ts';
 import { type Entry, type Gradients, toEntries } from './entries.ts';
+import { MirroredScalar } from './mirrored-scalar.ts';
 import { explicitRole, ROLES, type Role, recordRole } from './roles.ts';
 import { type Keyed, keyed, parse, type SavedState } from './state.ts';
-import { hiddenVariable, StateStore } from './state-store.ts';
+import { StateStore } from './state-store.ts';
 
 type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
 
@@ -382,30 +383,6 @@ export abstract class TensorOptimizer extends tf.Optimizer {
       const what = node === this ? 'this optimizer' : `the ${node.getClassName()} inside`;
       throw new Error(`${this.getClassName()}: ${what} was disposed. Make a new optimizer.`);
     }
-  }
-}
-
-/** A JavaScript number with a scalar variable that follows it; the variable exists once it was read. */
-class MirroredScalar {
-  #variable: tf.Variable | null = null;
-  #written = Number.NaN;
-
-  read(value: number): tf.Scalar {
-    if (this.#variable === null) {
-      this.#variable = hiddenVariable(() => tf.scalar(value));
-      this.#written = value;
-    }
-    return this.#variable as tf.Tensor as tf.Scalar;
-  }
-
-  write(value: number): void {
-    if (this.#variable === null || value === this.#written) return;
-    this.#variable.assign(tf.scalar(value));
-    this.#written = value;
-  }
-
-  dispose(): void {
-    this.#variable?.dispose();
   }
 }
 

@@ -1,0 +1,26 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { hiddenVariable } from './state-store.ts';
+
+/** A JavaScript number with a scalar variable that follows it; the variable exists once it was read. */
+export class MirroredScalar {
+  #variable: tf.Variable | null = null;
+  #written = Number.NaN;
+
+  read(value: number): tf.Scalar {
+    if (this.#variable === null) {
+      this.#variable = hiddenVariable(() => tf.scalar(value));
+      this.#written = value;
+    }
+    return this.#variable as tf.Tensor as tf.Scalar;
+  }
+
+  write(value: number): void {
+    if (this.#variable === null || value === this.#written) return;
+    this.#variable.assign(tf.scalar(value));
+    this.#written = value;
+  }
+
+  dispose(): void {
+    this.#variable?.dispose();
+  }
+}
