@@ -1,4 +1,4 @@
-/** A saved model loaded by another Node process, which has the built packages and nothing else in common. */
+/** Another Node process, which has the built packages and nothing else in common with this one. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,23 +17,55 @@ export async function build(packages: readonly string[]): Promise<void> {
   await run(tsc, ['-b', ...projects]);
 }
 
-const SCRIPT = `
+/** What every script starts with: tfjs on cpu, the packages by name, and the input. */
+const START = `
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-const { root, entries, json, weightData, batches } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const { root, entries, input } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const require = createRequire(root + 'package.json');
 const tf = require('@tensorflow/tfjs-core');
 const layers = require('@tensorflow/tfjs-layers');
 require('@tensorflow/tfjs-backend-cpu');
 tf.env().set('IS_TEST', true);
 await tf.setBackend('cpu');
-for (const entry of entries) await import(entry);
-const bytes = Uint8Array.from(Buffer.from(weightData, 'base64')).buffer;
-const model = await layers.loadLayersModel(tf.io.fromMemory({ ...JSON.parse(json), weightData: bytes }));
-for (const [x, y] of batches) await model.trainOnBatch(tf.tensor(x, [5, 3]), tf.tensor(y, [5, 2]));
-const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
+const packages = {};
+for (const [name, entry] of entries) packages[name] = await import(entry);
+`;
+
+/**
+ * What a script prints as JSON. It has tf, layers, the built packages by name, and `input`.
+ */
+export async function inNewProcess<Output>(
+  packages: readonly string[],
+  body: string,
+  input: unknown,
+): Promise<Output> {
+  const folder = await mkdtemp(join(tmpdir(), 'tfjs-lrm-'));
+  try {
+    const entries = packages.map((name) => [
+      name,
+      pathToFileURL(join(root, 'packages', name, 'dist', 'index.js')).href,
+    ]);
+    const [script, data] = [join(folder, 'script.mjs'), join(folder, 'input.json')];
+    await writeFile(script, START + body);
+    await writeFile(data, JSON.stringify({ root, entries, input }));
+    const { stdout } = await run(process.execPath, [script, data], { maxBuffer: 2 ** 24 });
+    return JSON.parse(stdout) as Output;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const CONTINUE = `
+const bytes = Uint8Array.from(Buffer.from(input.weightData, 'base64')).buffer;
+const model = await layers.loadLayersModel(
+  tf.io.fromMemory({ ...JSON.parse(input.json), weightData: bytes }),
+);
+for (const [x, y] of input.batches) {
+  await model.trainOnBatch(tf.tensor(x, [5, 3]), tf.tensor(y, [5, 2]));
+}
 console.log(JSON.stringify({
-  weights,
+  weights: model.getWeights().map((weight) => Array.from(weight.dataSync())),
   names: model.weights.map((weight) => weight.name),
   iterations: model.optimizer.iterations,
   config: model.optimizer.getConfig(),
@@ -48,31 +80,16 @@ export interface Continued {
 }
 
 /** Trains the saved model further, on the batches of `train` for the steps in [from, to), in a new process. */
-export async function continueInNewProcess(
+export function continueInNewProcess(
   packages: readonly string[],
   saved: { json: string; weightData: ArrayBuffer },
   from: number,
   to: number,
 ): Promise<Continued> {
-  const folder = await mkdtemp(join(tmpdir(), 'tfjs-lrm-'));
-  try {
-    const batches = Array.from({ length: to - from }, (_, i) => {
-      const next = random(1000 + from + i);
-      return [noise(next, 15), noise(next, 10)];
-    });
-    const entries = packages.map(
-      (name) => pathToFileURL(join(root, 'packages', name, 'dist', 'index.js')).href,
-    );
-    const weightData = Buffer.from(saved.weightData).toString('base64');
-    const [script, input] = [join(folder, 'continue.mjs'), join(folder, 'input.json')];
-    await writeFile(script, SCRIPT);
-    await writeFile(
-      input,
-      JSON.stringify({ root, entries, json: saved.json, weightData, batches }),
-    );
-    const { stdout } = await run(process.execPath, [script, input], { maxBuffer: 2 ** 24 });
-    return JSON.parse(stdout) as Continued;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const batches = Array.from({ length: to - from }, (_, i) => {
+    const next = random(1000 + from + i);
+    return [noise(next, 15), noise(next, 10)];
+  });
+  const weightData = Buffer.from(saved.weightData).toString('base64');
+  return inNewProcess(packages, CONTINUE, { json: saved.json, weightData, batches });
 }

@@ -91,10 +91,9 @@ class Adam extends TensorOptimizer {
   }
 
   override exportState(keys: ReadonlyMap<tf.Variable, string>): [string, tf.Variable][] {
-    const corrections = this.slotOwners().flatMap((variable): [string, tf.Variable][] => {
+    const corrections = [...keys].flatMap(([variable, key]): [string, tf.Variable][] => {
       const cohort = this.#cohorts.of(variable);
       if (cohort === undefined) return [];
-      const key = keys.get(variable) as string;
       return [
         [`${key}/c1`, cohort.c1],
         [`${key}/c2`, cohort.c2],

@@ -84,6 +84,27 @@ onCpu(() => {
   );
 
   test.each(INNER)(
+    'the order is that of the variables, also where one of %s got its first gradient late',
+    async (_, make) => {
+      const [old, fresh] = [scope(), scope()];
+      const before = ['a', 'b'].map((name) => named(`${old}/x${name}`));
+      const after = ['c', 'd'].map((name) => named(`${fresh}/y${name}`));
+      const [trained, restored] = [new Passing(make()), new Passing(make())];
+      step(trained, [
+        [before[0]!, null],
+        [before[1]!, [2]],
+      ]);
+      step(trained, [
+        [before[0]!, [1]],
+        [before[1]!, null],
+      ]);
+      await restored.setWeights(await trained.getWeights());
+      touch(restored, after);
+      expect(after.map((target) => momentum(restored, target))).toEqual([1, 2]);
+    },
+  );
+
+  test.each(INNER)(
     'unnamed variables are bound by order, whatever their numbers',
     async (_, make) => {
       const unnamed = (): tf.Variable[] =>

@@ -21,6 +21,7 @@ export {
   updaterOf,
 } from './inspect.ts';
 export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
+export { hasL2 } from './regularized.ts';
 export { checkRole, explainRole, isRole, ROLES, type Role, roleOf, setRole } from './roles.ts';
 export {
   checkSelector,

@@ -5,6 +5,7 @@ import {
   checkSelector,
   deserializeOptimizer,
   type Entry,
+  hasL2,
   isRole,
   knownOptions,
   numberRule,
@@ -84,6 +85,7 @@ class WeightDecay extends OptimizerAdapter {
   readonly #coupling: Coupling;
   readonly #cautious: boolean;
   readonly #exclude: Selector;
+  #hasWarned = false;
 
   constructor(
     inner: tf.Optimizer,
@@ -109,6 +111,7 @@ class WeightDecay extends OptimizerAdapter {
         ? []
         : [{ variable, share: this.#share(variable, decay, shares) }];
     });
+    this.#warnOfL2(decaying);
     if (this.#cautious) {
       this.#updateThenDecay(entries, decaying);
       return;
@@ -116,6 +119,17 @@ class WeightDecay extends OptimizerAdapter {
     for (const { variable, share } of decaying)
       variable.assign(tf.sub(variable, tf.mul(variable, share)));
     this.inner.update(entries);
+  }
+
+  /** Once, of variables that decay and whose layer has an L2 regularizer, as far as assignRoles has seen. */
+  #warnOfL2(decaying: readonly { variable: tf.Variable }[]): void {
+    if (this.#hasWarned) return;
+    const names = decaying.flatMap(({ variable }) => (hasL2(variable) ? [variable.name] : []));
+    if (names.length === 0) return;
+    this.#hasWarned = true;
+    console.warn(
+      `withWeightDecay: ${names.join(', ')} would shrink twice, by decay and by the L2 regularizer of the layer. Use one of the two: leave out the regularizer, or exclude the variable from decay.`,
+    );
   }
 
   /** The share of the weight that this step takes away, a scalar; made once for each rate and decay. */
