@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
 import { isLayer, isModel, isPlain } from './internals.ts';
-import { CLASS_NAME, knownPlaces } from './layouts.ts';
+import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
 
 type Config = Record<string, unknown>;
@@ -30,21 +30,27 @@ function wrappersIn(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): M
   return isMultiplierLayer(layer) ? [layer, ...found] : found;
 }
 
+/** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
+function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
+  const kept = Object.entries(config).filter(([key]) => !dropped.has(key));
+  const inner = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(inner);
+    return typeof value === 'object' && value !== null && isPlain(value)
+      ? withoutKeys(value as Config, dropped)
+      : value;
+  };
+  return Object.fromEntries(kept.map(([key, value]) => [key, inner(value)]));
+}
+
 /** The configuration of the layer inside, under the wrapper's name. */
 function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   className: string;
   config: Config;
 } {
-  const places =
-    knownPlaces(
-      layer.className,
-      kernels?.map((kernel) => kernel.name),
-    ) ?? [];
   // A constraint held for W; kept, it would change W_eff whenever the folded model is loaded.
-  const constraints = new Set(places.map(({ constraint }) => constraint));
-  const kept = Object.entries(layer.config).filter(([key]) => !constraints.has(key));
+  const dropped = kernels?.map((kernel) => `${kernel.name.split('.').at(-1)}Constraint`);
   const config = {
-    ...Object.fromEntries(kept),
+    ...withoutKeys(layer.config, new Set(dropped ?? CONSTRAINTS)),
     name,
     trainable: trainable && layer.config['trainable'] !== false,
   };
