@@ -3,6 +3,7 @@ import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { isTapeOn, isTracing } from './internals.ts';
 import { type KernelPlace, ownerOf } from './layouts.ts';
 import { multiply } from './multiply.ts';
+import type { Initializer } from './options.ts';
 
 /** The factors that a layer can have, in the order of its weights. */
 export const FACTORS = ['row', 'column', 'scalar'] as const;
@@ -38,6 +39,16 @@ export class EffectiveKernel {
   /** The factors as weights. */
   get factors(): readonly LayerVariable[] {
     return Object.values(this.#factors);
+  }
+
+  /** Assigns to each factor what its initializer gives. */
+  initializeFactors(initializers: ReadonlyMap<Factor, Initializer>): void {
+    for (const [factor, weight] of Object.entries(this.#factors)) {
+      const initializer = initializers.get(factor as Factor) as Initializer;
+      const value = tf.tidy(() => initializer.apply(weight.shape, 'float32'));
+      (weight.read() as tf.Variable).assign(value);
+      value.dispose();
+    }
   }
 
   /** A new tensor, on the tape where there is one. */

@@ -1,19 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
+import { assignWeights, type Config, rebuild } from './copy-model.ts';
 import { isLayer, isModel, isPlain } from './internals.ts';
 import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
 
-type Config = Record<string, unknown>;
-interface ModelClass {
-  fromConfig(
-    cls: unknown,
-    config: unknown,
-    customObjects: object,
-    fastWeightInit: boolean,
-  ): LayersModel;
-}
 interface SavedWrapper {
   readonly name: string;
   readonly trainable: boolean;
@@ -83,16 +74,7 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
   const effective = new Map(kernels.map((kernel) => [kernel.kernel, kernel.fresh()]));
   const factors = new Set(kernels.flatMap((kernel) => kernel.factors));
   const weights = source.weights.filter((weight) => !factors.has(weight));
-  const targets = folded.weights;
-  const byName = new Map(weights.map((weight) => [weight.originalName, weight]));
-  // Names differ only where a layer was built before it was named; the order is the same then.
-  const named =
-    byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
-  targets.forEach((target, at) => {
-    const weight = (named ? byName.get(target.originalName) : weights[at]) as LayerVariable;
-    // Past LayerVariable.write, which would apply a constraint.
-    (target.read() as tf.Variable).assign(effective.get(weight) ?? weight.read());
-  });
+  assignWeights(weights, folded.weights, (weight) => effective.get(weight) ?? weight.read());
 }
 
 /**
@@ -117,12 +99,5 @@ export function foldMultipliers(model: LayersModel): LayersModel {
       `foldMultipliers: the target must be a tf.LayersModel. Received ${show(model)}. Try foldMultipliers(tf.sequential({ layers })).`,
     );
   }
-  const cls = model.constructor as unknown as ModelClass;
-  // Zeros instead of the layers' initializers, because every weight is assigned below.
-  const folded = cls.fromConfig(cls, withoutWrappers(model.getConfig()), {}, true);
-  tf.tidy(() => copyWeights(model, folded));
-  if (!model.trainable) folded.trainable = false;
-  const metadata = model.getUserDefinedMetadata();
-  if (metadata != null) folded.setUserDefinedMetadata(metadata);
-  return folded;
+  return rebuild(model, withoutWrappers(model.getConfig()), (folded) => copyWeights(model, folded));
 }

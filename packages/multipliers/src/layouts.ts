@@ -104,7 +104,7 @@ export function checkLayer(layer: unknown): layers.Layer {
   }
   if (isModel(layer)) {
     throw new TypeError(
-      `withMultipliers: "${layer.name}" is a model. Wrap its layers, one by one, where the model is defined.`,
+      `withMultipliers: "${layer.name}" is a model. Try addMultipliers(model), which wraps its layers.`,
     );
   }
   if (layer.getClassName() === CLASS_NAME) {
@@ -147,7 +147,7 @@ export function placesOf(
   throw new RangeError(
     addsWeights
       ? `withMultipliers: ${describe(layer)} is not among the layers whose kernels are known: ${known}. For another one name the properties that hold its kernels, [..., inputs, outputs] each: withMultipliers(layer, { kernels: ['kernel'] }).`
-      : `withMultipliers: ${describe(layer)} has no kernel. Wrap a layer with weights: ${known}, or another one with { kernels: ['<property>'] }.`,
+      : `withMultipliers: ${describe(layer)} has no kernel. Wrap a layer with weights: ${known}, another one with { kernels: ['<property>'] }, or use addMultipliers(model), which skips it.`,
   );
 }
 

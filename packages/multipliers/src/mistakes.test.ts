@@ -21,7 +21,7 @@ test.each<[string, () => layers.Layer, RegExp]>([
   [
     'a model',
     () => sequential({ layers: [dense()], name: 'm' }),
-    /"m" is a model. Wrap its layers/,
+    /"m" is a model. Try addMultipliers/,
   ],
   ['a wrapped layer', () => withMultipliers(dense()), /"d" has multipliers already/],
   [

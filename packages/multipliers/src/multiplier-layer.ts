@@ -54,6 +54,11 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     return this.#kernels;
   }
 
+  /** Gives the factors of a layer that was built without initializers the values that they start at. */
+  initializeFactors(): void {
+    for (const kernel of this.#kernels) kernel.initializeFactors(this.#settings.initializers);
+  }
+
   protected override addOwnWeights(): readonly LayerVariable[] {
     const { initializers } = this.#settings;
     const wanted = { row: initializers.has('row'), column: initializers.has('column') };
