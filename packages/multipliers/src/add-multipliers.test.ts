@@ -258,6 +258,31 @@ describe('on cpu', () => {
     tf.dispose([x, y]);
   });
 
+  test('the depth multiplier of a separable convolution, which tfjs does not save, is kept', async () => {
+    const build = (wrap: (layer: layers.Layer) => layers.Layer): LayersModel =>
+      sequential({
+        layers: [
+          wrap(
+            layers.separableConv2d({
+              filters: 3,
+              kernelSize: 2,
+              depthMultiplier: 2,
+              inputShape: [3, 3, 2],
+            }),
+          ),
+          layers.flatten(),
+          layers.dense({ units: 2 }),
+        ],
+      });
+    const x = tf.tensor4d(numbers(1, 18, -1, 1), [1, 3, 3, 2]);
+    const source = build(plain);
+    const added = addMultipliers(source);
+    expect(predict(added, [x])).toEqual(predict(source, [x]));
+    expect(predict(foldMultipliers(added), [x])).toEqual(predict(source, [x]));
+    expect(predict(foldMultipliers(source), [x])).toEqual(predict(source, [x]));
+    expect(predict(await reloaded(added), [x])).toEqual(predict(source, [x]));
+  });
+
   test('a decoder goes on starting from the states of its encoder', () => {
     const lstm = (name: string, args: object): layers.Layer =>
       layers.lstm({ units: 3, recurrentInitializer: 'glorotNormal', name, ...args });

@@ -1,9 +1,9 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkOptions, type Rule, show } from '@tfjs-lrm/core';
-import { assignWeights, type Config, rebuild } from './copy-model.ts';
+import { assignWeights, configOf, rebuild } from './copy-model.ts';
 import { headsOf } from './heads.ts';
-import { isLayer, isModel } from './internals.ts';
-import { CLASS_NAME, hasKnownKernels } from './layouts.ts';
+import { isLayer, isModel, layerToConfig } from './internals.ts';
+import { hasKnownKernels } from './layouts.ts';
 import { isMultiplierLayer, Multipliers } from './multiplier-layer.ts';
 import type { MultiplierOptions } from './options.ts';
 
@@ -68,23 +68,6 @@ function optionsFor(
   return options;
 }
 
-/** The configuration of a model with some layers wrapped, in nested models too. */
-function configOf(
-  model: LayersModel,
-  wrapperOf: (layer: layers.Layer) => Multipliers | null,
-): Config {
-  const config = model.getConfig() as Config;
-  const entries = config['layers'] as { name?: string; className: string; config: Config }[];
-  const wrapped = entries.map((entry) => {
-    const layer = model.getLayer(entry.name ?? (entry.config['name'] as string));
-    if (isModel(layer)) return { ...entry, config: configOf(layer, wrapperOf) };
-    const wrapper = wrapperOf(layer);
-    if (wrapper === null) return entry;
-    return { ...entry, className: CLASS_NAME, config: wrapper.getConfig() };
-  });
-  return { ...config, layers: wrapped };
-}
-
 /** Gives a copy the weights of its source, and new factors the values that they start at. */
 function copyWeights(source: layers.Layer, target: layers.Layer): void {
   if (isModel(source)) {
@@ -130,9 +113,9 @@ export function addMultipliers(
   const config = configOf(model, (layer) => {
     if (isMultiplierLayer(layer)) found += 1;
     const given = optionsFor(layer, placement);
-    if (given === null) return null;
+    if (given === null) return layerToConfig(layer);
     found += 1;
-    return new Multipliers(layer, isHead(layer) ? { row: false, ...given } : given);
+    return layerToConfig(new Multipliers(layer, isHead(layer) ? { row: false, ...given } : given));
   });
   if (found === 0 && placement === 'full') {
     throw new RangeError(

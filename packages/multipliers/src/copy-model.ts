@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { isModel } from './internals.ts';
+import { isModel, layerToConfig } from './internals.ts';
 
 /** A configuration of a layer or model. */
 export type Config = Record<string, unknown>;
@@ -12,6 +12,27 @@ interface ModelClass {
     customObjects: object,
     fastWeightInit: boolean,
   ): LayersModel;
+}
+
+/** A layer in the configuration of a model. */
+interface Saved {
+  readonly className: string;
+  readonly config: Config;
+}
+
+/** The configuration of a model, in which `saved` gives the part of each layer that is no model. */
+export function configOf(
+  model: LayersModel,
+  saved: (layer: layers.Layer) => Saved = layerToConfig,
+): Config {
+  const config = model.getConfig() as Config;
+  const entries = (config['layers'] as (Saved & { name?: string })[]).map((entry) => {
+    const layer = model.getLayer(entry.name ?? (entry.config['name'] as string));
+    return isModel(layer)
+      ? { ...entry, config: configOf(layer, saved) }
+      : { ...entry, ...saved(layer) };
+  });
+  return { ...config, layers: entries };
 }
 
 /** Assigns to the weights of a copy, which are found by name. */

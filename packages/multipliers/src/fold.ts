@@ -1,6 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
-import { assignWeights, type Config, rebuild } from './copy-model.ts';
+import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
 import { isLayer, isModel, isPlain } from './internals.ts';
 import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
@@ -99,5 +99,5 @@ export function foldMultipliers(model: LayersModel): LayersModel {
       `foldMultipliers: the target must be a tf.LayersModel. Received ${show(model)}. Try foldMultipliers(tf.sequential({ layers })).`,
     );
   }
-  return rebuild(model, withoutWrappers(model.getConfig()), (folded) => copyWeights(model, folded));
+  return rebuild(model, withoutWrappers(configOf(model)), (folded) => copyWeights(model, folded));
 }

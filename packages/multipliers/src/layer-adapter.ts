@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { internals } from './internals.ts';
+import { internals, layerToConfig } from './internals.ts';
 
 export type Shape = Parameters<layers.Layer['build']>[0];
 export type Inputs = Parameters<layers.Layer['call']>[0];
@@ -157,7 +157,6 @@ export abstract class LayerAdapter extends layers.Layer {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
-    return { ...super.getConfig(), layer };
+    return { ...super.getConfig(), layer: layerToConfig(this.layer) };
   }
 }

@@ -246,7 +246,7 @@ export const CASES: readonly Case[] = [
     trainsOn: ['cpu'],
   },
   {
-    // With a depth multiplier of 1: tfjs does not save another one.
+    // With a depth multiplier of 1 a file of the plain layer can be loaded: tfjs does not save another one.
     title: 'separableConv2d',
     layer: () =>
       layers.separableConv2d({
