@@ -140,8 +140,14 @@ function allLayers(model: LayersModel): layers.Layer[] {
   return model.layers.flatMap((layer) => (isModel(layer) ? [layer, ...allLayers(layer)] : [layer]));
 }
 
-/** The first layers with kernels on the way back from each of the outputs. */
-function outputLayers(outputs: readonly SymbolicTensor[]): Set<layers.Layer> {
+/**
+ * The first layers with kernels on the way back from each of the outputs: those whose kernels are heads. It
+ * gives no variable a role.
+ *
+ * @example
+ * const heads = outputLayers(model.outputs); // a set of layers
+ */
+export function outputLayers(outputs: readonly SymbolicTensor[]): Set<layers.Layer> {
   const found = new Set<layers.Layer>();
   const seen = new Set<SymbolicTensor>();
   const visit = (tensor: SymbolicTensor): void => {

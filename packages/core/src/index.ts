@@ -1,4 +1,4 @@
-export { assignRoles, describeRoles, type RoleTable } from './assign-roles.ts';
+export { assignRoles, describeRoles, outputLayers, type RoleTable } from './assign-roles.ts';
 export { byRole } from './by-role.ts';
 export {
   anyRule,

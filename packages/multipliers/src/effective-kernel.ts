@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { isTapeOn, isTracing } from './internals.ts';
-import { type KernelPlace, propertiesOf } from './layouts.ts';
+import { type KernelPlace, ownerOf } from './layouts.ts';
 import { multiply } from './multiply.ts';
+import type { Initializer } from './options.ts';
 
 /** The factors that a layer can have, in the order of its weights. */
 export const FACTORS = ['row', 'column', 'scalar'] as const;
@@ -40,10 +41,33 @@ export class EffectiveKernel {
     return Object.values(this.#factors);
   }
 
+  /** Assigns to each factor what its initializer gives. */
+  initializeFactors(initializers: ReadonlyMap<Factor, Initializer>): void {
+    for (const [factor, weight] of Object.entries(this.#factors)) {
+      const initializer = initializers.get(factor as Factor) as Initializer;
+      const value = tf.tidy(() => initializer.apply(weight.shape, 'float32'));
+      (weight.read() as tf.Variable).assign(value);
+      value.dispose();
+    }
+  }
+
   /** A new tensor, on the tape where there is one. */
   fresh(): tf.Tensor {
-    const factors = Object.entries(this.#factors).map(([name, weight]) => [name, weight.read()]);
-    return multiply(this.kernel.read(), Object.fromEntries(factors), this.#place);
+    const factors: { [factor in Factor]?: tf.Tensor } = Object.fromEntries(
+      Object.entries(this.#factors).map(([name, weight]) => [name, weight.read()]),
+    );
+    const kernel = this.kernel.read();
+    const { row, column } = this.#place;
+    const [axis, ...others] = row as [number, ...number[]];
+    // Without a column axis no factor runs along it, and any other one will do.
+    if (others.length === 0) return multiply(kernel, factors, { row: axis, column: column ?? 0 });
+    return tf.tidy(() => {
+      // [..., inputs, multiplier] as [..., inputs · multiplier]
+      const merged = tf.reshape(kernel, [...kernel.shape.slice(0, -row.length), -1]);
+      const flat = factors.row === undefined ? {} : { row: tf.reshape(factors.row, [-1]) };
+      const product = multiply(merged, { ...factors, ...flat }, { row: -1, column: -2 });
+      return tf.reshape(product, kernel.shape);
+    });
   }
 
   /** For the layer's call: what is remembered where no gradient is recorded, else a tensor of the current scope. */
@@ -67,12 +91,11 @@ export class EffectiveKernel {
 
   /** Lets the layer read `value` where it reads its kernel, until the returned function is called. */
   substitute(layer: layers.Layer, value: tf.Tensor): () => void {
-    const properties = propertiesOf(layer);
-    const { property } = this.#place;
+    const { owner, key } = ownerOf(layer, this.#place.property);
     // Everything but the value comes from the weight itself: shape, name, trainable.
-    properties[property] = Object.create(this.kernel, { read: { value: () => value } });
+    owner[key] = Object.create(this.kernel, { read: { value: () => value } });
     return () => {
-      properties[property] = this.kernel;
+      owner[key] = this.kernel;
     };
   }
 }

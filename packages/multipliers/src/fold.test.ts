@@ -3,155 +3,53 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  constraints,
-  model as functional,
-  input,
-  type LayersModel,
-  layers,
-  sequential,
-} from '@tensorflow/tfjs-layers';
+import { constraints, type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
-import { CASES, Gated, modelOf, scrambleWeights } from '../test/layers.ts';
+import { Gated, modelOf, scrambleWeights } from '../test/layers.ts';
+import { all, MODELS, mlp, plain, predict, siamese, values, weightNames } from '../test/models.ts';
 import { distance, numbers } from '../test/numbers.ts';
 import { foldMultipliers, withMultipliers } from './index.ts';
 
 type Layer = layers.Layer;
-type Symbolic = ReturnType<typeof input>;
-type Wrap = (layer: Layer) => Layer;
 
-const plain: Wrap = (layer) => layer;
-const all: Wrap = (layer) => withMultipliers(layer, { scalar: true });
+eachBackend((backend) => {
+  describe.each(MODELS.filter(({ runsOn }) => runsOn?.includes(backend) ?? true))(
+    '$title',
+    ({ build, inputs: make }) => {
+      test('folding leaves every output unchanged, and makes the model that was never wrapped', () => {
+        const [source, reference, inputs] = [build(all), build(plain), make()];
+        scrambleWeights(source);
+        const [before, weights] = [predict(source, inputs), values(source)];
+        const folded = foldMultipliers(source);
+        expect(distance(predict(folded, inputs), before)).toBeLessThan(1e-6);
+        expect(weightNames(folded)).toEqual(weightNames(reference));
+        expect(folded.countParams()).toBe(reference.countParams());
+        expect(JSON.stringify(folded.getConfig())).not.toContain('Lrm');
+        expect(folded.name).toBe(source.name);
+        expect(folded.constructor).toBe(source.constructor);
+        expect(values(source)).toEqual(weights);
+        expect(predict(source, inputs)).toEqual(before);
+        source.dispose();
+        expect(distance(predict(folded, inputs), before)).toBeLessThan(1e-6);
+        tf.dispose(inputs);
+        folded.dispose();
+        reference.dispose();
+      });
 
-function mlp(wrap: Wrap): LayersModel {
-  return sequential({
-    name: 'mlp',
-    layers: [
-      wrap(layers.dense({ units: 6, activation: 'relu', inputShape: [3], name: 'hidden' })),
-      layers.batchNormalization({ name: 'norm' }),
-      wrap(layers.dense({ units: 2, name: 'out', useBias: false })),
-    ],
-  });
-}
-
-/** Two inputs through one encoder, which is a nested model, joined, and one layer used twice. */
-function siamese(wrap: Wrap): LayersModel {
-  const encoder = sequential({
-    name: 'encoder',
-    layers: [
-      wrap(layers.dense({ units: 4, inputShape: [3], name: 'first' })),
-      wrap(layers.dense({ units: 4, activation: 'tanh', name: 'second' })),
-    ],
-  });
-  const shared = wrap(layers.dense({ units: 4, name: 'shared' }));
-  const inputs = [input({ shape: [3], name: 'left' }), input({ shape: [3], name: 'right' })];
-  const encoded = inputs.map((at) => shared.apply(shared.apply(encoder.apply(at))) as Symbolic);
-  const joined = layers.concatenate({ name: 'join' }).apply(encoded) as Symbolic;
-  const outputs = [
-    wrap(layers.dense({ units: 2, name: 'a' })),
-    wrap(layers.dense({ units: 1, name: 'b' })),
-  ];
-  return functional({
-    name: 'siamese',
-    inputs,
-    outputs: outputs.map((layer) => layer.apply(joined) as Symbolic),
-  });
-}
-
-function sentences(wrap: Wrap): LayersModel {
-  return sequential({
-    name: 'sentences',
-    layers: [
-      wrap(
-        layers.embedding({
-          inputDim: 9,
-          outputDim: 4,
-          inputLength: 5,
-          maskZero: true,
-          name: 'tokens',
-        }),
-      ),
-      layers.timeDistributed({
-        layer: wrap(layers.dense({ units: 3, name: 'each' })),
-        name: 'every',
-      }),
-      layers.globalAveragePooling1d({ name: 'pool' }),
-      wrap(layers.dense({ units: 2, name: 'out' })),
-    ],
-  });
-}
-
-const MODELS = [
-  { title: 'an MLP', build: mlp, inputs: () => [tf.tensor2d(numbers(5, 12, -1, 1), [4, 3])] },
-  {
-    title: 'nested and shared layers',
-    build: siamese,
-    inputs: () => [6, 7].map((at) => tf.tensor2d(numbers(at, 12, -1, 1), [4, 3])),
-  },
-  {
-    title: 'an embedding, and a layer inside TimeDistributed',
-    build: sentences,
-    inputs: () => [
-      tf.tensor2d([
-        [1, 8, 3, 2, 5],
-        [4, 4, 1, 7, 6],
-      ]),
-    ],
-  },
-  ...CASES.map(({ title, layer, input: one, options }) => ({
-    title,
-    build: (wrap: Wrap): LayersModel =>
-      modelOf(wrap === plain ? layer() : withMultipliers(layer(), { scalar: true, ...options })),
-    inputs: () => [one()],
-  })),
-];
-
-const predict = (model: LayersModel, inputs: tf.Tensor[]): number[] =>
-  tf.tidy(() =>
-    [model.predict(inputs.length === 1 ? (inputs[0] as tf.Tensor) : inputs)]
-      .flat()
-      .flatMap((at) => [...at.dataSync()]),
+      test('a model without multipliers folds to an equal one', () => {
+        const [source, inputs] = [build(plain), make()];
+        scrambleWeights(source);
+        const folded = foldMultipliers(source);
+        expect(predict(folded, inputs)).toEqual(predict(source, inputs));
+        expect(weightNames(folded)).toEqual(weightNames(source));
+        folded.dispose();
+        expect(predict(source, inputs).length).toBeGreaterThan(0);
+        source.dispose();
+        tf.dispose(inputs);
+      });
+    },
   );
-const weightNames = (model: LayersModel): string[] =>
-  model.weights.map(({ originalName }) => originalName).sort();
-const values = (model: LayersModel): number[][] =>
-  model.weights.map((weight) => [...weight.read().dataSync()]);
-
-eachBackend(() => {
-  describe.each(MODELS)('$title', ({ build, inputs: make }) => {
-    test('folding leaves every output unchanged, and makes the model that was never wrapped', () => {
-      const [source, reference, inputs] = [build(all), build(plain), make()];
-      scrambleWeights(source);
-      const [before, weights] = [predict(source, inputs), values(source)];
-      const folded = foldMultipliers(source);
-      expect(distance(predict(folded, inputs), before)).toBeLessThan(1e-6);
-      expect(weightNames(folded)).toEqual(weightNames(reference));
-      expect(folded.countParams()).toBe(reference.countParams());
-      expect(JSON.stringify(folded.getConfig())).not.toContain('Lrm');
-      expect(folded.name).toBe(source.name);
-      expect(folded.constructor).toBe(source.constructor);
-      expect(values(source)).toEqual(weights);
-      expect(predict(source, inputs)).toEqual(before);
-      source.dispose();
-      expect(distance(predict(folded, inputs), before)).toBeLessThan(1e-6);
-      tf.dispose(inputs);
-      folded.dispose();
-      reference.dispose();
-    });
-
-    test('a model without multipliers folds to an equal one', () => {
-      const [source, inputs] = [build(plain), make()];
-      scrambleWeights(source);
-      const folded = foldMultipliers(source);
-      expect(predict(folded, inputs)).toEqual(predict(source, inputs));
-      expect(weightNames(folded)).toEqual(weightNames(source));
-      folded.dispose();
-      expect(predict(source, inputs).length).toBeGreaterThan(0);
-      source.dispose();
-      tf.dispose(inputs);
-    });
-  });
 });
 
 test('folding adds the tensors of the new model, and its disposal frees them', () => {

@@ -1,19 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
+import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
 import { isLayer, isModel, isPlain } from './internals.ts';
-import { CLASS_NAME, knownPlaces } from './layouts.ts';
+import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
 
-type Config = Record<string, unknown>;
-interface ModelClass {
-  fromConfig(
-    cls: unknown,
-    config: unknown,
-    customObjects: object,
-    fastWeightInit: boolean,
-  ): LayersModel;
-}
 interface SavedWrapper {
   readonly name: string;
   readonly trainable: boolean;
@@ -30,21 +21,27 @@ function wrappersIn(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): M
   return isMultiplierLayer(layer) ? [layer, ...found] : found;
 }
 
+/** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
+function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
+  const kept = Object.entries(config).filter(([key]) => !dropped.has(key));
+  const inner = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(inner);
+    return typeof value === 'object' && value !== null && isPlain(value)
+      ? withoutKeys(value as Config, dropped)
+      : value;
+  };
+  return Object.fromEntries(kept.map(([key, value]) => [key, inner(value)]));
+}
+
 /** The configuration of the layer inside, under the wrapper's name. */
 function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   className: string;
   config: Config;
 } {
-  const places =
-    knownPlaces(
-      layer.className,
-      kernels?.map((kernel) => kernel.name),
-    ) ?? [];
   // A constraint held for W; kept, it would change W_eff whenever the folded model is loaded.
-  const constraints = new Set(places.map(({ constraint }) => constraint));
-  const kept = Object.entries(layer.config).filter(([key]) => !constraints.has(key));
+  const dropped = kernels?.map((kernel) => `${kernel.name.split('.').at(-1)}Constraint`);
   const config = {
-    ...Object.fromEntries(kept),
+    ...withoutKeys(layer.config, new Set(dropped ?? CONSTRAINTS)),
     name,
     trainable: trainable && layer.config['trainable'] !== false,
   };
@@ -77,16 +74,7 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
   const effective = new Map(kernels.map((kernel) => [kernel.kernel, kernel.fresh()]));
   const factors = new Set(kernels.flatMap((kernel) => kernel.factors));
   const weights = source.weights.filter((weight) => !factors.has(weight));
-  const targets = folded.weights;
-  const byName = new Map(weights.map((weight) => [weight.originalName, weight]));
-  // Names differ only where a layer was built before it was named; the order is the same then.
-  const named =
-    byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
-  targets.forEach((target, at) => {
-    const weight = (named ? byName.get(target.originalName) : weights[at]) as LayerVariable;
-    // Past LayerVariable.write, which would apply a constraint.
-    (target.read() as tf.Variable).assign(effective.get(weight) ?? weight.read());
-  });
+  assignWeights(weights, folded.weights, (weight) => effective.get(weight) ?? weight.read());
 }
 
 /**
@@ -111,12 +99,5 @@ export function foldMultipliers(model: LayersModel): LayersModel {
       `foldMultipliers: the target must be a tf.LayersModel. Received ${show(model)}. Try foldMultipliers(tf.sequential({ layers })).`,
     );
   }
-  const cls = model.constructor as unknown as ModelClass;
-  // Zeros instead of the layers' initializers, because every weight is assigned below.
-  const folded = cls.fromConfig(cls, withoutWrappers(model.getConfig()), {}, true);
-  tf.tidy(() => copyWeights(model, folded));
-  if (!model.trainable) folded.trainable = false;
-  const metadata = model.getUserDefinedMetadata();
-  if (metadata != null) folded.setUserDefinedMetadata(metadata);
-  return folded;
+  return rebuild(model, withoutWrappers(configOf(model)), (folded) => copyWeights(model, folded));
 }

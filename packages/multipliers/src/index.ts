@@ -1,3 +1,4 @@
+export { type AddMultipliersOptions, addMultipliers } from './add-multipliers.ts';
 export { foldMultipliers } from './fold.ts';
 export type { MultiplierLayer } from './multiplier-layer.ts';
 export { multiply } from './multiply.ts';

@@ -25,6 +25,17 @@ export function isLayer(value: unknown): value is layers.Layer {
   );
 }
 
+/** A layer as `{ className, config }`, with what tfjs forgets to save. */
+export function layerToConfig(layer: layers.Layer): {
+  className: string;
+  config: tf.serialization.ConfigDict;
+} {
+  const [className, config] = [layer.getClassName(), layer.getConfig()];
+  if (className !== 'SeparableConv2D') return { className, config };
+  const { depthMultiplier } = layer as unknown as { depthMultiplier: number };
+  return { className, config: { ...config, depthMultiplier } };
+}
+
 /** True for a layer that is a whole model. */
 export function isModel(value: unknown): value is LayersModel {
   return isLayer(value) && 'layers' in value && 'predict' in value;

@@ -1,10 +1,18 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { internals } from './internals.ts';
+import { InputSpec, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { internals, layerToConfig } from './internals.ts';
 
 export type Shape = Parameters<layers.Layer['build']>[0];
 export type Inputs = Parameters<layers.Layer['call']>[0];
 export type Kwargs = Parameters<layers.Layer['call']>[1];
+
+type Applied = Parameters<layers.Layer['apply']>[0];
+type ApplyKwargs = Parameters<layers.Layer['apply']>[1];
+
+/** True for a layer that takes the states it starts from as further inputs. */
+function takesStates(layer: layers.Layer): boolean {
+  return 'cell' in layer || 'forwardLayer' in layer;
+}
 
 /**
  * A layer around another one that takes its place: same name, shapes, masks, losses and weights, and
@@ -13,6 +21,8 @@ export type Kwargs = Parameters<layers.Layer['call']>[1];
 export abstract class LayerAdapter extends layers.Layer {
   readonly layer: layers.Layer;
   #own: readonly LayerVariable[] = [];
+  // Of the states that are inputs of the graph, while the layer is being applied to them.
+  #stateSpec: readonly InputSpec[] = [];
 
   constructor(layer: layers.Layer, name: string | undefined) {
     super({ name: name ?? layer.name, trainable: layer.trainable });
@@ -27,7 +37,8 @@ export abstract class LayerAdapter extends layers.Layer {
   // What tfjs reads as plain properties; a layer may settle them while it is built.
   #mirror(): void {
     this.supportsMasking = this.layer.supportsMasking;
-    this.inputSpec = this.layer.inputSpec;
+    const { inputSpec } = this.layer;
+    this.inputSpec = this.#stateSpec.length > 0 ? [...inputSpec, ...this.#stateSpec] : inputSpec;
   }
 
   /** Adds the weights of its own, once the layer inside is built. */
@@ -52,6 +63,25 @@ export abstract class LayerAdapter extends layers.Layer {
     inner._refCount = (inner._refCount ?? 0) + 1;
     this.#mirror();
     this.built = true;
+  }
+
+  // As RNN.apply does: symbolic states are inputs of the graph, and values of them an argument of call.
+  override apply(inputs: Applied, kwargs?: ApplyKwargs): ReturnType<layers.Layer['apply']> {
+    if (!takesStates(this.layer)) return super.apply(inputs, kwargs);
+    const [input, ...rest] = [inputs].flat() as [tf.Tensor, ...tf.Tensor[]];
+    const given = rest.length > 0 ? rest : (kwargs?.['initialState'] as tf.Tensor[] | undefined);
+    if (given == null) return super.apply(input, kwargs);
+    const states = [given].flat();
+    const withStates = Object.assign(kwargs ?? {}, { initialState: states });
+    if (!((states[0] as unknown) instanceof SymbolicTensor)) return super.apply(input, withStates);
+    this.#stateSpec = states.map(({ shape }) => new InputSpec({ shape }));
+    this.#mirror();
+    try {
+      return super.apply([input, ...states], withStates);
+    } finally {
+      this.#stateSpec = [];
+      this.#mirror();
+    }
   }
 
   override computeOutputShape(inputShape: Shape): ReturnType<layers.Layer['computeOutputShape']> {
@@ -127,7 +157,6 @@ export abstract class LayerAdapter extends layers.Layer {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
-    return { ...super.getConfig(), layer };
+    return { ...super.getConfig(), layer: layerToConfig(this.layer) };
   }
 }

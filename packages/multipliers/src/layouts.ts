@@ -1,34 +1,93 @@
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { nearest, show } from '@tfjs-lrm/core';
 import { isLayer, isModel } from './internals.ts';
-import type { KernelAxes } from './multiply.ts';
 
 /** A property of a layer that holds a kernel, and which of its axes are output and input features. */
-export interface KernelPlace extends KernelAxes {
+export interface KernelPlace {
+  /** Its path from the layer: `kernel`, `cell.kernel`. */
   readonly property: string;
-  /** The key of its constraint in the layer's configuration. */
-  readonly constraint: string;
+  /** The axes that stand for output features, from the end and next to each other. */
+  readonly row: readonly number[];
+  /** The axis that stands for input features, from the end, or null where there is none. */
+  readonly column: number | null;
 }
 
+type Layout = (layer: layers.Layer) => readonly KernelPlace[] | undefined;
+
 /** Rows are the last axis, columns the one before: [..., inputs, outputs]. */
-const place = (property: string): KernelPlace => ({
-  property,
-  row: -1,
-  column: -2,
-  constraint: `${property}Constraint`,
-});
+const place = (property: string): KernelPlace => ({ property, row: [-1], column: -2 });
+/** [..., outputs, inputs] */
+const transposed: Layout = () => [{ property: 'kernel', row: [-2], column: -1 }];
+/** [height, width, inputs, multiplier]: each input has outputs of its own, and no output has a second input. */
+const depthwise: KernelPlace = { property: 'depthwiseKernel', row: [-2, -1], column: null };
+
+const kernel: Layout = () => [place('kernel')];
+// The gates lie side by side along the last axis, and each has outputs of its own.
+const recurrent: Layout = () => [place('kernel'), place('recurrentKernel')];
+
+/** The kernels of the layers in these properties, all of them known. */
+const inside =
+  (...properties: readonly string[]): Layout =>
+  (layer) => {
+    const found = properties.map((property) => {
+      const inner = propertiesOf(layer)[property];
+      const places = isLayer(inner) ? knownPlaces(inner) : undefined;
+      return places?.map((at) => ({ ...at, property: `${property}.${at.property}` }));
+    });
+    return found.every((places) => places !== undefined) ? found.flat() : undefined;
+  };
+
+const stacked: Layout = (layer) => {
+  const { cells } = propertiesOf(layer) as { cells: readonly layers.Layer[] };
+  const found = cells.map((cell, at) =>
+    knownPlaces(cell)?.map((each) => ({ ...each, property: `cells.${at}.${each.property}` })),
+  );
+  return found.every((places) => places !== undefined) ? found.flat() : undefined;
+};
 
 /** The kernels of the layer classes that can be wrapped as they are. */
-const LAYOUTS: Readonly<Record<string, readonly KernelPlace[]>> = {
-  Dense: [place('kernel')],
+const LAYOUTS: Readonly<Record<string, Layout>> = {
+  Dense: kernel,
   // [tokens, features]: a column factor is one per token.
-  Embedding: [place('embeddings')],
+  Embedding: () => [place('embeddings')],
+  Conv1D: kernel,
+  Conv2D: kernel,
+  Conv3D: kernel,
+  Conv2DTranspose: transposed,
+  Conv3DTranspose: transposed,
+  DepthwiseConv2D: () => [depthwise],
+  SeparableConv2D: () => [depthwise, place('pointwiseKernel')],
+  SimpleRNN: inside('cell'),
+  GRU: inside('cell'),
+  LSTM: inside('cell'),
+  ConvLSTM2D: inside('cell'),
+  RNN: inside('cell'),
+  TimeDistributed: inside('layer'),
+  Bidirectional: inside('forwardLayer', 'backwardLayer'),
 };
+
+/** The cells of recurrent layers, which are no layers to wrap by themselves. */
+const CELLS: Readonly<Record<string, Layout>> = {
+  SimpleRNNCell: recurrent,
+  GRUCell: recurrent,
+  LSTMCell: recurrent,
+  ConvLSTM2DCell: recurrent,
+  StackedRNNCells: stacked,
+};
+
+/** The keys under which the known layers save the constraints of their kernels. */
+export const CONSTRAINTS: readonly string[] = [
+  'kernelConstraint',
+  'recurrentConstraint',
+  'depthwiseConstraint',
+  'pointwiseConstraint',
+  'embeddingsConstraint',
+];
 
 /** The class name of the wrapper. */
 export const CLASS_NAME = 'LrmMultipliers';
 
-function describe(layer: layers.Layer): string {
+export function describe(layer: layers.Layer): string {
   return `layer "${layer.name}" (${layer.getClassName()})`;
 }
 
@@ -45,7 +104,7 @@ export function checkLayer(layer: unknown): layers.Layer {
   }
   if (isModel(layer)) {
     throw new TypeError(
-      `withMultipliers: "${layer.name}" is a model. Wrap its layers, one by one, where the model is defined.`,
+      `withMultipliers: "${layer.name}" is a model. Try addMultipliers(model), which wraps its layers.`,
     );
   }
   if (layer.getClassName() === CLASS_NAME) {
@@ -56,13 +115,16 @@ export function checkLayer(layer: unknown): layers.Layer {
   return layer;
 }
 
-/** Where the kernels of a class are, or undefined for one that is not in the table. */
-export function knownPlaces(
-  className: string,
-  kernels?: readonly string[] | undefined,
-): readonly KernelPlace[] | undefined {
-  if (kernels !== undefined) return kernels.map(place);
-  return Object.hasOwn(LAYOUTS, className) ? LAYOUTS[className] : undefined;
+/** Where the kernels of a layer or cell are, or undefined for one of a class that is not in the table. */
+function knownPlaces(layer: layers.Layer): readonly KernelPlace[] | undefined {
+  const className = layer.getClassName();
+  const table = Object.hasOwn(CELLS, className) ? CELLS : LAYOUTS;
+  return Object.hasOwn(table, className) ? table[className]?.(layer) : undefined;
+}
+
+/** True for a layer whose kernels are known without being named. */
+export function hasKnownKernels(layer: layers.Layer): boolean {
+  return Object.hasOwn(LAYOUTS, layer.getClassName()) && knownPlaces(layer) !== undefined;
 }
 
 /**
@@ -75,8 +137,8 @@ export function placesOf(
   layer: layers.Layer,
   kernels?: readonly string[] | undefined,
 ): readonly KernelPlace[] {
-  const places = knownPlaces(layer.getClassName(), kernels);
-  if (places !== undefined) return places;
+  if (kernels !== undefined) return kernels.map(place);
+  if (hasKnownKernels(layer)) return knownPlaces(layer) as readonly KernelPlace[];
   const known = Object.keys(LAYOUTS).join(', ');
   // Before it is built, a class that inherits `build` is known to add no weight.
   const addsWeights = layer.built
@@ -85,7 +147,7 @@ export function placesOf(
   throw new RangeError(
     addsWeights
       ? `withMultipliers: ${describe(layer)} is not among the layers whose kernels are known: ${known}. For another one name the properties that hold its kernels, [..., inputs, outputs] each: withMultipliers(layer, { kernels: ['kernel'] }).`
-      : `withMultipliers: ${describe(layer)} has no kernel. Wrap a layer with weights: ${known}, or another one with { kernels: ['<property>'] }.`,
+      : `withMultipliers: ${describe(layer)} has no kernel. Wrap a layer with weights: ${known}, another one with { kernels: ['<property>'] }, or use addMultipliers(model), which skips it.`,
   );
 }
 
@@ -94,8 +156,25 @@ function isWeight(value: unknown): value is LayerVariable {
 }
 
 /** The properties of a layer, which tfjs-layers declares private. */
-export function propertiesOf(layer: layers.Layer): Record<string, unknown> {
-  return layer as unknown as Record<string, unknown>;
+function propertiesOf(layer: object): Record<string, unknown> {
+  return layer as Record<string, unknown>;
+}
+
+/** The object that holds a property, and its name there, from its path: `cell.kernel`. */
+export function ownerOf(
+  layer: layers.Layer,
+  property: string,
+): { readonly owner: Record<string, unknown>; readonly key: string } {
+  const path = property.split('.');
+  const key = path.pop() as string;
+  const owner = path.reduce<unknown>(
+    (at, name) =>
+      typeof at === 'object' && at !== null && Object.hasOwn(at, name)
+        ? propertiesOf(at)[name]
+        : undefined,
+    layer,
+  );
+  return { owner: typeof owner === 'object' && owner !== null ? propertiesOf(owner) : {}, key };
 }
 
 /**
@@ -108,23 +187,27 @@ export function kernelAt(
   { property, row, column }: KernelPlace,
   factors: { readonly row: boolean; readonly column: boolean },
 ): LayerVariable {
-  const properties = propertiesOf(layer);
-  const kernel = Object.hasOwn(properties, property) ? properties[property] : undefined;
+  const { owner, key } = ownerOf(layer, property);
+  const kernel = Object.hasOwn(owner, key) ? owner[key] : undefined;
   if (!isWeight(kernel)) {
-    const weights = Object.keys(properties).filter((key) => isWeight(properties[key]));
+    const properties = propertiesOf(layer);
+    const weights = Object.keys(properties).filter((name) => isWeight(properties[name]));
     const hint = nearest(property, weights);
-    const inside = Object.keys(properties).find((key) => isLayer(properties[key]));
+    const inside = Object.keys(properties).find((name) => isLayer(properties[name]));
     const advice =
       hint !== null
         ? `Did you mean "${hint}"?`
         : inside !== undefined
-          ? `Its weights may lie in its property "${inside}", a layer of its own.`
+          ? `Its weights may lie in its property "${inside}", a layer of its own: then name it "${inside}.${key}".`
           : 'It has no weights.';
     throw new RangeError(
       `withMultipliers: ${describe(layer)} has no weight in its property "${property}". ${advice}`,
     );
   }
-  const least = Math.max(factors.row ? -row : 0, factors.column ? -column : 0);
+  const least = Math.max(
+    factors.row ? Math.max(...row.map((axis) => -axis)) : 0,
+    factors.column && column !== null ? -column : 0,
+  );
   if (kernel.shape.length < least) {
     throw new RangeError(
       `withMultipliers: weight "${property}" of ${describe(layer)} must have at least ${least} axes for these factors. Received shape [${kernel.shape}]. Try { column: false }, or { row: false, column: false, scalar: true }.`,

@@ -21,7 +21,7 @@ test.each<[string, () => layers.Layer, RegExp]>([
   [
     'a model',
     () => sequential({ layers: [dense()], name: 'm' }),
-    /"m" is a model. Wrap its layers/,
+    /"m" is a model. Try addMultipliers/,
   ],
   ['a wrapped layer', () => withMultipliers(dense()), /"d" has multipliers already/],
   [
@@ -39,19 +39,23 @@ test.each<[string, () => layers.Layer, RegExp]>([
     /"n" \(BatchNormalization\) has no kernel/,
   ],
   [
-    'a convolution',
-    () => layers.conv2d({ filters: 2, kernelSize: 3, name: 'c' }),
-    /"c" \(Conv2D\) is not among .* Dense, Embedding.*kernels: \['kernel'\]/,
-  ],
-  [
-    'a recurrent layer',
-    () => layers.lstm({ units: 2, name: 'l', recurrentInitializer: 'zeros' }),
-    /"l" \(LSTM\) is not among/,
-  ],
-  [
-    'a wrapper of tfjs',
-    () => layers.timeDistributed({ layer: dense(), name: 't' }),
+    'a wrapper around a wrapped layer',
+    () => layers.timeDistributed({ layer: withMultipliers(dense()), name: 't' }),
     /"t" \(TimeDistributed\) is not among/,
+  ],
+  [
+    'a recurrent layer with a cell of its own',
+    () => {
+      class Cell extends Gated {
+        static override readonly className: string = 'TestCell';
+        readonly stateSize = 2;
+      }
+      const cell = new Cell({ units: 2, name: 'cell' }) as unknown as ReturnType<
+        typeof layers.lstmCell
+      >;
+      return layers.rnn({ cell, name: 'own' }) as layers.Layer;
+    },
+    /"own" \(RNN\) is not among/,
   ],
   ['a custom layer', gated, /"g" \(TestGated\) is not among/],
 ])('wrapping %s is refused', (_, make, message) => {
@@ -105,7 +109,7 @@ test.each<[layers.Layer, string, RegExp]>([
   [
     layers.simpleRNN({ units: 2, name: 'r', inputShape: [2, 3], recurrentInitializer: 'zeros' }),
     'kernel',
-    /may lie in its property "cell"/,
+    /may lie in its property "cell", .*name it "cell.kernel"/,
   ],
   [
     gated(),
@@ -118,6 +122,22 @@ test.each<[layers.Layer, string, RegExp]>([
     expect(() => modelOf(withMultipliers(layer, { kernels: [property] }))).toThrow(message);
   },
 );
+
+test('a column factor where an output has one input feature is refused, and left out by default', () => {
+  const layer = (): layers.Layer => layers.depthwiseConv2d({ kernelSize: 2, name: 'depth' });
+  expect(() => withMultipliers(layer(), { column: true })).toThrow(
+    /"depth" \(DepthwiseConv2D\) has no column axis.*Leave out "column"/,
+  );
+  expect(() => withMultipliers(layer(), { row: false })).toThrow(/are all false/);
+  expect(withMultipliers(layer()).getConfig()['column']).toBe(false);
+});
+
+test('inside Bidirectional a wrapped layer is refused, with what to write instead', () => {
+  const layer = withMultipliers(layers.lstm({ units: 2 })) as never;
+  expect(() => layers.bidirectional({ layer, mergeMode: 'concat' })).toThrow(
+    /Wrap it as a whole: withMultipliers\(tf.layers.bidirectional/,
+  );
+});
 
 test('an initializer is known under each of its forms', () => {
   for (const row of [

@@ -42,7 +42,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
   #kernels: readonly EffectiveKernel[] = [];
 
   constructor(layer: layers.Layer, options: MultiplierOptions) {
-    const settings = settingsOf(options);
+    const settings = settingsOf(options, layer);
     const places = placesOf(layer, settings.kernels);
     super(layer, settings.name);
     this.#settings = settings;
@@ -52,6 +52,11 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
   /** The kernels with their factors, once the layer is built. */
   get kernels(): readonly EffectiveKernel[] {
     return this.#kernels;
+  }
+
+  /** Gives the factors of a layer that was built without initializers the values that they start at. */
+  initializeFactors(): void {
+    for (const kernel of this.#kernels) kernel.initializeFactors(this.#settings.initializers);
   }
 
   protected override addOwnWeights(): readonly LayerVariable[] {
@@ -70,13 +75,15 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     // Built inside another layer, the scope is that layer's.
     const name = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
     const shapes = {
-      row: [shape.at(place.row) as number],
-      column: [shape.at(place.column) as number],
+      row: place.row.map((axis) => shape.at(axis) as number),
+      column: place.column === null ? null : [shape.at(place.column) as number],
       scalar: [],
     };
-    const factors = [...this.#settings.initializers].map(([factor, initializer]) => {
+    const factors = [...this.#settings.initializers].flatMap(([factor, initializer]) => {
+      const along = shapes[factor];
+      if (along === null) return [];
       const weight = `${name}/${factor}_multiplier`;
-      return [factor, this.addWeight(weight, shapes[factor], 'float32', initializer)];
+      return [[factor, this.addWeight(weight, along, 'float32', initializer)] as const];
     });
     return new EffectiveKernel(name, kernel, place, Object.fromEntries(factors));
   }
@@ -142,6 +149,11 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     config: tf.serialization.ConfigDict,
   ): T {
     const saved = savedData('withMultipliers', config);
+    if ('goBackwards' in saved) {
+      throw new Error(
+        'withMultipliers: Bidirectional cannot reverse a wrapped layer. Wrap it as a whole: withMultipliers(tf.layers.bidirectional({ layer })).',
+      );
+    }
     const { kernels, ...options } = knownOptions(saved, OPTIONS);
     const names = Array.isArray(kernels)
       ? kernels.map((kernel: { name?: string } | null) => kernel?.name ?? '')

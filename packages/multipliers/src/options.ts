@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { initializers, layers } from '@tensorflow/tfjs-layers';
 import { anyRule, booleanRule, checkOptions, nearest, type Rule, show } from '@tfjs-lrm/core';
 import { FACTORS, type Factor } from './effective-kernel.ts';
+import { describe, placesOf } from './layouts.ts';
 
 /** A name such as 'ones', or one of tf.initializers. */
 type InitializerLike = NonNullable<Parameters<typeof layers.dense>[0]['kernelInitializer']>;
@@ -13,13 +14,13 @@ export type Initializer = ReturnType<typeof initializers.ones>;
 export interface MultiplierOptions {
   /** One factor per output feature. Default true. */
   readonly row?: boolean | undefined;
-  /** One factor per input feature; for an embedding, one per token. Default true. */
+  /** One factor per input feature; for an embedding, one per token. Default true where a kernel has such an axis. */
   readonly column?: boolean | undefined;
   /** One factor for the whole kernel. Default false. */
   readonly scalar?: boolean | undefined;
   /** Values at the start, each 'ones' by default, which changes nothing. */
   readonly initializer?: { readonly [factor in Factor]?: InitializerLike | undefined } | undefined;
-  /** The properties that hold the kernels of a custom layer, [..., inputs, outputs] each. */
+  /** The properties that hold the kernels of a custom layer, [..., inputs, outputs] each: `kernel`, `cell.kernel`. */
   readonly kernels?: readonly string[] | undefined;
   /** Another name for the layer. Default: its own. */
   readonly name?: string | undefined;
@@ -83,13 +84,27 @@ export function initializerToConfig(initializer: Initializer): tf.serialization.
 }
 
 /**
- * Checks the options of `withMultipliers` and builds what they name.
+ * Checks the options of `withMultipliers` for a layer and builds what they name.
  *
- * @throws TypeError for something that is no options object, RangeError for a wrong key or value
+ * @throws TypeError for something that is no options object, RangeError for a wrong key or value,
+ *   and for a layer without known kernels
  */
-export function settingsOf(options: MultiplierOptions): Settings {
+export function settingsOf(options: MultiplierOptions, layer: layers.Layer): Settings {
   checkOptions('withMultipliers', options, rules);
-  const { row = true, column = true, scalar = false, initializer = {}, kernels, name } = options;
+  const hasColumn = placesOf(layer, options.kernels).some(({ column }) => column !== null);
+  if (!hasColumn && options.column === true) {
+    throw new RangeError(
+      `withMultipliers: ${describe(layer)} has no column axis, because each of its outputs has one input feature. Leave out "column".`,
+    );
+  }
+  const {
+    row = true,
+    column = hasColumn,
+    scalar = false,
+    initializer = {},
+    kernels,
+    name,
+  } = options;
   checkOptions('withMultipliers: "initializer"', initializer, initializerRules);
   const wanted = { row, column, scalar };
   const factors = FACTORS.filter((factor) => wanted[factor]);

@@ -40,6 +40,12 @@ const classOf = (layer: Layer) =>
 const rebuilt = (layer: Layer, config: unknown = layer.getConfig()): Layer =>
   classOf(layer).fromConfig(classOf(layer), config);
 
+// tfjs does not save the name of stacked cells.
+const withoutNumber = (text: string): string => text.replaceAll(/_StackedRNNCells\d+/g, '');
+const topology = (model: LayersModel): string => withoutNumber(model.toJSON(null) as string);
+const configOf = (layer: Layer): unknown =>
+  JSON.parse(withoutNumber(JSON.stringify(layer.getConfig())));
+
 describe.each(CASES.map((given) => [given.title, given] as const))('%s', (_, given) => {
   test('a file gives the same model back', async () => {
     const options = {
@@ -53,7 +59,7 @@ describe.each(CASES.map((given) => [given.title, given] as const))('%s', (_, giv
     const loaded = await load(await saved(model));
     expect(loaded.layers[0]?.getClassName()).toBe('LrmMultipliers');
     expect(outputs(loaded, input)).toEqual(outputs(model, input));
-    expect(loaded.toJSON(null)).toBe(model.toJSON(null));
+    expect(topology(loaded)).toBe(topology(model));
     for (const at of [model, loaded, input]) at.dispose();
   });
 
@@ -68,10 +74,10 @@ describe.each(CASES.map((given) => [given.title, given] as const))('%s', (_, giv
     const clones = [rebuilt(layer, config), rebuilt(layer, config)];
     expect(JSON.stringify(config)).toBe(frozen);
     for (const clone of clones) {
-      expect(clone.getConfig()).toEqual(config);
+      expect(configOf(clone)).toEqual(configOf(layer));
       const model = modelOf(clone);
       const row = weightOf(model, `wrapped/${given.kernels[0]}/row_multiplier`);
-      expect([...row.dataSync()]).toEqual([0, 0, 0, 0, 0]);
+      expect(row.dataSync().every((value) => value === 0)).toBe(true);
       model.dispose();
     }
   });

@@ -6,6 +6,7 @@ import {
   layers,
   sequential,
 } from '@tensorflow/tfjs-layers';
+import type { Backend } from '../../../test/backends.ts';
 import { numbers } from './numbers.ts';
 
 /** A custom layer with two kernels and a bias: (x·kernel + bias) ⊙ sigmoid(x·gate). */
@@ -47,12 +48,28 @@ export class Gated extends layers.Layer {
 }
 tf.serialization.registerClass(Gated);
 
+/** Which axes of a kernel the factors run along, written out once more, apart from the package's table. */
+export interface Axes {
+  readonly row: readonly number[];
+  readonly column: number | null;
+}
+/** [..., inputs, outputs] */
+const usual = (rank: number): Axes => ({ row: [rank - 1], column: rank - 2 });
+
 export interface Case {
   readonly title: string;
   readonly layer: () => layers.Layer;
   readonly input: () => tf.Tensor;
   /** Names of the kernels, and the options that name their properties where the class is not known. */
   readonly kernels: readonly string[];
+  /** The axes of the kernels, in the same order, where they are not those of [inputs, outputs]. */
+  readonly axes?: readonly Axes[];
+  /** Where stock tfjs has the gradient of the operation. Default: on every backend. */
+  readonly trainsOn?: readonly Backend[];
+  /** Where stock tfjs computes it right. Default: on every backend. */
+  readonly runsOn?: readonly Backend[];
+  /** The largest weight to test with, which keeps recurrent layers out of saturation. */
+  readonly largest?: number;
   readonly options?: { readonly kernels: readonly string[] };
 }
 
@@ -69,6 +86,11 @@ const floats =
       ),
       shape,
     );
+
+// tfjs' orthogonal initializer needs the union package, and its hard sigmoid has kinks.
+const start = { recurrentInitializer: 'glorotNormal' } as const;
+const cell = { units: 3, ...start } as const;
+const gated = { ...cell, recurrentActivation: 'sigmoid' } as const;
 
 export const CASES: readonly Case[] = [
   {
@@ -118,7 +140,223 @@ export const CASES: readonly Case[] = [
     kernels: ['kernel', 'gate'],
     options: { kernels: ['kernel', 'gate'] },
   },
+  {
+    title: 'conv1d',
+    layer: () =>
+      layers.conv1d({
+        filters: 5,
+        kernelSize: 2,
+        strides: 2,
+        inputShape: [5, 3],
+        biasInitializer: 'randomNormal',
+        name: 'wrapped',
+      }),
+    input: floats(2, 5, 3),
+    kernels: ['kernel'],
+    axes: [usual(3)],
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'conv2d',
+    layer: () =>
+      layers.conv2d({
+        filters: 5,
+        kernelSize: [2, 1],
+        strides: [1, 2],
+        activation: 'tanh',
+        inputShape: [3, 4, 2],
+        name: 'wrapped',
+      }),
+    input: floats(2, 3, 4, 2),
+    kernels: ['kernel'],
+    axes: [usual(4)],
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'conv2d with channels first',
+    layer: () =>
+      layers.conv2d({
+        filters: 5,
+        kernelSize: 2,
+        dataFormat: 'channelsFirst',
+        inputShape: [2, 3, 4],
+        name: 'wrapped',
+      }),
+    input: floats(2, 2, 3, 4),
+    kernels: ['kernel'],
+    axes: [usual(4)],
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'conv3d',
+    layer: () =>
+      layers.conv3d({
+        filters: 5,
+        kernelSize: [2, 1, 2],
+        inputShape: [3, 2, 3, 2],
+        name: 'wrapped',
+      }),
+    input: floats(1, 3, 2, 3, 2),
+    kernels: ['kernel'],
+    axes: [usual(5)],
+  },
+  {
+    title: 'conv2dTranspose',
+    layer: () =>
+      layers.conv2dTranspose({
+        filters: 5,
+        kernelSize: [2, 1],
+        strides: 2,
+        inputShape: [2, 3, 2],
+        name: 'wrapped',
+      }),
+    input: floats(2, 2, 3, 2),
+    kernels: ['kernel'],
+    axes: [{ row: [2], column: 3 }],
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'conv3dTranspose',
+    layer: () =>
+      layers.conv3dTranspose({
+        filters: 5,
+        kernelSize: [2, 1, 1],
+        inputShape: [2, 2, 1, 2],
+        name: 'wrapped',
+      }),
+    input: floats(1, 2, 2, 1, 2),
+    kernels: ['kernel'],
+    axes: [{ row: [3], column: 4 }],
+    // No backend has its gradient, and the results of wasm differ from call to call.
+    trainsOn: [],
+    runsOn: ['cpu'],
+  },
+  {
+    title: 'depthwiseConv2d',
+    layer: () =>
+      layers.depthwiseConv2d({
+        kernelSize: [2, 3],
+        depthMultiplier: 2,
+        inputShape: [3, 4, 3],
+        name: 'wrapped',
+      }),
+    input: floats(2, 3, 4, 3),
+    kernels: ['depthwise_kernel'],
+    axes: [{ row: [2, 3], column: null }],
+    trainsOn: ['cpu'],
+  },
+  {
+    // With a depth multiplier of 1 a file of the plain layer can be loaded: tfjs does not save another one.
+    title: 'separableConv2d',
+    layer: () =>
+      layers.separableConv2d({
+        filters: 5,
+        kernelSize: 2,
+        inputShape: [3, 4, 2],
+        name: 'wrapped',
+      }),
+    input: floats(2, 3, 4, 2),
+    kernels: ['depthwise_kernel', 'pointwise_kernel'],
+    axes: [{ row: [2, 3], column: null }, usual(4)],
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'simpleRNN',
+    layer: () => layers.simpleRNN({ ...cell, inputShape: [3, 2], name: 'wrapped' }),
+    input: floats(2, 3, 2),
+    kernels: ['kernel', 'recurrent_kernel'],
+    largest: 0.6,
+  },
+  {
+    title: 'gru backwards',
+    layer: () =>
+      layers.gru({
+        ...gated,
+        goBackwards: true,
+        returnSequences: true,
+        inputShape: [3, 2],
+        name: 'wrapped',
+      }),
+    input: floats(2, 3, 2),
+    kernels: ['kernel', 'recurrent_kernel'],
+    largest: 0.6,
+  },
+  {
+    title: 'lstm',
+    layer: () => layers.lstm({ ...gated, inputShape: [3, 2], name: 'wrapped' }),
+    input: floats(2, 3, 2),
+    kernels: ['kernel', 'recurrent_kernel'],
+    largest: 0.6,
+  },
+  {
+    title: 'convLstm2d',
+    layer: () =>
+      layers.convLstm2d({
+        filters: 2,
+        kernelSize: 1,
+        ...start,
+        recurrentActivation: 'sigmoid',
+        inputShape: [2, 1, 2, 1],
+        name: 'wrapped',
+      }) as layers.Layer,
+    input: floats(1, 2, 1, 2, 1),
+    kernels: ['kernel', 'recurrent_kernel'],
+    largest: 0.6,
+    axes: [usual(4), usual(4)],
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'stacked cells',
+    layer: () =>
+      layers.rnn({
+        cell: [layers.lstmCell({ ...gated, units: 2 }), layers.simpleRNNCell(cell)],
+        inputShape: [2, 2],
+        name: 'wrapped',
+      }) as layers.Layer,
+    input: floats(2, 2, 2),
+    kernels: [0, 1].flatMap((at) => [`RNNCell_${at}/kernel`, `RNNCell_${at}/recurrent_kernel`]),
+    largest: 0.6,
+  },
+  {
+    title: 'a dense layer at each time step',
+    layer: () =>
+      layers.timeDistributed({
+        layer: layers.dense({ units: 5, name: 'each' }),
+        inputShape: [3, 2],
+        name: 'wrapped',
+      }),
+    input: floats(2, 3, 2),
+    kernels: ['kernel'],
+  },
+  {
+    title: 'an lstm in both directions',
+    layer: () =>
+      layers.bidirectional({
+        layer: layers.lstm({ ...gated, units: 2, returnSequences: true, name: 'l' }) as never,
+        mergeMode: 'concat',
+        inputShape: [3, 1],
+        name: 'wrapped',
+      }),
+    input: floats(2, 3, 1),
+    kernels: ['forward_l', 'backward_l'].flatMap((at) => [
+      `${at}/kernel`,
+      `${at}/recurrent_kernel`,
+    ]),
+  },
 ];
+
+/** True where stock tfjs does the case right, or has its gradient. */
+export const runs = ({ runsOn }: Case, backend: Backend): boolean =>
+  runsOn?.includes(backend) ?? true;
+export const trains = ({ trainsOn }: Case, backend: Backend): boolean =>
+  trainsOn?.includes(backend) ?? true;
+
+/** The axes of each kernel of a case. */
+export const axesOf = ({ kernels, axes }: Case): readonly Axes[] =>
+  kernels.map((_, at) => axes?.[at] ?? usual(2));
+
+export const hasColumn = (given: Case): boolean =>
+  axesOf(given).some(({ column }) => column !== null);
 
 /** A model of one layer. */
 export function modelOf(layer: layers.Layer): LayersModel {
@@ -141,10 +379,10 @@ export function copyCommon(from: LayersModel, to: LayersModel): void {
   }
 }
 
-/** Gives all weights values in [from, 2) that are the same in every run. */
-export function scrambleWeights(model: LayersModel, from = 0.5): void {
+/** Gives all weights values in [from, to) that are the same in every run. */
+export function scrambleWeights(model: LayersModel, from = 0.5, to = 2): void {
   model.weights.forEach((weight, at) => {
     const variable = weight.read() as tf.Variable;
-    tf.tidy(() => variable.assign(tf.tensor(numbers(at, variable.size, from), variable.shape)));
+    tf.tidy(() => variable.assign(tf.tensor(numbers(at, variable.size, from, to), variable.shape)));
   });
 }

@@ -1,0 +1,18 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { outputLayers, roleOf } from '@tfjs-lrm/core';
+
+const rolesOf = (layer: layers.Layer): string[] =>
+  layer.weights.map((weight) => roleOf(weight.read() as tf.Variable));
+
+/**
+ * Whether a layer of a model has a head: a matrix that writes an output, or one whose role was set to
+ * `'head'`. Unlike `assignRoles` this gives no variable a role.
+ */
+export function headsOf(model: LayersModel): (layer: layers.Layer) => boolean {
+  const last = outputLayers(model.outputs);
+  return (layer) => {
+    const roles = rolesOf(layer);
+    return roles.includes('head') || (last.has(layer) && roles.includes('matrix'));
+  };
+}
