@@ -1,5 +1,6 @@
 import {
   BatchMatMul,
+  Conv2DBackpropFilter,
   findBackendFactory,
   getKernel,
   Identity,
@@ -10,6 +11,7 @@ import {
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
 import { identity } from './identity.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
@@ -25,6 +27,11 @@ const overrides: readonly Override[] = [
     kernelName: BatchMatMul,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : batchMatMul(stock)),
+  },
+  {
+    kernelName: Conv2DBackpropFilter,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? conv2DBackpropFilter : null),
   },
   {
     kernelName: Identity,
