@@ -9,7 +9,12 @@ const kernel = (name: string, backend = 'wasm') => tf.getKernel(name, backend);
 const stock = { matMul: kernel('BatchMatMul'), fused: kernel('_FusedMatMul') };
 const cpu = tf.getKernelsForBackend('cpu');
 /** What the stock backend lacks. */
-const missing = ['Conv2DBackpropFilter', 'UnsortedSegmentSum'];
+const missing = [
+  'Conv2DBackpropFilter',
+  'DepthwiseConv2dNativeBackpropFilter',
+  'DepthwiseConv2dNativeBackpropInput',
+  'UnsortedSegmentSum',
+];
 const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
 
 beforeEach(() => {

@@ -1,6 +1,8 @@
 import {
   BatchMatMul,
   Conv2DBackpropFilter,
+  DepthwiseConv2dNativeBackpropFilter,
+  DepthwiseConv2dNativeBackpropInput,
   findBackendFactory,
   getKernel,
   Identity,
@@ -12,6 +14,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
 import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
+import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
+import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { identity } from './identity.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
@@ -32,6 +36,16 @@ const overrides: readonly Override[] = [
     kernelName: Conv2DBackpropFilter,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? conv2DBackpropFilter : null),
+  },
+  {
+    kernelName: DepthwiseConv2dNativeBackpropFilter,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? depthwiseConv2dBackpropFilter : null),
+  },
+  {
+    kernelName: DepthwiseConv2dNativeBackpropInput,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? depthwiseConv2dBackpropInput : null),
   },
   {
     kernelName: Identity,
