@@ -19,8 +19,8 @@ type Shape = [number, number, number, number];
  * multiplier]; the result is `inputShape`, [batch, height, width, channels]. Unlike on cpu, which ignores them,
  * dilations count.
  *
- * With stride 1 and one filter a channel this is the depthwise convolution of dy with the filter turned
- * around, which XNNPACK does many times as fast as a loop.
+ * With stride 1 this is the depthwise convolution of dy with the filter turned around, summed over the multiplier,
+ * which XNNPACK does many times as fast as a loop.
  */
 export const depthwiseConv2dBackpropInput: KernelFunc = (call) => {
   const backend = call.backend as WasmBackend;
@@ -46,10 +46,8 @@ function turnedAround(
   filter: TensorInfo,
   info: backend_util.Conv2DInfo,
 ): TensorInfo | null {
-  const { inHeight, inWidth, inChannels, filterHeight, filterWidth, dilationHeight } = info;
-  const { dilationWidth, padInfo } = info;
-  const isPlain =
-    info.strideHeight === 1 && info.strideWidth === 1 && info.outChannels === inChannels;
+  const { inHeight, inWidth, outChannels, filterHeight, filterWidth, padInfo } = info;
+  const isPlain = info.strideHeight === 1 && info.strideWidth === 1;
   const [outHeight = 0, outWidth = 0] = dy.shape.slice(1, 3);
   const spanHeight = info.effectiveFilterHeight - 1;
   const spanWidth = info.effectiveFilterWidth - 1;
@@ -58,25 +56,26 @@ function turnedAround(
   const bottom = inHeight + spanHeight - outHeight - top;
   const right = inWidth + spanWidth - outWidth - left;
   const convolve = getKernel(DepthwiseConv2dNative, 'wasm')?.kernelFunc;
-  const isEmpty = info.batchSize * inHeight * inWidth * inChannels * outHeight * outWidth === 0;
+  const isEmpty = info.batchSize * inHeight * inWidth * outChannels * outHeight * outWidth === 0;
   if (!isPlain || isEmpty || convolve === undefined) return null;
   if (Math.min(top, bottom, left, right) < 0) return null;
 
-  const turned = backend.makeOutput([filterHeight, filterWidth, inChannels, 1], 'float32');
+  const turned = backend.makeOutput([filterHeight, filterWidth, outChannels, 1], 'float32');
   const weights = backend.typedArrayFromHeap(filter);
   const target = backend.typedArrayFromHeap(turned);
   const last = filterHeight * filterWidth - 1;
   for (let i = 0; i <= last; i++) {
-    const start = (last - i) * inChannels;
-    target.set(weights.subarray(start, start + inChannels), i * inChannels);
+    const start = (last - i) * outChannels;
+    target.set(weights.subarray(start, start + outChannels), i * outChannels);
   }
+  let perFilter: TensorInfo;
   try {
-    return convolve({
+    perFilter = convolve({
       inputs: { x: dy, filter: turned },
       backend,
       attrs: {
         strides: [1, 1],
-        dilations: [dilationHeight, dilationWidth],
+        dilations: [info.dilationHeight, info.dilationWidth],
         pad: [
           [0, 0],
           [top, bottom],
@@ -88,6 +87,18 @@ function turnedAround(
   } finally {
     backend.disposeData(turned.dataId);
   }
+  if (outChannels === info.inChannels) return perFilter;
+  const out = backend.makeOutput(info.inShape, 'float32');
+  const values = backend.typedArrayFromHeap(perFilter);
+  const sums = backend.typedArrayFromHeap(out);
+  const multiplier = outChannels / info.inChannels;
+  for (let i = 0, k = 0; i < sums.length; i++) {
+    let sum = 0;
+    for (let m = 0; m < multiplier; m++) sum += values[k++]!;
+    sums[i] = sum;
+  }
+  backend.disposeData(perFilter.dataId);
+  return out;
 }
 
 /** Each element of dy added wherever its pixel was read. */
@@ -119,6 +130,12 @@ function scattered(
         for (let column = begin; column < end; column++) {
           const pixel = row + (first + column * strideWidth) * inChannels;
           const gradient = (outRow * outWidth + column) * outChannels;
+          if (multiplier === 1) {
+            for (let channel = 0; channel < inChannels; channel++) {
+              sums[pixel + channel]! += dyValues[gradient + channel]! * weights[weight + channel]!;
+            }
+            continue;
+          }
           for (let channel = 0, k = 0; channel < inChannels; channel++) {
             let sum = 0;
             for (let m = 0; m < multiplier; m++, k++) {

@@ -180,6 +180,7 @@ describe('100 gradients leave no tensor and no heap', () => {
   const { computeConv2DInfo } = tf.backend_util;
   test.each([
     { name: 'as convolutions', multiplier: 1, stride: 1 },
+    { name: 'as convolutions, summed', multiplier: 2, stride: 1 },
     { name: 'scattered', multiplier: 2, stride: 2 },
   ])('$name', async ({ multiplier, stride }) => {
     const { wasm } = tf.backend() as unknown as WasmBackend;
