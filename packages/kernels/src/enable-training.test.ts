@@ -13,6 +13,7 @@ const missing = [
   'Conv2DBackpropFilter',
   'DepthwiseConv2dNativeBackpropFilter',
   'DepthwiseConv2dNativeBackpropInput',
+  'Einsum',
   'UnsortedSegmentSum',
 ];
 const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
@@ -96,6 +97,21 @@ test.each(missing)('%s is left to a later tfjs that has it', (kernelName) => {
   disableTraining();
   expect(kernel(kernelName)).toBe(theirs);
   tf.unregisterKernel(kernelName, 'wasm');
+});
+
+test('a gradient that a later tfjs has is left to it, ours is taken back', () => {
+  expect(tf.getGradient('Einsum')).toBeUndefined();
+  enableTraining();
+  expect(tf.getGradient('Einsum')).toBeDefined();
+  disableTraining();
+  expect(tf.getGradient('Einsum')).toBeUndefined();
+  const theirs = { kernelName: 'Einsum', gradFunc: () => ({}) };
+  tf.registerGradient(theirs);
+  enableTraining();
+  expect(tf.getGradient('Einsum')).toBe(theirs);
+  disableTraining();
+  expect(tf.getGradient('Einsum')).toBe(theirs);
+  tf.unregisterGradient('Einsum');
 });
 
 test('a second copy of the package sees what the first one did', async () => {

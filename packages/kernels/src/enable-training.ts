@@ -3,19 +3,26 @@ import {
   Conv2DBackpropFilter,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
+  Einsum,
   findBackendFactory,
+  type GradConfig,
+  getGradient,
   getKernel,
   Identity,
   type KernelConfig,
   type KernelFunc,
+  registerGradient,
   registerKernel,
   UnsortedSegmentSum,
+  unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
 import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
+import { einsum } from './einsum.ts';
+import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
@@ -48,6 +55,11 @@ const overrides: readonly Override[] = [
     create: (stock) => (stock === undefined ? depthwiseConv2dBackpropInput : null),
   },
   {
+    kernelName: Einsum,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? einsum : null),
+  },
+  {
     kernelName: Identity,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : identity(stock)),
@@ -59,23 +71,28 @@ const overrides: readonly Override[] = [
   },
 ];
 
+/** What no backend can differentiate in tfjs. */
+const gradients: readonly GradConfig[] = [einsumGradient];
+
 // The stock kernel travels on the registered config, so that a second copy of this package recognises
 // what the first one registered: tfjs' registry is one per process, module state is one per copy.
 const STOCK: unique symbol = Symbol.for('tfjs-lrm/kernels/stock');
 type Registered = KernelConfig & { readonly [STOCK]?: KernelConfig | null };
 
+type RegisteredGradient = GradConfig & { readonly [STOCK]?: null };
+
 const find = (kernelName: string, backendName: string): Registered | undefined =>
   getKernel(kernelName, backendName) as Registered | undefined;
 
 /**
- * Registers what tfjs' backends lack for training: on wasm a `BatchMatMul` that is fast for transposed
- * and batched operands, an `Identity` that does not copy, and `UnsortedSegmentSum`, without which no
- * embedding trains.
+ * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
+ * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
+ * convolutions, plain and depthwise, and `Einsum`. On every backend: the gradient of `tf.einsum`.
  *
- * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes
- * nothing on other backends, and nothing at all in a process without the wasm backend, so that one program
- * runs everywhere. Calling it again is harmless, and needed only if the wasm backend was imported after the
- * first call. What tfjs has is kept and comes back with {@link disableTraining}.
+ * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes no
+ * kernel of other backends, and needs no wasm backend, so that one program runs everywhere. Calling it again is
+ * harmless, and needed only if the wasm backend was imported after the first call. What tfjs has is kept and
+ * comes back with {@link disableTraining}.
  *
  * @example
  * import '@tensorflow/tfjs-backend-wasm';
@@ -101,6 +118,11 @@ export function enableTraining(): void {
     };
     registerKernel(config);
   }
+  for (const gradient of gradients) {
+    if (getGradient(gradient.kernelName)) continue;
+    const config: RegisteredGradient = { ...gradient, [STOCK]: null };
+    registerGradient(config);
+  }
 }
 
 /**
@@ -116,5 +138,9 @@ export function disableTraining(): void {
     if (stock === undefined) continue;
     unregisterKernel(kernelName, backendName);
     if (stock !== null) registerKernel(stock);
+  }
+  for (const { kernelName } of gradients) {
+    const gradient: RegisteredGradient | undefined = getGradient(kernelName);
+    if (gradient?.[STOCK] === null) unregisterGradient(kernelName);
   }
 }
