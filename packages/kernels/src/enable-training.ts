@@ -1,6 +1,8 @@
 import {
   BatchMatMul,
   Conv2DBackpropFilter,
+  Conv2DBackpropInput,
+  Conv3DBackpropInputV2,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
   Einsum,
@@ -18,6 +20,7 @@ import {
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
 import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
@@ -43,6 +46,16 @@ const overrides: readonly Override[] = [
     kernelName: Conv2DBackpropFilter,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? conv2DBackpropFilter : null),
+  },
+  {
+    kernelName: Conv2DBackpropInput,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv2DBackpropInput(stock)),
+  },
+  {
+    kernelName: Conv3DBackpropInputV2,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv3DBackpropInput),
   },
   {
     kernelName: DepthwiseConv2dNativeBackpropFilter,
@@ -87,7 +100,8 @@ const find = (kernelName: string, backendName: string): Registered | undefined =
 /**
  * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
  * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
- * convolutions, plain and depthwise, and `Einsum`. On every backend: the gradient of `tf.einsum`.
+ * convolutions, plain and depthwise, and `Einsum`; and gradients of convolutions for their
+ * input, which are slow in tfjs and for `tf.conv3d` wrong. On every backend: the gradient of `tf.einsum`.
  *
  * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes no
  * kernel of other backends, and needs no wasm backend, so that one program runs everywhere. Calling it again is
