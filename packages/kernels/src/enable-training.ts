@@ -13,6 +13,7 @@ import {
   Identity,
   type KernelConfig,
   type KernelFunc,
+  MaxPoolGrad,
   registerGradient,
   registerKernel,
   UnsortedSegmentSum,
@@ -27,6 +28,7 @@ import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.
 import { einsum } from './einsum.ts';
 import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
+import { maxPoolGrad } from './max-pool-grad.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
 interface Override {
@@ -78,6 +80,11 @@ const overrides: readonly Override[] = [
     create: (stock) => (stock === undefined ? null : identity(stock)),
   },
   {
+    kernelName: MaxPoolGrad,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : maxPoolGrad),
+  },
+  {
     kernelName: UnsortedSegmentSum,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? unsortedSegmentSum : null),
@@ -101,7 +108,7 @@ const find = (kernelName: string, backendName: string): Registered | undefined =
  * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
  * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
  * convolutions, plain and depthwise, and `Einsum`; and gradients of convolutions for their
- * input, which are slow in tfjs and for `tf.conv3d` wrong. On every backend: the gradient of `tf.einsum`.
+ * input, which are slow in tfjs and for `tf.conv3d` wrong, and of max pooling, wrong in negative windows. On every backend: the gradient of `tf.einsum`.
  *
  * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes no
  * kernel of other backends, and needs no wasm backend, so that one program runs everywhere. Calling it again is

@@ -42,10 +42,11 @@ async function train(backend: Backend, shape: number[], make: () => Layer[]): Pr
 const same = { padding: 'same', activation: 'tanh' } as const;
 
 const zoo: Record<string, { shape: number[]; make: () => Layer[] }> = {
-  'conv1d and its strides': {
+  'conv1d, its strides and maxPooling1d': {
     shape: [16, 3],
     make: () => [
       layers.conv1d({ ...same, filters: 5, kernelSize: 3 }),
+      layers.maxPooling1d({ poolSize: 2 }),
       layers.conv1d({ filters: 4, kernelSize: 3, strides: 2 }),
     ],
   },
@@ -80,12 +81,13 @@ const zoo: Record<string, { shape: number[]; make: () => Layer[] }> = {
       layers.depthwiseConv2d({ kernelSize: 2 }),
     ],
   },
-  'separableConv2d, its strides and zeroPadding2d': {
+  'separableConv2d, its strides, zeroPadding2d and maxPooling2d': {
     shape: [8, 8, 3],
     make: () => [
       layers.separableConv2d({ ...same, filters: 6, kernelSize: 3, depthMultiplier: 2 }),
       layers.zeroPadding2d({ padding: 1 }),
       layers.separableConv2d({ filters: 4, kernelSize: 3, strides: 2 }),
+      layers.maxPooling2d({ poolSize: 2 }),
     ],
   },
   'conv3d, which stock tfjs trains wrongly': {
