@@ -8,6 +8,14 @@ const kernel = (name: string, backend = 'wasm') => tf.getKernel(name, backend);
 
 const stock = { matMul: kernel('BatchMatMul'), fused: kernel('_FusedMatMul') };
 const cpu = tf.getKernelsForBackend('cpu');
+/** What the stock backend lacks. */
+const missing = [
+  'Conv2DBackpropFilter',
+  'DepthwiseConv2dNativeBackpropFilter',
+  'DepthwiseConv2dNativeBackpropInput',
+  'Einsum',
+  'UnsortedSegmentSum',
+];
 const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
 
 beforeEach(() => {
@@ -21,7 +29,7 @@ afterEach(() => {
 });
 
 test('importing the package registers nothing', () => {
-  expect(registered()).not.toContain('UnsortedSegmentSum');
+  for (const name of missing) expect(registered()).not.toContain(name);
 });
 
 test('enabling before the backend has started keeps the stock set-up, which then runs', async () => {
@@ -49,7 +57,7 @@ test('enabling twice is enabling once', () => {
 test('disabling restores every kernel and may be repeated', () => {
   const before = registered().sort();
   enableTraining();
-  expect(registered().sort()).toEqual([...before, 'UnsortedSegmentSum'].sort());
+  expect(registered().sort()).toEqual([...before, ...missing].sort());
   disableTraining();
   disableTraining();
   expect(registered().sort()).toEqual(before);
@@ -81,14 +89,29 @@ test('after the backend was loaded once more, enabling again takes effect again'
   expect(kernel('BatchMatMul')).not.toBe(stock.matMul);
 });
 
-test('a kernel that a later tfjs has is left to it', () => {
-  const theirs = { ...stock.matMul, kernelName: 'UnsortedSegmentSum' };
+test.each(missing)('%s is left to a later tfjs that has it', (kernelName) => {
+  const theirs = { ...stock.matMul, kernelName };
   tf.registerKernel(theirs);
   enableTraining();
-  expect(kernel('UnsortedSegmentSum')).toBe(theirs);
+  expect(kernel(kernelName)).toBe(theirs);
   disableTraining();
-  expect(kernel('UnsortedSegmentSum')).toBe(theirs);
-  tf.unregisterKernel('UnsortedSegmentSum', 'wasm');
+  expect(kernel(kernelName)).toBe(theirs);
+  tf.unregisterKernel(kernelName, 'wasm');
+});
+
+test('a gradient that a later tfjs has is left to it, ours is taken back', () => {
+  expect(tf.getGradient('Einsum')).toBeUndefined();
+  enableTraining();
+  expect(tf.getGradient('Einsum')).toBeDefined();
+  disableTraining();
+  expect(tf.getGradient('Einsum')).toBeUndefined();
+  const theirs = { kernelName: 'Einsum', gradFunc: () => ({}) };
+  tf.registerGradient(theirs);
+  enableTraining();
+  expect(tf.getGradient('Einsum')).toBe(theirs);
+  disableTraining();
+  expect(tf.getGradient('Einsum')).toBe(theirs);
+  tf.unregisterGradient('Einsum');
 });
 
 test('a second copy of the package sees what the first one did', async () => {

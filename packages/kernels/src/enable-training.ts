@@ -1,16 +1,34 @@
 import {
   BatchMatMul,
+  Conv2DBackpropFilter,
+  Conv2DBackpropInput,
+  Conv3DBackpropInputV2,
+  DepthwiseConv2dNativeBackpropFilter,
+  DepthwiseConv2dNativeBackpropInput,
+  Einsum,
   findBackendFactory,
+  type GradConfig,
+  getGradient,
   getKernel,
   Identity,
   type KernelConfig,
   type KernelFunc,
+  MaxPoolGrad,
+  registerGradient,
   registerKernel,
   UnsortedSegmentSum,
+  unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
+import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
+import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
+import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
+import { einsum } from './einsum.ts';
+import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
+import { maxPoolGrad } from './max-pool-grad.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
 interface Override {
@@ -27,9 +45,44 @@ const overrides: readonly Override[] = [
     create: (stock) => (stock === undefined ? null : batchMatMul(stock)),
   },
   {
+    kernelName: Conv2DBackpropFilter,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? conv2DBackpropFilter : null),
+  },
+  {
+    kernelName: Conv2DBackpropInput,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv2DBackpropInput(stock)),
+  },
+  {
+    kernelName: Conv3DBackpropInputV2,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv3DBackpropInput),
+  },
+  {
+    kernelName: DepthwiseConv2dNativeBackpropFilter,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? depthwiseConv2dBackpropFilter : null),
+  },
+  {
+    kernelName: DepthwiseConv2dNativeBackpropInput,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? depthwiseConv2dBackpropInput : null),
+  },
+  {
+    kernelName: Einsum,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? einsum : null),
+  },
+  {
     kernelName: Identity,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : identity(stock)),
+  },
+  {
+    kernelName: MaxPoolGrad,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : maxPoolGrad),
   },
   {
     kernelName: UnsortedSegmentSum,
@@ -38,23 +91,29 @@ const overrides: readonly Override[] = [
   },
 ];
 
+/** What no backend can differentiate in tfjs. */
+const gradients: readonly GradConfig[] = [einsumGradient];
+
 // The stock kernel travels on the registered config, so that a second copy of this package recognises
 // what the first one registered: tfjs' registry is one per process, module state is one per copy.
 const STOCK: unique symbol = Symbol.for('tfjs-lrm/kernels/stock');
 type Registered = KernelConfig & { readonly [STOCK]?: KernelConfig | null };
 
+type RegisteredGradient = GradConfig & { readonly [STOCK]?: null };
+
 const find = (kernelName: string, backendName: string): Registered | undefined =>
   getKernel(kernelName, backendName) as Registered | undefined;
 
 /**
- * Registers what tfjs' backends lack for training: on wasm a `BatchMatMul` that is fast for transposed
- * and batched operands, an `Identity` that does not copy, and `UnsortedSegmentSum`, without which no
- * embedding trains.
+ * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
+ * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
+ * convolutions, plain and depthwise, and `Einsum`; and gradients of convolutions for their
+ * input, which are slow in tfjs and for `tf.conv3d` wrong, and of max pooling, wrong in negative windows. On every backend: the gradient of `tf.einsum`.
  *
- * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes
- * nothing on other backends, and nothing at all in a process without the wasm backend, so that one program
- * runs everywhere. Calling it again is harmless, and needed only if the wasm backend was imported after the
- * first call. What tfjs has is kept and comes back with {@link disableTraining}.
+ * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes no
+ * kernel of other backends, and needs no wasm backend, so that one program runs everywhere. Calling it again is
+ * harmless, and needed only if the wasm backend was imported after the first call. What tfjs has is kept and
+ * comes back with {@link disableTraining}.
  *
  * @example
  * import '@tensorflow/tfjs-backend-wasm';
@@ -80,6 +139,11 @@ export function enableTraining(): void {
     };
     registerKernel(config);
   }
+  for (const gradient of gradients) {
+    if (getGradient(gradient.kernelName)) continue;
+    const config: RegisteredGradient = { ...gradient, [STOCK]: null };
+    registerGradient(config);
+  }
 }
 
 /**
@@ -95,5 +159,9 @@ export function disableTraining(): void {
     if (stock === undefined) continue;
     unregisterKernel(kernelName, backendName);
     if (stock !== null) registerKernel(stock);
+  }
+  for (const { kernelName } of gradients) {
+    const gradient: RegisteredGradient | undefined = getGradient(kernelName);
+    if (gradient?.[STOCK] === null) unregisterGradient(kernelName);
   }
 }

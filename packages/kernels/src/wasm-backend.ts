@@ -20,6 +20,8 @@ export interface WasmBackend {
   readonly dataIdMap: { get(dataId: DataId): { memoryOffset: number; shape: number[] } };
   /** The next number by which C++ will know a tensor. */
   dataIdNextNumber: number;
+  /** Counts one tensor less on the data, and frees it with the last. */
+  disposeData(dataId: DataId): boolean;
   /** Counts one more tensor on the same data. */
   incRef(dataId: DataId): void;
   /** Space for a tensor; its contents are whatever was there. */

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { disableTraining, enableTraining } from './index.ts';
 
-test('in a process without the wasm backend, enabling and disabling change nothing', () => {
+test('in a process without the wasm backend, enabling and disabling change no kernel', () => {
   expect(tf.findBackendFactory('wasm')).toBeFalsy();
   const before = tf.getKernelsForBackend('cpu');
   enableTraining();

@@ -1,0 +1,82 @@
+import {
+  backend_util,
+  type DepthwiseConv2dNativeBackpropFilterAttrs,
+  type KernelFunc,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+import type { WasmBackend } from './wasm-backend.ts';
+
+/**
+ * The `DepthwiseConv2dNativeBackpropFilter` kernel for wasm, without which no depthwise or separable convolution
+ * trains: out[i, j, c, m] = Σ x[b, y·strideY + i·dilationY − top, z·strideX + j·dilationX − left, c] ·
+ * dy[b, y, z, c·multiplier + m] over all b, y, z for which x has such an element.
+ *
+ * `x` is [batch, height, width, channels] and `dy` [batch, outHeight, outWidth, channels · multiplier]; the result
+ * is `filterShape`, [filterHeight, filterWidth, channels, multiplier]. Unlike on cpu, which ignores them,
+ * dilations count.
+ *
+ * Each element of dy is used filterHeight · filterWidth times and each element of x about as often, so there is
+ * no product of matrices in it, and a loop is as good as what XNNPACK would have to be given in copies.
+ */
+export const depthwiseConv2dBackpropFilter: KernelFunc = ({
+  inputs,
+  backend: anyBackend,
+  attrs,
+}) => {
+  const backend = anyBackend as WasmBackend;
+  const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
+  const { strides, dilations, pad, dimRoundingMode, filterShape } =
+    attrs as unknown as DepthwiseConv2dNativeBackpropFilterAttrs;
+  const { batchSize, inHeight, inWidth, inChannels, outChannels, ...info } =
+    backend_util.computeConv2DInfo(
+      x.shape as [number, number, number, number],
+      filterShape,
+      strides,
+      dilations,
+      pad,
+      dimRoundingMode,
+      true,
+    );
+  const { strideWidth, filterHeight, filterWidth, padInfo } = info;
+  const [outHeight = 0, outWidth = 0] = dy.shape.slice(1, 3);
+  const multiplier = outChannels / inChannels;
+
+  const out = backend.makeOutput(filterShape, 'float32');
+  const xValues = backend.typedArrayFromHeap(x);
+  const dyValues = backend.typedArrayFromHeap(dy);
+  // One float64 a weight: there may be a million summands.
+  const sums = new Float64Array(filterHeight * filterWidth * outChannels);
+  for (let outRow = 0; outRow < batchSize * outHeight; outRow++) {
+    const image = Math.floor(outRow / outHeight);
+    const top = (outRow % outHeight) * info.strideHeight - padInfo.top;
+    for (let i = 0; i < filterHeight; i++) {
+      const inRow = top + i * info.dilationHeight;
+      if (inRow < 0 || inRow >= inHeight) continue;
+      const row = (image * inHeight + inRow) * inWidth * inChannels;
+      for (let j = 0; j < filterWidth; j++) {
+        const first = j * info.dilationWidth - padInfo.left;
+        const begin = Math.max(0, Math.ceil(-first / strideWidth));
+        const end = Math.min(outWidth, Math.ceil((inWidth - first) / strideWidth));
+        const weights = (i * filterWidth + j) * outChannels;
+        for (let column = begin; column < end; column++) {
+          const pixel = row + (first + column * strideWidth) * inChannels;
+          const gradient = (outRow * outWidth + column) * outChannels;
+          if (multiplier === 1) {
+            for (let channel = 0; channel < inChannels; channel++) {
+              sums[weights + channel]! += xValues[pixel + channel]! * dyValues[gradient + channel]!;
+            }
+            continue;
+          }
+          for (let channel = 0, k = 0; channel < inChannels; channel++) {
+            const value = xValues[pixel + channel]!;
+            for (let m = 0; m < multiplier; m++, k++) {
+              sums[weights + k]! += value * dyValues[gradient + k]!;
+            }
+          }
+        }
+      }
+    }
+  }
+  backend.typedArrayFromHeap(out).set(sums);
+  return out;
+};
