@@ -64,7 +64,7 @@ export interface Case {
   readonly kernels: readonly string[];
   /** The axes of the kernels, in the same order, where they are not those of [inputs, outputs]. */
   readonly axes?: readonly Axes[];
-  /** Where stock tfjs has the gradient of the operation. Default: on every backend. */
+  /** Where tfjs and the kernels package have the gradient of the operation. Default: on every backend. */
   readonly trainsOn?: readonly Backend[];
   /** Where stock tfjs computes it right. Default: on every backend. */
   readonly runsOn?: readonly Backend[];
@@ -154,7 +154,6 @@ export const CASES: readonly Case[] = [
     input: floats(2, 5, 3),
     kernels: ['kernel'],
     axes: [usual(3)],
-    trainsOn: ['cpu'],
   },
   {
     title: 'conv2d',
@@ -170,7 +169,6 @@ export const CASES: readonly Case[] = [
     input: floats(2, 3, 4, 2),
     kernels: ['kernel'],
     axes: [usual(4)],
-    trainsOn: ['cpu'],
   },
   {
     title: 'conv2d with channels first',
@@ -185,7 +183,6 @@ export const CASES: readonly Case[] = [
     input: floats(2, 2, 3, 4),
     kernels: ['kernel'],
     axes: [usual(4)],
-    trainsOn: ['cpu'],
   },
   {
     title: 'conv3d',
@@ -213,7 +210,6 @@ export const CASES: readonly Case[] = [
     input: floats(2, 2, 3, 2),
     kernels: ['kernel'],
     axes: [{ row: [2], column: 3 }],
-    trainsOn: ['cpu'],
   },
   {
     title: 'conv3dTranspose',
@@ -243,7 +239,6 @@ export const CASES: readonly Case[] = [
     input: floats(2, 3, 4, 3),
     kernels: ['depthwise_kernel'],
     axes: [{ row: [2, 3], column: null }],
-    trainsOn: ['cpu'],
   },
   {
     // With a depth multiplier of 1 a file of the plain layer can be loaded: tfjs does not save another one.
@@ -258,7 +253,6 @@ export const CASES: readonly Case[] = [
     input: floats(2, 3, 4, 2),
     kernels: ['depthwise_kernel', 'pointwise_kernel'],
     axes: [{ row: [2, 3], column: null }, usual(4)],
-    trainsOn: ['cpu'],
   },
   {
     title: 'simpleRNN',
@@ -303,7 +297,6 @@ export const CASES: readonly Case[] = [
     kernels: ['kernel', 'recurrent_kernel'],
     largest: 0.6,
     axes: [usual(4), usual(4)],
-    trainsOn: ['cpu'],
   },
   {
     title: 'stacked cells',
@@ -345,7 +338,7 @@ export const CASES: readonly Case[] = [
   },
 ];
 
-/** True where stock tfjs does the case right, or has its gradient. */
+/** True where the case is computed right, or has its gradient. */
 export const runs = ({ runsOn }: Case, backend: Backend): boolean =>
   runsOn?.includes(backend) ?? true;
 export const trains = ({ trainsOn }: Case, backend: Backend): boolean =>
