@@ -184,7 +184,9 @@ test('100 gradients leave no tensor and no heap', async () => {
 test('stock tfjs has no such kernel on wasm', () => {
   disableTraining();
   tf.tidy(() => {
-    const grad = tf.grad((f) => tf.sum(tf.conv2d(tf.ones([1, 3, 3, 1]), f as tf.Tensor4D, 1, 0)));
+    const grad = tf.grad((f) =>
+      tf.sum(tf.conv2d(tf.ones<tf.Rank.R4>([1, 3, 3, 1]), f as tf.Tensor4D, 1, 0)),
+    );
     expect(() => grad(tf.ones([2, 2, 1, 1]))).toThrow(
       "Kernel 'Conv2DBackpropFilter' not registered for backend 'wasm'",
     );

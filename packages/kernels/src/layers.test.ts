@@ -9,7 +9,7 @@ beforeAll(() => useBackend('wasm'));
 beforeEach(enableTraining);
 afterEach(disableTraining);
 
-type Layer = ReturnType<typeof layers.dense>;
+type Layer = layers.Layer;
 
 /** Ten steps of a model of these layers and a dense one: the losses, then each weight. */
 async function train(backend: Backend, shape: number[], make: () => Layer[]): Promise<number[][]> {
