@@ -1,4 +1,5 @@
 /** What every package's vitest.config.ts starts from: tests read sources, never dist. */
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const source = ['@tfjs-lrm/source'];
@@ -8,6 +9,7 @@ const config: ViteUserConfig = defineConfig({
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
     include: ['src/**/*.test.ts'],
+    setupFiles: [fileURLToPath(new URL('./test/properties.ts', import.meta.url))],
     testTimeout: 60_000,
     pool: 'forks',
   },
