@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Keyed, match, type SavedState } from './state.ts';
+import { disposeSaved, type Keyed, match, namedSlots, type SavedState } from './state.ts';
 
 type Variables = Map<string, tf.Variable>;
 
@@ -83,9 +83,9 @@ export class StateStore {
     const waiting = this.#pending;
     return [
       ...this.states,
-      ...[...keys].flatMap(([variable, key]) => withPrefix(key, this.slots.get(variable) ?? [])),
+      ...[...keys].flatMap(([variable, key]) => namedSlots(key, this.slots.get(variable) ?? [])),
       ...(waiting?.states ?? []),
-      ...[...(waiting?.slots ?? [])].flatMap(([key, slots]) => withPrefix(key, slots)),
+      ...[...(waiting?.slots ?? [])].flatMap(([key, slots]) => namedSlots(key, slots)),
     ];
   }
 
@@ -115,10 +115,7 @@ export class StateStore {
   clear(): void {
     for (const slots of this.slots.values()) disposeAll(slots);
     disposeAll(this.states);
-    if (this.#pending !== null) {
-      disposeAll(this.#pending.states);
-      for (const slots of this.#pending.slots.values()) disposeAll(slots);
-    }
+    if (this.#pending !== null) disposeSaved(this.#pending);
     this.slots.clear();
     this.states.clear();
     this.#pending = null;
@@ -129,8 +126,4 @@ export class StateStore {
     disposeAll(this.#numbers);
     this.#numbers.clear();
   }
-}
-
-function withPrefix(key: string, slots: Iterable<[string, tf.Variable]>): [string, tf.Variable][] {
-  return [...slots].map(([slot, tensor]) => [`${key}/${slot}`, tensor]);
 }

@@ -26,6 +26,19 @@ export interface SavedState {
   readonly numbers: Map<tf.Variable, number>;
 }
 
+/** Frees saved state that was not bound. */
+export function disposeSaved({ states, slots }: SavedState): void {
+  tf.dispose([...states.values(), ...[...slots.values()].flatMap((named) => [...named.values()])]);
+}
+
+/** The slots of a variable under their saved names. */
+export function namedSlots(
+  key: string,
+  slots: Iterable<readonly [string, tf.Variable]>,
+): [name: string, tensor: tf.Variable][] {
+  return [...slots].map(([slot, tensor]) => [`${key}/${slot}`, tensor]);
+}
+
 /** A variable with the name under which it is saved. */
 export interface Keyed {
   readonly variable: tf.Variable;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { show } from './check.ts';
 import type { Entry } from './entries.ts';
 import { deserializeOptimizer } from './serialize.ts';
-import { type Keyed, match, type SavedState } from './state.ts';
+import { disposeSaved, type Keyed, match, namedSlots, type SavedState } from './state.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
 
 /** What tfjs' optimizers keep for each variable, in arrays by position in the list of gradients. */
@@ -166,17 +166,12 @@ export class TfjsOptimizer extends TensorOptimizer {
 
   override exportState(keys: ReadonlyMap<tf.Variable, string>): [string, tf.Variable][] {
     const waiting = this.#saved;
-    const slots: [string, ReadonlyMap<string, tf.Variable>][] = [
-      ...[...keys].map(([variable, key]) => [key, this.slots(variable)] as const),
-      ...(waiting?.slots ?? []),
-    ] as [string, ReadonlyMap<string, tf.Variable>][];
     return [
       ['iter', this.store.number('iter', this.iterations)],
       // Saved states go over into the optimizer with the first slots that are bound.
       ...(waiting !== null && waiting.states.size > 0 ? waiting.states : this.#ownStates()),
-      ...slots.flatMap(([key, named]) =>
-        [...named].map(([name, tensor]): [string, tf.Variable] => [`${key}/${name}`, tensor]),
-      ),
+      ...[...keys].flatMap(([variable, key]) => namedSlots(key, this.slots(variable))),
+      ...[...(waiting?.slots ?? [])].flatMap(([key, slots]) => namedSlots(key, slots)),
     ];
   }
 
@@ -238,9 +233,7 @@ export class TfjsOptimizer extends TensorOptimizer {
   }
 
   #disposeSaved(): void {
-    for (const state of this.#saved?.states.values() ?? []) state.dispose();
-    for (const slots of this.#saved?.slots.values() ?? [])
-      for (const slot of slots.values()) slot.dispose();
+    if (this.#saved !== null) disposeSaved(this.#saved);
     this.#saved = null;
   }
 

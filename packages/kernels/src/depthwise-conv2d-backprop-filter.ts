@@ -4,6 +4,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { eachSpan } from './depthwise-spans.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
@@ -27,56 +28,40 @@ export const depthwiseConv2dBackpropFilter: KernelFunc = ({
   const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
   const { strides, dilations, pad, dimRoundingMode, filterShape } =
     attrs as unknown as DepthwiseConv2dNativeBackpropFilterAttrs;
-  const { batchSize, inHeight, inWidth, inChannels, outChannels, ...info } =
-    backend_util.computeConv2DInfo(
-      x.shape as [number, number, number, number],
-      filterShape,
-      strides,
-      dilations,
-      pad,
-      dimRoundingMode,
-      true,
-    );
-  const { strideWidth, filterHeight, filterWidth, padInfo } = info;
-  const [outHeight = 0, outWidth = 0] = dy.shape.slice(1, 3);
+  const info = backend_util.computeConv2DInfo(
+    x.shape as [number, number, number, number],
+    filterShape,
+    strides,
+    dilations,
+    pad,
+    dimRoundingMode,
+    true,
+  );
+  const { inChannels, outChannels } = info;
   const multiplier = outChannels / inChannels;
 
   const out = backend.makeOutput(filterShape, 'float32');
   const xValues = backend.typedArrayFromHeap(x);
   const dyValues = backend.typedArrayFromHeap(dy);
   // One float64 a weight: there may be a million summands.
-  const sums = new Float64Array(filterHeight * filterWidth * outChannels);
-  for (let outRow = 0; outRow < batchSize * outHeight; outRow++) {
-    const image = Math.floor(outRow / outHeight);
-    const top = (outRow % outHeight) * info.strideHeight - padInfo.top;
-    for (let i = 0; i < filterHeight; i++) {
-      const inRow = top + i * info.dilationHeight;
-      if (inRow < 0 || inRow >= inHeight) continue;
-      const row = (image * inHeight + inRow) * inWidth * inChannels;
-      for (let j = 0; j < filterWidth; j++) {
-        const first = j * info.dilationWidth - padInfo.left;
-        const begin = Math.max(0, Math.ceil(-first / strideWidth));
-        const end = Math.min(outWidth, Math.ceil((inWidth - first) / strideWidth));
-        const weights = (i * filterWidth + j) * outChannels;
-        for (let column = begin; column < end; column++) {
-          const pixel = row + (first + column * strideWidth) * inChannels;
-          const gradient = (outRow * outWidth + column) * outChannels;
-          if (multiplier === 1) {
-            for (let channel = 0; channel < inChannels; channel++) {
-              sums[weights + channel]! += xValues[pixel + channel]! * dyValues[gradient + channel]!;
-            }
-            continue;
-          }
-          for (let channel = 0, k = 0; channel < inChannels; channel++) {
-            const value = xValues[pixel + channel]!;
-            for (let m = 0; m < multiplier; m++, k++) {
-              sums[weights + k]! += value * dyValues[gradient + k]!;
-            }
-          }
+  const sums = new Float64Array(info.filterHeight * info.filterWidth * outChannels);
+  eachSpan(info, dy, (firstPixel, pixelStep, firstGradient, count, weights) => {
+    let [pixel, gradient] = [firstPixel, firstGradient];
+    for (let at = 0; at < count; at++, pixel += pixelStep, gradient += outChannels) {
+      if (multiplier === 1) {
+        for (let channel = 0; channel < inChannels; channel++) {
+          sums[weights + channel]! += xValues[pixel + channel]! * dyValues[gradient + channel]!;
+        }
+        continue;
+      }
+      for (let channel = 0, k = 0; channel < inChannels; channel++) {
+        const value = xValues[pixel + channel]!;
+        for (let m = 0; m < multiplier; m++, k++) {
+          sums[weights + k]! += value * dyValues[gradient + k]!;
         }
       }
     }
-  }
+  });
   backend.typedArrayFromHeap(out).set(sums);
   return out;
 };

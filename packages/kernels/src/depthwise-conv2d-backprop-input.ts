@@ -6,6 +6,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { eachSpan } from './depthwise-spans.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 type Shape = [number, number, number, number];
@@ -106,46 +107,31 @@ function scattered(
   backend: WasmBackend,
   dy: TensorInfo,
   filter: TensorInfo,
-  { batchSize, inHeight, inWidth, inChannels, outChannels, ...info }: backend_util.Conv2DInfo,
+  info: backend_util.Conv2DInfo,
 ): TensorInfo {
-  const { strideWidth, filterHeight, filterWidth, padInfo } = info;
-  const [outHeight = 0, outWidth = 0] = dy.shape.slice(1, 3);
+  const { inChannels, outChannels } = info;
   const multiplier = outChannels / inChannels;
   const out = backend.makeOutput(info.inShape, 'float32');
   const sums = backend.typedArrayFromHeap(out).fill(0);
   const dyValues = backend.typedArrayFromHeap(dy);
   const weights = backend.typedArrayFromHeap(filter);
-  for (let outRow = 0; outRow < batchSize * outHeight; outRow++) {
-    const image = Math.floor(outRow / outHeight);
-    const top = (outRow % outHeight) * info.strideHeight - padInfo.top;
-    for (let i = 0; i < filterHeight; i++) {
-      const inRow = top + i * info.dilationHeight;
-      if (inRow < 0 || inRow >= inHeight) continue;
-      const row = (image * inHeight + inRow) * inWidth * inChannels;
-      for (let j = 0; j < filterWidth; j++) {
-        const first = j * info.dilationWidth - padInfo.left;
-        const begin = Math.max(0, Math.ceil(-first / strideWidth));
-        const end = Math.min(outWidth, Math.ceil((inWidth - first) / strideWidth));
-        const weight = (i * filterWidth + j) * outChannels;
-        for (let column = begin; column < end; column++) {
-          const pixel = row + (first + column * strideWidth) * inChannels;
-          const gradient = (outRow * outWidth + column) * outChannels;
-          if (multiplier === 1) {
-            for (let channel = 0; channel < inChannels; channel++) {
-              sums[pixel + channel]! += dyValues[gradient + channel]! * weights[weight + channel]!;
-            }
-            continue;
-          }
-          for (let channel = 0, k = 0; channel < inChannels; channel++) {
-            let sum = 0;
-            for (let m = 0; m < multiplier; m++, k++) {
-              sum += dyValues[gradient + k]! * weights[weight + k]!;
-            }
-            sums[pixel + channel]! += sum;
-          }
+  eachSpan(info, dy, (firstPixel, pixelStep, firstGradient, count, weight) => {
+    let [pixel, gradient] = [firstPixel, firstGradient];
+    for (let at = 0; at < count; at++, pixel += pixelStep, gradient += outChannels) {
+      if (multiplier === 1) {
+        for (let channel = 0; channel < inChannels; channel++) {
+          sums[pixel + channel]! += dyValues[gradient + channel]! * weights[weight + channel]!;
         }
+        continue;
+      }
+      for (let channel = 0, k = 0; channel < inChannels; channel++) {
+        let sum = 0;
+        for (let m = 0; m < multiplier; m++, k++) {
+          sum += dyValues[gradient + k]! * weights[weight + k]!;
+        }
+        sums[pixel + channel]! += sum;
       }
     }
-  }
+  });
   return out;
 }
