@@ -1,6 +1,4 @@
 /** One side of a comparison in a process of its own. It measures a round when told to, and sleeps between. */
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
 import type { Side } from './comparisons.ts';
@@ -16,14 +14,8 @@ const WARM_UP_STEPS = 5;
 let step: Step | null = null;
 
 async function prepare(side: Side): Promise<void> {
-  if (side.backend === 'wasm') {
-    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    setWasmPaths(
-      `${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`,
-    );
-  } else {
-    await import('@tensorflow/tfjs-backend-cpu');
-  }
+  if (side.backend === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  else await import('@tensorflow/tfjs-backend-cpu');
   await tf.setBackend(side.backend);
   await tf.ready();
   if (side.kernels) enableTraining();

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
 
@@ -25,8 +24,7 @@ export function bestBackend(): (typeof BACKENDS)[number] {
  */
 export async function useBackend(name: string): Promise<void> {
   if (name === 'wasm') {
-    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`);
+    await import('@tensorflow/tfjs-backend-wasm');
   } else if (name === 'tensorflow') {
     require('@tensorflow/tfjs-node');
   } else {

@@ -111,7 +111,11 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     const { nonFinite, value, perVariableNorm, adaptive } = this.#options;
     const finite = (g: tf.Tensor): tf.Tensor =>
       nonFinite === 'zero' ? tf.where(tf.isFinite(g), g, tf.zerosLike(g)) : g;
-    const isExcluded = ({ variable }: Gradient): boolean => selects(this.#exclude, variable);
+    // Asked once a step: a selector may be a user's function.
+    const left = new Set(
+      present.flatMap(({ variable }) => (selects(this.#exclude, variable) ? [variable] : [])),
+    );
+    const isExcluded = ({ variable }: Gradient): boolean => left.has(variable);
     const clipped = present.map((entry) => {
       const { variable } = entry;
       let gradient = finite(entry.gradient);
@@ -148,11 +152,8 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     this.state('excluded', []).assign(excludedNorm);
     this.state('coefficient', []).assign(cut);
     if (most === Infinity) return [...gradients];
-    const cutExcluded = {
-      untouched: null,
-      scaled: cut,
-      'own-norm': coefficient(excludedNorm, most),
-    }[excluded];
+    const ownCut = excluded === 'own-norm' ? coefficient(excludedNorm, most) : null;
+    const cutExcluded = excluded === 'scaled' ? cut : ownCut;
     return gradients.map((entry) => {
       const by = isExcluded(entry) ? cutExcluded : cut;
       return by === null

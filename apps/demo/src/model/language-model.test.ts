@@ -1,8 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
-import '@tensorflow/tfjs-backend-cpu';
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles, roleOf } from '@tfjs-lrm/core';
@@ -10,6 +6,7 @@ import { enableTraining } from '@tfjs-lrm/kernels';
 import { foldMultipliers } from '@tfjs-lrm/multipliers';
 import { warmupStableDecay } from '@tfjs-lrm/schedule';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eachBackend } from '../../../../test/backends.ts';
 import { recipe } from '../train.ts';
 import { crossEntropy, languageModel } from './language-model.ts';
 
@@ -65,20 +62,10 @@ const variablesOf = (model: LayersModel): Map<string, tf.Variable> =>
     model.trainableWeights.map((weight) => [weight.originalName, weight.read() as tf.Variable]),
   );
 
-beforeAll(() => {
-  setWasmPaths(
-    `${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`,
-  );
-});
-
-describe.each(['cpu', 'wasm'])('the language model on %s', (backend) => {
+eachBackend(() => {
   let before = 0;
 
-  beforeAll(async () => {
-    await tf.setBackend(backend);
-    await tf.ready();
-    enableTraining();
-  });
+  beforeAll(enableTraining);
   beforeEach(() => {
     before = tf.memory().numTensors;
   });
