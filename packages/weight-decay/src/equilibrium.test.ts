@@ -21,6 +21,8 @@ interface Simulated {
   readonly decay: number;
   readonly cautious: boolean;
   readonly factor: number;
+  /** What decays a tenth lower and higher would give. */
+  readonly off?: Readonly<Record<string, number>>;
 }
 
 const url = new URL('../../../fixtures/optimizers/equilibrium.json', import.meta.url);
@@ -89,12 +91,17 @@ test.each([
 
 test.each(cases.filter(({ cautious }) => cautious))(
   'cautious decay with beta1 $beta1, beta2 $beta2, rate $learningRate settles where the simulation did',
-  ({ beta1, beta2, learningRate, decay, factor }) => {
+  ({ beta1, beta2, learningRate, decay, factor, off = {} }) => {
     const inner = adam({ learningRate, beta1, beta2 });
     const optimizer = withWeightDecay(inner, { decay, cautious: true });
     const rms = settledRms(optimizer, Math.round(1 / (learningRate * decay)));
     const unit = Math.sqrt(learningRate / (2 * decay));
     expect(Math.abs(rms / unit / factor - 1)).toBeLessThan(TOLERANCE);
+    // A decay that is a tenth off would not pass.
+    expect(Object.keys(off)).toHaveLength(2);
+    for (const other of Object.values(off)) {
+      expect(Math.abs(rms / unit / other - 1)).toBeGreaterThan(TOLERANCE);
+    }
     // Neither is it plain decay, nor plain decay at half the rate.
     for (const other of [1, 2]) {
       const plain = predictedRms(learningRate, 1 - (learningRate * decay) / other, beta1, beta2);
