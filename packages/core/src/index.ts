@@ -22,7 +22,16 @@ export {
 } from './inspect.ts';
 export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
 export { hasL2 } from './regularized.ts';
-export { checkRole, copyRole, explainRole, isRole, ROLES, type Role, roleOf, setRole } from './roles.ts';
+export {
+  checkRole,
+  copyRole,
+  explainRole,
+  isRole,
+  ROLES,
+  type Role,
+  roleOf,
+  setRole,
+} from './roles.ts';
 export {
   checkSelector,
   type SavedSelector,

@@ -4,7 +4,14 @@ import { buildSaved, knownOptions, nearest, savedData, show } from '@tfjs-lrm/co
 import { EffectiveKernel, FACTORS } from './effective-kernel.ts';
 import { isLayer } from './internals.ts';
 import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
-import { CLASS_NAME, checkLayer, type KernelPlace, kernelAt, placesOf } from './layouts.ts';
+import {
+  CLASS_NAME,
+  checkLayer,
+  factorShapes,
+  type KernelPlace,
+  kernelAt,
+  placesOf,
+} from './layouts.ts';
 import {
   initializerToConfig,
   type MultiplierOptions,
@@ -74,11 +81,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const scope = [this.name, this.layer.name].find((name) => originalName.startsWith(`${name}/`));
     // Built inside another layer, the scope is that layer's.
     const name = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
-    const shapes = {
-      row: place.row.map((axis) => shape.at(axis) as number),
-      column: place.column === null ? null : [shape.at(place.column) as number],
-      scalar: [],
-    };
+    const shapes = factorShapes(shape, place);
     const factors = [...this.#settings.initializers].flatMap(([factor, initializer]) => {
       const along = shapes[factor];
       if (along === null) return [];
