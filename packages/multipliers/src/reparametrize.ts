@@ -49,13 +49,15 @@ const ROUNDING = 1e-6;
 
 const SUFFIX = /(_\d+)?$/;
 
-/** A name that no variable has yet. */
+/**
+ * The name with a number at its end that no variable has. It begins with a 0, as none of tfjs-layers' does, which
+ * goes on from the numbers that it gave itself and fails where one of them is taken.
+ */
 function freeName(name: string): string {
   const taken = tf.engine().registeredVariables;
-  if (!Object.hasOwn(taken, name)) return name;
   let count = 1;
-  while (Object.hasOwn(taken, `${name}_${count}`)) count += 1;
-  return `${name}_${count}`;
+  while (Object.hasOwn(taken, `${name}_0${count}`)) count += 1;
+  return `${name}_0${count}`;
 }
 
 const effectiveOf = (kernel: tf.Variable, [matrix, ...factors]: tf.Tensor[], parts: Parts) =>
@@ -101,7 +103,7 @@ class Reparametrized extends OptimizerAdapter {
 
   #checkVariables(variables: readonly tf.Variable[]): void {
     const names = new Set(variables.map(({ name }) => name));
-    for (const variable of variables) {
+    for (const variable of variables.filter((each) => this.holds(each))) {
       this.#shapesFor(variable);
       const own = FACTORS.map((factor) =>
         variable.name.replace(SUFFIX, (suffix) => `/${factor}_multiplier${suffix}`),
@@ -177,7 +179,7 @@ class Reparametrized extends OptimizerAdapter {
   }
 
   override check(entries: readonly Entry[]): void {
-    this.#checkVariables(entries.map(({ variable }) => variable).filter((v) => this.holds(v)));
+    this.#checkVariables(entries.map(({ variable }) => variable));
     for (const { variable } of entries) this.#settle(variable);
     super.check(
       entries.flatMap(({ variable, gradient }) =>
