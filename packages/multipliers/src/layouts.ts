@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { nearest, show } from '@tfjs-lrm/core';
-import { isLayer, isModel } from './internals.ts';
+import { isLayer, isModel, layersIn } from './internals.ts';
 
 /** A property of a layer that holds a kernel, and which of its axes are output and input features. */
 export interface KernelPlace {
@@ -127,6 +127,21 @@ function knownPlaces(layer: layers.Layer): readonly KernelPlace[] | undefined {
 /** True for a layer whose kernels are known without being named. */
 export function hasKnownKernels(layer: layers.Layer): boolean {
   return Object.hasOwn(LAYOUTS, layer.getClassName()) && knownPlaces(layer) !== undefined;
+}
+
+/**
+ * The kernels of the known layers that lie inside a layer of a class that is not known, by their paths:
+ * `query.kernel`.
+ */
+export function kernelsInside(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): string[] {
+  return layersIn(layer).flatMap(([path, inner]) => {
+    if (seen.has(inner) || inner.getClassName() === CLASS_NAME) return [];
+    seen.add(inner);
+    const found = hasKnownKernels(inner)
+      ? placesOf(inner).map(({ property }) => property)
+      : kernelsInside(inner, seen);
+    return found.map((property) => `${path}.${property}`);
+  });
 }
 
 /**

@@ -70,9 +70,11 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const { initializers } = this.#settings;
     const wanted = { row: initializers.has('row'), column: initializers.has('column') };
     const kernels = this.#places.map((place) => kernelAt(this.layer, place, wanted));
-    this.#kernels = kernels.map((kernel, at) =>
-      this.#addFactors(this.#places[at] as KernelPlace, kernel),
-    );
+    this.#kernels = [];
+    for (const [at, kernel] of kernels.entries()) {
+      const added = this.#addFactors(this.#places[at] as KernelPlace, kernel);
+      this.#kernels = [...this.#kernels, added];
+    }
     return this.#kernels.flatMap(({ factors }) => factors);
   }
 
@@ -80,7 +82,10 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const { originalName, shape } = kernel;
     const scope = [this.name, this.layer.name].find((name) => originalName.startsWith(`${name}/`));
     // Built inside another layer, the scope is that layer's.
-    const name = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
+    const short = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
+    // A layer that builds several others itself gives their kernels one name.
+    const isTaken = this.#kernels.some((other) => other.name === short);
+    const name = isTaken ? place.property.replaceAll('.', '/') : short;
     const shapes = factorShapes(shape, place);
     const factors = [...this.#settings.initializers].flatMap(([factor, initializer]) => {
       const along = shapes[factor];
