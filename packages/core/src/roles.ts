@@ -100,7 +100,8 @@ export function forgetStructure(variable: tf.Variable): void {
  * @param from the variable whose role it is
  * @param to the one that takes it
  * @example
- * copyRole(kernel, copyOfKernel);
+ * const average = tf.variable(kernel, false);
+ * copyRole(kernel, average); // what decays and what Muon takes holds of it too
  */
 export function copyRole(from: tf.Variable, to: tf.Variable): void {
   const entry = assigned.get(from);
