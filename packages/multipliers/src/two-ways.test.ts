@@ -10,9 +10,10 @@ import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
-import { scrambleWeights } from '../test/layers.ts';
+import { Probe } from '../../../test/optimizers.ts';
+import { CASES, copyCommon, modelOf, scrambleWeights, trains } from '../test/layers.ts';
 import { distance, numbers, sizeOf } from '../test/numbers.ts';
-import { addMultipliers, foldMultipliers, reparametrize } from './index.ts';
+import { addMultipliers, foldMultipliers, reparametrize, withMultipliers } from './index.ts';
 
 const STEPS = 50;
 const RATE = { learningRate: 0.01 };
@@ -97,8 +98,50 @@ async function train(model: LayersModel, optimizer: tf.Optimizer, { input }: Tas
 const weightsOf = (model: LayersModel): Map<string, number[]> =>
   new Map(model.weights.map((weight) => [weight.originalName, [...weight.read().dataSync()]]));
 
-eachBackend(() => {
+eachBackend((backend) => {
   beforeAll(enableTraining);
+
+  test.each(
+    CASES.filter((given) => trains(given, backend)).map((given) => [given.title, given] as const),
+  )('%s trains the same in both ways, its axes found by name and shape alone', (_, given) => {
+    const [plain, wrapped] = [
+      modelOf(given.layer()),
+      modelOf(withMultipliers(given.layer(), { scalar: true, ...given.options })),
+    ];
+    scrambleWeights(plain, -(given.largest ?? 1), given.largest ?? 1);
+    copyCommon(plain, wrapped);
+    const [input, start] = [given.input(), weightsOf(plain)];
+    const kernels = given.kernels.map((name) => `wrapped/${name}`);
+    const optimizer = reparametrize(new Probe(0.02), {
+      select: ({ name }) => kernels.includes(name.replace(/_\d+$/, '')),
+      scalar: true,
+    });
+    for (const [model, by] of [
+      [wrapped, new Probe(0.02)],
+      [plain, optimizer],
+    ] as const) {
+      const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+      for (let at = 0; at < 3; at++) {
+        by.minimize(
+          () => {
+            const output = model.apply(input) as tf.Tensor;
+            const by = tf.tensor(numbers(at, output.size, -1, 1), output.shape);
+            return tf.sum(tf.mul(output, by)) as tf.Scalar;
+          },
+          false,
+          variables,
+        );
+      }
+    }
+    const expected = weightsOf(foldMultipliers(wrapped));
+    for (const [name, values] of weightsOf(plain)) {
+      expect(distance(values, expected.get(name) ?? [])).toBeLessThan(1e-5);
+      if (kernels.includes(name))
+        expect(distance(values, start.get(name) ?? [])).toBeGreaterThan(5e-4);
+    }
+    expect(optimizer.slotOwners().length).toBe(kernels.length);
+    input.dispose();
+  });
 
   describe.each(MODELS)('%s', (_, task) => {
     describe.each(FACTORS)('with %j', (factors) => {
