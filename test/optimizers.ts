@@ -105,7 +105,7 @@ export class Factor extends OptimizerAdapter {
 }
 
 /** Changes nothing, and keeps the values of the gradients that reach it. */
-class Recorder extends TensorOptimizer {
+export class Recorder extends TensorOptimizer {
   static override readonly className: string = 'TestRecorder';
   readonly reached: Map<tf.Variable, number[] | null> = new Map();
 

@@ -1,7 +1,7 @@
 /** What is compared with what. Each pair differs in one thing. */
 
 /** What a step does; see `workloads.ts`. */
-export type WorkloadName = 'language-model' | 'mlp';
+export type WorkloadName = 'language-model' | 'prediction' | 'mlp';
 
 /** One side of a comparison: a workload with its options, on a backend. */
 export interface Side {
@@ -31,12 +31,32 @@ const plain = demo('no multipliers', { multipliers: false, optimizer: 'adam' });
 const multiplied = (label: string, optimizer: string): Side =>
   demo(label, { multipliers: true, optimizer });
 
+const predicting = (label: string, options: Side['options']): Side => ({
+  ...demo(label, options),
+  workload: 'prediction',
+});
+
 /** Every comparison, by name. */
 export const COMPARISONS: readonly Comparison[] = [
   {
     name: 'multipliers',
     a: multiplied('row and column multipliers', 'adam'),
     b: plain,
+  },
+  {
+    name: 'reparametrize',
+    a: demo('reparametrize', { multipliers: false, optimizer: 'reparametrize' }),
+    b: plain,
+  },
+  {
+    name: 'prediction',
+    a: predicting('predict with multipliers', { multipliers: true }),
+    b: predicting('predict without', { multipliers: false }),
+  },
+  {
+    name: 'folded-prediction',
+    a: predicting('predict, folded', { multipliers: true, folded: true }),
+    b: predicting('predict without', { multipliers: false }),
   },
   {
     name: 'kernels',

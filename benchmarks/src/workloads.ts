@@ -1,16 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { layers, sequential } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
 import { crossEntropy, languageModel } from '@tfjs-lrm/demo/model';
 import { PRESETS, type PresetName } from '@tfjs-lrm/demo/presets';
+import { foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
 
-/** Does one training step and waits for its loss. */
+/** Does one step, of training or prediction, and waits for what it gives. */
 export type Step = () => Promise<void>;
 
 const RATE = 1e-3;
@@ -26,6 +27,9 @@ function optimizerOf(name: unknown): tf.Optimizer {
       return withWeightDecay(adam(options));
     case 'clipping':
       return withClipping(adam(options), { globalNorm: 1 });
+    case 'reparametrize':
+      // What has factors in the demo's model too.
+      return reparametrize(adam(options), { select: ['matrix', 'embedding'] });
     case 'schedule':
       return withSchedule(adam(options), cosine({ steps: 1e6 }));
     default:
@@ -43,19 +47,35 @@ async function minimize(
   value.dispose();
 }
 
-/** A step of the demo's model, in the size of a preset. */
-function languageModelStep(options: Side['options']): Step {
+/** The demo's model in the size of a preset, with a batch of its input and targets. */
+function demo(options: Side['options']): { model: LayersModel; x: tf.Tensor; y: tf.Tensor } {
   const vocabulary = 83;
   const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
   const model = languageModel(preset, vocabulary, options['multipliers'] === true, 1);
+  const ids = (seed: number): tf.Tensor =>
+    tf.randomUniform([preset.batch, preset.context], 0, vocabulary, 'int32', seed);
+  return { model, x: ids(1), y: ids(2) };
+}
+
+/** A training step of the demo's model. */
+function languageModelStep(options: Side['options']): Step {
+  const { model, x, y } = demo(options);
   assignRoles(model);
   const optimizer = optimizerOf(options['optimizer']);
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-  const ids = (seed: number): tf.Tensor =>
-    tf.randomUniform([preset.batch, preset.context], 0, vocabulary, 'int32', seed);
-  const [x, y] = [ids(1), ids(2)] as [tf.Tensor, tf.Tensor];
   const loss = (): tf.Scalar => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y);
   return () => minimize(optimizer, loss, variables);
+}
+
+/** A prediction of the demo's model, or of what is left of it after folding. */
+function predictionStep(options: Side['options']): Step {
+  const { model: made, x } = demo(options);
+  const model = options['folded'] === true ? foldMultipliers(made) : made;
+  return async () => {
+    const output = model.predict(x) as tf.Tensor;
+    await output.data();
+    output.dispose();
+  };
 }
 
 /** Dense 256-256-256-10, batch 256, tf.train.adam, through trainOnBatch. */
@@ -77,6 +97,7 @@ function mlpStep(): Step {
 
 const WORKLOADS: Readonly<Record<WorkloadName, (options: Side['options']) => Step>> = {
   'language-model': languageModelStep,
+  prediction: predictionStep,
   mlp: mlpStep,
 };
 

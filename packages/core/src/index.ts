@@ -22,7 +22,16 @@ export {
 } from './inspect.ts';
 export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
 export { hasL2 } from './regularized.ts';
-export { checkRole, explainRole, isRole, ROLES, type Role, roleOf, setRole } from './roles.ts';
+export {
+  checkRole,
+  copyRole,
+  explainRole,
+  isRole,
+  ROLES,
+  type Role,
+  roleOf,
+  setRole,
+} from './roles.ts';
 export {
   checkSelector,
   type SavedSelector,
@@ -31,5 +40,6 @@ export {
   selects,
 } from './selector.ts';
 export { buildSaved, deserializeOptimizer, savedData } from './serialize.ts';
+export type { Keyed } from './state.ts';
 export { TensorOptimizer } from './tensor-optimizer.ts';
 export { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';

@@ -5,20 +5,27 @@ import { keyed } from './state.ts';
 import type { TensorOptimizer } from './tensor-optimizer.ts';
 import { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';
 
+/** An optimizer on the way of an entry, and the variable that it gets: the given one, or what stands for it. */
+interface Station {
+  readonly at: TensorOptimizer;
+  readonly variable: tf.Variable;
+}
+
 /** The optimizers that a variable's entry passes through, outermost first, the one that updates it last. */
-function pathTo(optimizer: tf.Optimizer, variable: tf.Variable): TensorOptimizer[] {
-  const path: TensorOptimizer[] = [];
-  for (let at = asTensorOptimizer(optimizer); ; ) {
-    path.push(at);
+function pathTo(optimizer: tf.Optimizer, target: tf.Variable): Station[] {
+  const path: Station[] = [];
+  for (let at = asTensorOptimizer(optimizer), variable = target; ; ) {
+    path.push({ at, variable });
     const next = at.route(variable);
     if (next === at || next === null) return path;
+    variable = at.inside({ variable, key: variable.name })[0]?.variable ?? variable;
     at = next as TensorOptimizer;
   }
 }
 
 /** The optimizer that updates a variable, found through adapters, `byRole` and fallbacks. */
 export function updaterOf(optimizer: tf.Optimizer, variable: tf.Variable): TensorOptimizer {
-  return pathTo(optimizer, variable).at(-1) as TensorOptimizer;
+  return (pathTo(optimizer, variable).at(-1) as Station).at;
 }
 
 /**
@@ -45,7 +52,8 @@ export function learningRate(optimizer: tf.Optimizer): number {
 
 /**
  * Replaces every slot of a variable by a function of it, in all optimizers that the variable passes
- * through: what must happen to moments when the parameter itself is rescaled.
+ * through: what must happen to moments when the parameter itself is rescaled. Inside `reparametrize` these are
+ * the slots of W, which stands for the variable.
  *
  * @param fn gets the slot's name (`m`, `v`, `momentum`, …) and its value; returns a tensor of the same shape
  * @example
@@ -60,9 +68,11 @@ export function transformState(
   const root = asTensorOptimizer(optimizer);
   root.bindState(keyed([variable]), true);
   tf.tidy(() => {
-    for (const at of pathTo(root, variable)) {
-      for (const [name, slot] of at.slots(variable)) slot.assign(fn(name, slot));
-    }
+    pathTo(root, variable).forEach(({ at, variable: own }, i, path) => {
+      // An optimizer that lets others stand for the variable keeps those, and no moments of it.
+      if ((path[i + 1]?.variable ?? own) !== own) return;
+      for (const [name, slot] of at.slots(own)) slot.assign(fn(name, slot));
+    });
   });
 }
 

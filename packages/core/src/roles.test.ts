@@ -3,7 +3,16 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { variable } from '../../../test/tensors.ts';
-import { assignRoles, checkRole, describeRoles, isRole, ROLES, roleOf, setRole } from './index.ts';
+import {
+  assignRoles,
+  checkRole,
+  copyRole,
+  describeRoles,
+  isRole,
+  ROLES,
+  roleOf,
+  setRole,
+} from './index.ts';
 import { explicitRole } from './roles.ts';
 
 const named = (name: string, shape: number[]): tf.Variable =>
@@ -149,6 +158,16 @@ onCpu(() => {
       );
     }
     expect(roleOf(kernel)).toBe('matrix');
+  });
+
+  test('copyRole gives a variable the role of another, with where it comes from, or takes it away', () => {
+    const [from, to] = [named('a/kernel', [2, 2]), named('b/kernel', [2, 2])];
+    setRole(from, 'head');
+    copyRole(from, to);
+    expect(describeRoles([to]).rows[0]).toMatchObject({ role: 'head', reason: 'setRole' });
+    expect(explicitRole(to)).toBe('head');
+    copyRole(named('c/kernel', [2, 2]), to);
+    expect([roleOf(to), explicitRole(to), roleOf(from)]).toEqual(['matrix', null, 'head']);
   });
 
   test('the order of ROLES is the saved format', () => {

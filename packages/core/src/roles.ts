@@ -93,6 +93,22 @@ export function forgetStructure(variable: tf.Variable): void {
   if (assigned.get(variable)?.source !== 'set') assigned.delete(variable);
 }
 
+/**
+ * Gives a variable the role of another one that it stands for, with where that role comes from: what was set,
+ * what an override or the structure of a model says, or nothing but what names and ranks tell.
+ *
+ * @param from the variable whose role it is
+ * @param to the one that takes it
+ * @example
+ * const average = tf.variable(kernel, false);
+ * copyRole(kernel, average); // what decays and what Muon takes holds of it too
+ */
+export function copyRole(from: tf.Variable, to: tf.Variable): void {
+  const entry = assigned.get(from);
+  if (entry === undefined) assigned.delete(to);
+  else assigned.set(to, entry);
+}
+
 /** The `tf.Variable` inside a layer's weight. */
 export function variableOf(weight: LayerVariable): tf.Variable {
   return weight.read() as tf.Variable;

@@ -166,6 +166,14 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     return this;
   }
 
+  /**
+   * What the optimizers inside see in the place of a variable, what stands for it first: the variable itself,
+   * except where an adapter trains others instead.
+   */
+  inside(given: Keyed): readonly Keyed[] {
+    return [given];
+  }
+
   /** The optimizers inside, with the keys that tell them apart in saved names ('' for an only one). */
   children(): readonly (readonly [key: string, optimizer: TensorOptimizer])[] {
     return this.inners().map((inner) => ['', inner as TensorOptimizer] as const);
@@ -219,6 +227,12 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     return [...this.store.slots.keys()];
   }
 
+  /** The variables, as they are given to this optimizer, with slots here or inside. */
+  allOwners(): readonly tf.Variable[] {
+    const inner = [...this.distinctChildren()].flatMap((child) => child.allOwners());
+    return [...new Set([...this.slotOwners(), ...inner])];
+  }
+
   /** This optimizer's own state under its saved names, its step count first. */
   exportState(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
     return [['iter', this.store.number('iter', this.iterations)], ...this.store.named(keys)];
@@ -252,22 +266,20 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   override async getWeights(): Promise<NamedTensor[]> {
     this.assertUsable();
     const nodes = nodesOf(this);
-    const owners = nodes.flatMap(({ node }) => node.slotOwners());
     this.#seen = new Set([...this.#seen].filter((variable) => !variable.isDisposed));
-    const keys = new Map(
-      keyed(new Set([...this.#seen, ...owners])).map(({ variable, key }) => [variable, key]),
-    );
+    const all = keyed(new Set([...this.#seen, ...this.allOwners()]));
     const roles = new Map(this.#pendingRoles);
-    for (const [variable, key] of keys) {
+    for (const { variable, key } of all) {
       const role = explicitRole(variable);
       if (role !== null) roles.set(key, role);
     }
-    const state = nodes.flatMap(({ path, node }) =>
-      node.exportState(keys).map(([name, tensor]) => ({
+    const state = nodes.flatMap(({ path, node, sees }) => {
+      const keys = new Map(sees(all).map(({ variable, key }) => [variable, key]));
+      return node.exportState(keys).map(([name, tensor]) => ({
         name: node === this && name === 'iter' ? name : `${path}/${name}`,
         tensor,
-      })),
-    );
+      }));
+    });
     const savedRoles = [...roles].map(([key, role]) => ({
       name: `roles/${key}`,
       tensor: this.store.number(`roles/${key}`, ROLES.indexOf(role)),
@@ -308,8 +320,8 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};
     if (!nodes.some(({ node }) => node.isPending)) return;
     try {
-      const plans = nodes.map(({ path, node, reaches }) => {
-        const mine = variables.filter(({ variable }) => reaches(variable) && node.holds(variable));
+      const plans = nodes.map(({ path, node, gets }) => {
+        const mine = gets(variables).filter(({ variable }) => node.holds(variable));
         return node.planBinding(`${this.getClassName()} (${path})`, mine, namesOnly);
       });
       for (const carryOut of plans) carryOut();
@@ -322,12 +334,12 @@ export abstract class TensorOptimizer extends tf.Optimizer {
 
   // A role that structure gave is not saved: without assignRoles after loading, a variable may go elsewhere now.
   #warnOfStrays(nodes: readonly Node[], variables: readonly Keyed[]): void {
-    const strays = nodes.flatMap(({ node, reaches }) =>
+    const strays = nodes.flatMap(({ node, sees, gets }) =>
       node.waitingNames().filter((name) => {
-        const found = variables.find(({ key }) => key === name)?.variable;
+        const found = sees(variables).find(({ key }) => key === name)?.variable;
         // A role that is set now was meant, and differs from the saved one with a warning of its own.
         if (found === undefined || explicitRole(found) !== null) return false;
-        return !(reaches(found) && node.holds(found));
+        return !(gets(variables).some(({ variable }) => variable === found) && node.holds(found));
       }),
     );
     if (strays.length === 0) return;
@@ -386,25 +398,37 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   }
 }
 
+type Handed = (variables: readonly Keyed[]) => readonly Keyed[];
+
 interface Node {
   /** The path in saved names. */
   readonly path: string;
   readonly node: TensorOptimizer;
-  /** Whether entries of the variable are handed on to this optimizer. */
-  readonly reaches: (variable: tf.Variable) => boolean;
+  /** What variables of the outermost optimizer are here: themselves, or those that stand for them. */
+  readonly sees: Handed;
+  /** Those of them whose entries are handed on to this optimizer. */
+  readonly gets: Handed;
 }
 
 /** The optimizer and all inside it, outermost first, each once. */
 function nodesOf(root: TensorOptimizer): Node[] {
   const out: Node[] = [];
-  const visit = (node: TensorOptimizer, path: string, reaches: Node['reaches']): void => {
+  const visit = (node: TensorOptimizer, path: string, sees: Handed, gets: Handed): void => {
     if (out.some((other) => other.node === node)) return;
-    out.push({ path, node, reaches });
+    out.push({ path, node, sees, gets });
+    const inside: Handed = (variables) => variables.flatMap((variable) => node.inside(variable));
     for (const [key, child] of node.children()) {
       const step = key === '' ? child.stateName : `${key}:${child.stateName}`;
-      visit(child, `${path}:${step}`, (v) => reaches(v) && node.route(v) === child);
+      visit(
+        child,
+        `${path}:${step}`,
+        (variables) => inside(sees(variables)),
+        (variables) =>
+          inside(gets(variables)).filter(({ variable }) => node.route(variable) === child),
+      );
     }
   };
-  visit(root, root.stateName, () => true);
+  const all: Handed = (variables) => variables;
+  visit(root, root.stateName, all, all);
   return out;
 }

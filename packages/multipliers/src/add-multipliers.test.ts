@@ -8,7 +8,7 @@ import {
   loadLayersModel,
   sequential,
 } from '@tensorflow/tfjs-layers';
-import { roleOf, setRole } from '@tfjs-lrm/core';
+import { assignRoles, describeRoles, roleOf, setRole } from '@tfjs-lrm/core';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { eachBackend, useBackend } from '../../../test/backends.ts';
 import { Gated, modelOf, scrambleWeights, weightOf } from '../test/layers.ts';
@@ -313,6 +313,76 @@ describe('on cpu', () => {
     ['a model without layers', sequential({ name: 'empty' }), /"empty" has no layers yet/],
   ])('%s is refused', (_, wrong, message) => {
     expect(() => addMultipliers(anything(wrong))).toThrow(message);
+  });
+
+  test('the roles of the source go along, those of setRole, of overrides and of structure', () => {
+    const source = siamese(plain);
+    setRole(weightOf(source, 'a/bias'), 'matrix');
+    assignRoles(source, { second: 'embedding' });
+    setRole(source.getLayer('shared'), 'vector');
+    const reasons = (model: LayersModel) =>
+      describeRoles(model).rows.flatMap(({ name, role, reason }) =>
+        /multiplier/.test(name) ? [] : [`${name.replace(/_\d+$/, '')} ${role}: ${reason}`],
+      );
+    const expected = reasons(source).sort();
+    expect(expected.filter((row) => /setRole|override|output layer/.test(row)).length).toBe(5);
+    const added = addMultipliers(source);
+    expect(reasons(added).sort()).toEqual(expected);
+    expect(reasons(foldMultipliers(added)).sort()).toEqual(expected);
+    // They are the copy's own from there on.
+    setRole(added.getLayer('shared'), 'matrix');
+    expect(roleOf(weightOf(source, 'shared/kernel'))).toBe('vector');
+  });
+
+  describe('a layer that holds layers', () => {
+    class Attention extends Gated {
+      static override readonly className: string = 'TestAttention';
+      readonly query = layers.dense({ units: this.units, name: 'query' });
+      readonly parts = [layers.dense({ units: this.units, useBias: false, name: 'part' })];
+      override build(inputShape: number[]): void {
+        for (const layer of [this.query, ...this.parts]) {
+          layer.build(inputShape);
+          layer.built = true;
+          this._trainableWeights.push(...layer.trainableWeights);
+        }
+        this.built = true;
+      }
+      override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        const call = (layer: layers.Layer) => layer.call(inputs, {}) as tf.Tensor;
+        return tf.tidy(() => tf.mul(call(this.query), call(this.parts[0] as layers.Layer)));
+      }
+    }
+    tf.serialization.registerClass(Attention);
+    const attention = () => new Attention({ units: 4, inputShape: [3], name: 'attention' });
+    const advice =
+      /layer "attention" \(TestAttention\): { kernels: \['query\.kernel', 'parts\.0\.kernel'\] }/;
+
+    test('stays plain, which is said once with what to write, and that works', () => {
+      const source = sequential({
+        layers: [attention(), layers.dense({ units: 2, name: 'out' })],
+      });
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      expect(factorsOf(addMultipliers(source))).toEqual(['out/kernel/column_multiplier']);
+      expect(warn.mock.calls.map(([text]) => text)).toEqual([expect.stringMatching(advice)]);
+      warn.mockClear();
+      const kernels = ['query.kernel', 'parts.0.kernel'];
+      const placement = (layer: layers.Layer) => (layer.name === 'out' ? null : { kernels });
+      const added = addMultipliers(source, { placement });
+      expect(warn).not.toHaveBeenCalled();
+      warn.mockRestore();
+      const x = tf.tensor2d(numbers(5, 12, -1, 1), [4, 3]);
+      expect(predict(added, [x])).toEqual(predict(source, [x]));
+      expect(factorsOf(added).length).toBe(4);
+      scrambleWeights(added);
+      expect(distance(predict(foldMultipliers(added), [x]), predict(added, [x]))).toBeLessThan(
+        1e-6,
+      );
+      x.dispose();
+    });
+
+    test('is named where the model has nothing else', () => {
+      expect(() => addMultipliers(modelOf(attention()))).toThrow(advice);
+    });
   });
 
   test('a model without known kernels is refused, with how to name them', () => {

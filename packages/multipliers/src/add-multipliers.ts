@@ -3,7 +3,7 @@ import { checkOptions, type Rule, show } from '@tfjs-lrm/core';
 import { assignWeights, configOf, rebuild } from './copy-model.ts';
 import { headsOf } from './heads.ts';
 import { isLayer, isModel, layerToConfig } from './internals.ts';
-import { hasKnownKernels } from './layouts.ts';
+import { describe, hasKnownKernels, kernelsInside } from './layouts.ts';
 import { isMultiplierLayer, Multipliers } from './multiplier-layer.ts';
 import type { MultiplierOptions } from './options.ts';
 
@@ -68,6 +68,12 @@ function optionsFor(
   return options;
 }
 
+/** What to do for layers that hold others, whose kernels a placement can name. */
+function adviceFor(layer: layers.Layer, kernels: readonly string[]): string {
+  const names = kernels.map((kernel) => `'${kernel}'`).join(', ');
+  return `${describe(layer)}: { kernels: [${names}] }`;
+}
+
 /** Gives a copy the weights of its source, and new factors the values that they start at. */
 function copyWeights(source: layers.Layer, target: layers.Layer): void {
   if (isModel(source)) {
@@ -86,7 +92,9 @@ function copyWeights(source: layers.Layer, target: layers.Layer): void {
  * A copy of a model in which layers have multipliers: same graph, names, weights and outputs, and beside
  * each kernel the factors of `withMultipliers`, which start at 1. Layers that have multipliers stay as they
  * are. The kernels that write the outputs get no row factors, unless the placement says `row: true`: they
- * would learn how often each output occurs. Frozen layers stay frozen, and so are their factors.
+ * would learn how often each output occurs. Frozen layers stay frozen, and so are their factors. Roles go along:
+ * those that were set, and those that `assignRoles` gave. Layers inside a layer of your own stay plain, of which
+ * it warns.
  *
  * The new model has variables of its own and is not compiled: compile it before training goes on. An
  * optimizer's state is not carried over. The source stays as it was.
@@ -110,16 +118,27 @@ export function addMultipliers(
   const { placement = 'full' } = options;
   const isHead = headsOf(model);
   let found = 0;
+  const leftPlain: string[] = [];
   const config = configOf(model, (layer) => {
     if (isMultiplierLayer(layer)) found += 1;
     const given = optionsFor(layer, placement);
+    if (given === null && placement === 'full' && !isMultiplierLayer(layer)) {
+      const kernels = kernelsInside(layer);
+      if (kernels.length > 0) leftPlain.push(adviceFor(layer, kernels));
+    }
     if (given === null) return layerToConfig(layer);
     found += 1;
     return layerToConfig(new Multipliers(layer, isHead(layer) ? { row: false, ...given } : given));
   });
   if (found === 0 && placement === 'full') {
+    const inside = leftPlain.length > 0 ? ` They may lie inside: ${leftPlain.join('; ')}.` : '';
     throw new RangeError(
-      `addMultipliers: model "${model.name}" has no layer whose kernels are known. For a layer of your own try addMultipliers(model, { placement: (layer) => (layer.name === '<name>' ? { kernels: ['<property>'] } : null) }).`,
+      `addMultipliers: model "${model.name}" has no layer whose kernels are known. For a layer of your own try addMultipliers(model, { placement: (layer) => (layer.name === '<name>' ? { kernels: ['<property>'] } : null) }).${inside}`,
+    );
+  }
+  if (leftPlain.length > 0) {
+    console.warn(
+      `addMultipliers: layers inside a layer of your own stay plain. Wrap them with withMultipliers where it makes them, or let "placement" return for ${leftPlain.join('; and for ')}.`,
     );
   }
   return rebuild(model, config, (copy) => copyWeights(model, copy));

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { copyRole } from '@tfjs-lrm/core';
 import { isModel, layerToConfig } from './internals.ts';
 
 /** A configuration of a layer or model. */
@@ -35,7 +36,7 @@ export function configOf(
   return { ...config, layers: entries };
 }
 
-/** Assigns to the weights of a copy, which are found by name. */
+/** Assigns to the weights of a copy, which are found by name, and gives them the roles of their sources. */
 export function assignWeights(
   sources: readonly LayerVariable[],
   targets: readonly LayerVariable[],
@@ -47,8 +48,10 @@ export function assignWeights(
     byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
   targets.forEach((target, at) => {
     const source = (named ? byName.get(target.originalName) : sources[at]) as LayerVariable;
+    const variable = target.read() as tf.Variable;
     // Past LayerVariable.write, which would apply a constraint.
-    (target.read() as tf.Variable).assign(value(source));
+    variable.assign(value(source));
+    copyRole(source.read() as tf.Variable, variable);
     if (!source.trainable) target.trainable = false;
   });
 }

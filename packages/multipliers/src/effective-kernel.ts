@@ -11,6 +11,24 @@ export const FACTORS = ['row', 'column', 'scalar'] as const;
 /** One of the three factors. */
 export type Factor = (typeof FACTORS)[number];
 
+/** The effective kernel as a new tensor, where the kernel's place says which axes the factors run along. */
+export function multiplyAt(
+  kernel: tf.Tensor,
+  factors: { readonly [factor in Factor]?: tf.Tensor },
+  { row, column }: KernelPlace,
+): tf.Tensor {
+  const [axis, ...others] = row as [number, ...number[]];
+  // Without a column axis no factor runs along it, and any other one will do.
+  if (others.length === 0) return multiply(kernel, factors, { row: axis, column: column ?? 0 });
+  return tf.tidy(() => {
+    // [..., inputs, multiplier] as [..., inputs · multiplier]
+    const merged = tf.reshape(kernel, [...kernel.shape.slice(0, -row.length), -1]);
+    const flat = factors.row === undefined ? {} : { row: tf.reshape(factors.row, [-1]) };
+    const product = multiply(merged, { ...factors, ...flat }, { row: -1, column: -2 });
+    return tf.reshape(product, kernel.shape);
+  });
+}
+
 /**
  * One kernel of a wrapped layer with its factors. Between predictions the effective kernel is remembered:
  * assigning to a variable gives it another `dataId`, which is how a change is noticed.
@@ -56,18 +74,7 @@ export class EffectiveKernel {
     const factors: { [factor in Factor]?: tf.Tensor } = Object.fromEntries(
       Object.entries(this.#factors).map(([name, weight]) => [name, weight.read()]),
     );
-    const kernel = this.kernel.read();
-    const { row, column } = this.#place;
-    const [axis, ...others] = row as [number, ...number[]];
-    // Without a column axis no factor runs along it, and any other one will do.
-    if (others.length === 0) return multiply(kernel, factors, { row: axis, column: column ?? 0 });
-    return tf.tidy(() => {
-      // [..., inputs, multiplier] as [..., inputs · multiplier]
-      const merged = tf.reshape(kernel, [...kernel.shape.slice(0, -row.length), -1]);
-      const flat = factors.row === undefined ? {} : { row: tf.reshape(factors.row, [-1]) };
-      const product = multiply(merged, { ...factors, ...flat }, { row: -1, column: -2 });
-      return tf.reshape(product, kernel.shape);
-    });
+    return multiplyAt(this.kernel.read(), factors, this.#place);
   }
 
   /** For the layer's call: what is remembered where no gradient is recorded, else a tensor of the current scope. */

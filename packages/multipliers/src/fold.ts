@@ -1,7 +1,7 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
 import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
-import { isLayer, isModel, isPlain } from './internals.ts';
+import { isModel, isPlain, layersIn } from './internals.ts';
 import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
 import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
 
@@ -16,8 +16,7 @@ interface SavedWrapper {
 function wrappersIn(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): Multipliers[] {
   if (seen.has(layer)) return [];
   seen.add(layer);
-  const inside: layers.Layer[] = Object.values(layer).flat().filter(isLayer);
-  const found = inside.flatMap((next) => wrappersIn(next, seen));
+  const found = layersIn(layer).flatMap(([, next]) => wrappersIn(next, seen));
   return isMultiplierLayer(layer) ? [layer, ...found] : found;
 }
 

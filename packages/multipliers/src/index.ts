@@ -3,4 +3,5 @@ export { foldMultipliers } from './fold.ts';
 export type { MultiplierLayer } from './multiplier-layer.ts';
 export { multiply } from './multiply.ts';
 export type { MultiplierOptions } from './options.ts';
+export { type ReparametrizeOptions, reparametrize } from './reparametrize.ts';
 export { withMultipliers } from './with-multipliers.ts';

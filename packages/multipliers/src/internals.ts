@@ -41,6 +41,17 @@ export function isModel(value: unknown): value is LayersModel {
   return isLayer(value) && 'layers' in value && 'predict' in value;
 }
 
+/** The layers that lie in the properties of a layer, with their paths from it: `query`, `blocks.0`. */
+export function layersIn(layer: layers.Layer): (readonly [path: string, inside: layers.Layer])[] {
+  return Object.entries(layer).flatMap(([name, value]: [string, unknown]) =>
+    Array.isArray(value)
+      ? value.flatMap((each, at) => (isLayer(each) ? [[`${name}.${at}`, each] as const] : []))
+      : isLayer(value)
+        ? [[name, value] as const]
+        : [],
+  );
+}
+
 /** True while operations are being recorded for a gradient. */
 export function isTapeOn(): boolean {
   return (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn();

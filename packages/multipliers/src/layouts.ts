@@ -1,6 +1,7 @@
+import type * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { nearest, show } from '@tfjs-lrm/core';
-import { isLayer, isModel } from './internals.ts';
+import { isLayer, isModel, layersIn } from './internals.ts';
 
 /** A property of a layer that holds a kernel, and which of its axes are output and input features. */
 export interface KernelPlace {
@@ -17,7 +18,8 @@ type Layout = (layer: layers.Layer) => readonly KernelPlace[] | undefined;
 /** Rows are the last axis, columns the one before: [..., inputs, outputs]. */
 const place = (property: string): KernelPlace => ({ property, row: [-1], column: -2 });
 /** [..., outputs, inputs] */
-const transposed: Layout = () => [{ property: 'kernel', row: [-2], column: -1 }];
+const transposedKernel: KernelPlace = { property: 'kernel', row: [-2], column: -1 };
+const transposed: Layout = () => [transposedKernel];
 /** [height, width, inputs, multiplier]: each input has outputs of its own, and no output has a second input. */
 const depthwise: KernelPlace = { property: 'depthwiseKernel', row: [-2, -1], column: null };
 
@@ -128,6 +130,21 @@ export function hasKnownKernels(layer: layers.Layer): boolean {
 }
 
 /**
+ * The kernels of the known layers that lie inside a layer of a class that is not known, by their paths:
+ * `query.kernel`.
+ */
+export function kernelsInside(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): string[] {
+  return layersIn(layer).flatMap(([path, inner]) => {
+    if (seen.has(inner) || inner.getClassName() === CLASS_NAME) return [];
+    seen.add(inner);
+    const found = hasKnownKernels(inner)
+      ? placesOf(inner).map(({ property }) => property)
+      : kernelsInside(inner, seen);
+    return found.map((property) => `${path}.${property}`);
+  });
+}
+
+/**
  * Where the kernels of a layer are.
  *
  * @param kernels the properties that hold them, for a class that is not in the table
@@ -149,6 +166,29 @@ export function placesOf(
       ? `withMultipliers: ${describe(layer)} is not among the layers whose kernels are known: ${known}. For another one name the properties that hold its kernels, [..., inputs, outputs] each: withMultipliers(layer, { kernels: ['kernel'] }).`
       : `withMultipliers: ${describe(layer)} has no kernel. Wrap a layer with weights: ${known}, another one with { kernels: ['<property>'] }, or use addMultipliers(model), which skips it.`,
   );
+}
+
+/**
+ * Where the factors of a variable run that is known by its name and shape alone: transposed convolutions are
+ * recognised by the layer's name, which tfjs gives them, depthwise kernels by their own.
+ */
+export function placeOf({ name, rank }: tf.Variable): KernelPlace {
+  const scopes = name.replace(/_\d+$/, '').split('/');
+  const property = scopes.at(-1) as string;
+  if (property === 'depthwise_kernel') return depthwise;
+  return rank > 2 && /transpose/i.test(scopes.at(-2) ?? '') ? transposedKernel : place(property);
+}
+
+/** The shapes of the factors of a kernel; null where no such factor can be. */
+export function factorShapes(
+  shape: readonly (number | null)[],
+  { row, column }: KernelPlace,
+): { readonly row: number[]; readonly column: number[] | null; readonly scalar: number[] } {
+  return {
+    row: row.map((axis) => shape.at(axis) as number),
+    column: column === null ? null : [shape.at(column) as number],
+    scalar: [],
+  };
 }
 
 function isWeight(value: unknown): value is LayerVariable {

@@ -4,7 +4,14 @@ import { buildSaved, knownOptions, nearest, savedData, show } from '@tfjs-lrm/co
 import { EffectiveKernel, FACTORS } from './effective-kernel.ts';
 import { isLayer } from './internals.ts';
 import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
-import { CLASS_NAME, checkLayer, type KernelPlace, kernelAt, placesOf } from './layouts.ts';
+import {
+  CLASS_NAME,
+  checkLayer,
+  factorShapes,
+  type KernelPlace,
+  kernelAt,
+  placesOf,
+} from './layouts.ts';
 import {
   initializerToConfig,
   type MultiplierOptions,
@@ -63,9 +70,11 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const { initializers } = this.#settings;
     const wanted = { row: initializers.has('row'), column: initializers.has('column') };
     const kernels = this.#places.map((place) => kernelAt(this.layer, place, wanted));
-    this.#kernels = kernels.map((kernel, at) =>
-      this.#addFactors(this.#places[at] as KernelPlace, kernel),
-    );
+    this.#kernels = [];
+    for (const [at, kernel] of kernels.entries()) {
+      const added = this.#addFactors(this.#places[at] as KernelPlace, kernel);
+      this.#kernels = [...this.#kernels, added];
+    }
     return this.#kernels.flatMap(({ factors }) => factors);
   }
 
@@ -73,12 +82,11 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const { originalName, shape } = kernel;
     const scope = [this.name, this.layer.name].find((name) => originalName.startsWith(`${name}/`));
     // Built inside another layer, the scope is that layer's.
-    const name = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
-    const shapes = {
-      row: place.row.map((axis) => shape.at(axis) as number),
-      column: place.column === null ? null : [shape.at(place.column) as number],
-      scalar: [],
-    };
+    const short = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
+    // A layer that builds several others itself gives their kernels one name.
+    const isTaken = this.#kernels.some((other) => other.name === short);
+    const name = isTaken ? place.property.replaceAll('.', '/') : short;
+    const shapes = factorShapes(shape, place);
     const factors = [...this.#settings.initializers].flatMap(([factor, initializer]) => {
       const along = shapes[factor];
       if (along === null) return [];

@@ -118,12 +118,6 @@ export const CASES: readonly Case[] = [
     kernels: ['kernel'],
   },
   {
-    title: 'dense with tanh',
-    layer: () => dense({ inputShape: [3], activation: 'tanh' }),
-    input: floats(4, 3),
-    kernels: ['kernel'],
-  },
-  {
     title: 'embedding',
     layer: () => layers.embedding({ inputDim: 7, outputDim: 5, inputShape: [3], name: 'wrapped' }),
     input: () =>
@@ -183,6 +177,89 @@ export const CASES: readonly Case[] = [
     input: floats(2, 2, 3, 4),
     kernels: ['kernel'],
     axes: [usual(4)],
+  },
+  {
+    title: 'conv2d, dilated, with the same padding',
+    layer: () =>
+      layers.conv2d({
+        filters: 5,
+        kernelSize: [2, 3],
+        dilationRate: [1, 2],
+        padding: 'same',
+        inputShape: [3, 4, 2],
+        name: 'wrapped',
+      }),
+    input: floats(1, 3, 4, 2),
+    kernels: ['kernel'],
+    axes: [usual(4)],
+    // tfjs has no gradient of a dilated one.
+    trainsOn: [],
+  },
+  {
+    title: 'conv3d with strides and channels first',
+    layer: () =>
+      layers.conv3d({
+        filters: 3,
+        kernelSize: [1, 2, 1],
+        strides: [2, 1, 1],
+        dataFormat: 'channelsFirst',
+        inputShape: [2, 3, 2, 2],
+        name: 'wrapped',
+      }),
+    input: floats(1, 2, 3, 2, 2),
+    kernels: ['kernel'],
+    axes: [usual(5)],
+    // On wasm its gradient for the kernel is wrong where a stride is not 1.
+    trainsOn: ['cpu'],
+  },
+  {
+    title: 'conv2dTranspose with channels first',
+    layer: () =>
+      layers.conv2dTranspose({
+        filters: 5,
+        kernelSize: [1, 2],
+        padding: 'same',
+        strides: [1, 2],
+        dataFormat: 'channelsFirst',
+        inputShape: [2, 2, 3],
+        name: 'wrapped',
+      }),
+    input: floats(1, 2, 2, 3),
+    kernels: ['kernel'],
+    axes: [{ row: [2], column: 3 }],
+  },
+  {
+    // Three rows instead of four give zeros on wasm.
+    title: 'depthwiseConv2d with strides and channels first',
+    layer: () =>
+      layers.depthwiseConv2d({
+        kernelSize: [2, 1],
+        strides: 2,
+        padding: 'same',
+        depthMultiplier: 2,
+        dataFormat: 'channelsFirst',
+        inputShape: [3, 4, 3],
+        name: 'wrapped',
+      }),
+    input: floats(1, 3, 4, 3),
+    kernels: ['depthwise_kernel'],
+    axes: [{ row: [2, 3], column: null }],
+  },
+  {
+    // With channels first tfjs adds the bias along the wrong axis.
+    title: 'separableConv2d with strides',
+    layer: () =>
+      layers.separableConv2d({
+        filters: 5,
+        kernelSize: [2, 1],
+        strides: 2,
+        padding: 'same',
+        inputShape: [4, 3, 2],
+        name: 'wrapped',
+      }),
+    input: floats(1, 4, 3, 2),
+    kernels: ['depthwise_kernel', 'pointwise_kernel'],
+    axes: [{ row: [2, 3], column: null }, usual(4)],
   },
   {
     title: 'conv3d',
@@ -294,6 +371,23 @@ export const CASES: readonly Case[] = [
         name: 'wrapped',
       }) as layers.Layer,
     input: floats(1, 2, 1, 2, 1),
+    kernels: ['kernel', 'recurrent_kernel'],
+    largest: 0.6,
+    axes: [usual(4), usual(4)],
+  },
+  {
+    title: 'convLstm2d with a rectangular kernel',
+    layer: () =>
+      layers.convLstm2d({
+        filters: 2,
+        kernelSize: [2, 1],
+        padding: 'same',
+        ...start,
+        recurrentActivation: 'sigmoid',
+        inputShape: [2, 2, 1, 3],
+        name: 'wrapped',
+      }) as layers.Layer,
+    input: floats(1, 2, 2, 1, 3),
     kernels: ['kernel', 'recurrent_kernel'],
     largest: 0.6,
     axes: [usual(4), usual(4)],

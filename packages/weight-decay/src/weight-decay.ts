@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  asTensorOptimizer,
   booleanRule,
   checkOptions,
   checkSelector,
   deserializeOptimizer,
   type Entry,
+  findOptimizer,
   hasL2,
   isRole,
   knownOptions,
@@ -196,7 +198,8 @@ tf.serialization.registerClass(WeightDecay);
  *
  * @param options decay: 0.1 for matrix, embedding and head, 2e-3 for multiplier, 0 for vector (paper,
  *   arXiv 2601.04890, sec. 4.1 and app. A); coupling 'learning-rate'; cautious false; exclude nothing
- * @throws RangeError for an unknown option or a value out of range
+ * @throws RangeError for an unknown option or a value out of range; Error around `reparametrize`, which must be
+ *   outside of it
  * @example
  * withWeightDecay(adam({ learningRate: 4e-3 }), { decay: { matrix: 0.5, vector: 0.01 } });
  */
@@ -205,5 +208,10 @@ export function withWeightDecay(
   options: WeightDecayOptions = {},
 ): OptimizerAdapter {
   checkOptions('withWeightDecay', options, rules);
+  if (findOptimizer(asTensorOptimizer(optimizer), 'LrmReparametrize') !== null) {
+    throw new Error(
+      'withWeightDecay: it must be inside reparametrize, which keeps W and the factors; from outside it would shrink W_eff, which each step makes anew. Try reparametrize(withWeightDecay(optimizer)).',
+    );
+  }
   return new WeightDecay(optimizer, options);
 }

@@ -1,0 +1,299 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  asTensorOptimizer,
+  booleanRule,
+  checkOptions,
+  checkSelector,
+  copyRole,
+  deserializeOptimizer,
+  type Entry,
+  findOptimizer,
+  type Keyed,
+  knownOptions,
+  OptimizerAdapter,
+  type Selector,
+  savedData,
+  selectorToConfig,
+  selects,
+} from '@tfjs-lrm/core';
+import { FACTORS, type Factor, multiplyAt } from './effective-kernel.ts';
+import { factorShapes, placeOf } from './layouts.ts';
+
+/** Which variables are reparametrised, and by which factors. */
+export interface ReparametrizeOptions {
+  /** The variables that get factors. Default `'matrix'`. */
+  readonly select?: Selector | undefined;
+  /** One factor per output feature. Default true. */
+  readonly row?: boolean | undefined;
+  /** One factor per input feature. Default true; a depthwise kernel has no such axis. */
+  readonly column?: boolean | undefined;
+  /** One factor for the whole kernel. Default false. */
+  readonly scalar?: boolean | undefined;
+}
+
+const rules = {
+  select: (value: unknown) => {
+    checkSelector('reparametrize: "select"', value);
+    return null;
+  },
+  row: booleanRule(true),
+  column: booleanRule(true),
+  scalar: booleanRule(false),
+};
+
+/** What stands for a kernel: W under `'matrix'`, and its factors. */
+type Parts = ReadonlyMap<string, tf.Variable>;
+
+/** A kernel whose elements are all this near to s·r·W·c, relatively, is that product, made on another machine. */
+const ROUNDING = 1e-6;
+
+const SUFFIX = /(_\d+)?$/;
+
+/**
+ * The name with a number at its end that no variable has. It begins with a 0, as none of tfjs-layers' does, which
+ * goes on from the numbers that it gave itself and fails where one of them is taken.
+ */
+function freeName(name: string): string {
+  const taken = tf.engine().registeredVariables;
+  let count = 1;
+  while (Object.hasOwn(taken, `${name}_0${count}`)) count += 1;
+  return `${name}_0${count}`;
+}
+
+const effectiveOf = (kernel: tf.Variable, [matrix, ...factors]: tf.Tensor[], parts: Parts) =>
+  multiplyAt(
+    matrix as tf.Tensor,
+    Object.fromEntries([...parts.keys()].slice(1).map((name, i) => [name, factors[i]])),
+    placeOf(kernel),
+  );
+
+class Reparametrized extends OptimizerAdapter {
+  static override readonly className: string = 'LrmReparametrize';
+
+  readonly #select: Selector;
+  readonly #factors: readonly Factor[];
+  /** The value of each kernel that was last seen here; under another `dataId` it was assigned from outside. */
+  readonly #known = new WeakMap<tf.Variable, object>();
+
+  constructor(inner: tf.Optimizer, select: Selector, factors: readonly Factor[]) {
+    super(inner);
+    this.#select = select;
+    this.#factors = factors;
+  }
+
+  /** The shapes of the wanted factors; throws where the variable cannot have them. */
+  #shapesFor(variable: tf.Variable): [Factor, number[]][] {
+    const { name, shape, rank, dtype } = variable;
+    const isFlat = rank < 2 && (this.#factors.includes('row') || this.#factors.includes('column'));
+    if (isFlat || dtype !== 'float32') {
+      throw new RangeError(
+        `reparametrize: it takes float32 kernels of two axes or more. "select" gives it "${name}" [${shape}] of ${dtype}. Narrow "select"${isFlat ? ', or try { row: false, column: false, scalar: true }' : ''}.`,
+      );
+    }
+    const shapes = factorShapes(shape, placeOf(variable));
+    const found = this.#factors.flatMap((factor): [Factor, number[]][] => {
+      const along = shapes[factor];
+      return along === null ? [] : [[factor, along]];
+    });
+    if (found.length > 0) return found;
+    throw new RangeError(
+      `reparametrize: "${name}" [${shape}] has no column axis, because each of its outputs has one input feature. Narrow "select", or try { row: true }.`,
+    );
+  }
+
+  #checkVariables(variables: readonly tf.Variable[]): void {
+    const names = new Set(variables.map(({ name }) => name));
+    for (const variable of variables.filter((each) => this.holds(each))) {
+      this.#shapesFor(variable);
+      const own = FACTORS.map((factor) =>
+        variable.name.replace(SUFFIX, (suffix) => `/${factor}_multiplier${suffix}`),
+      ).find((name) => names.has(name));
+      if (own === undefined) continue;
+      throw new Error(
+        `reparametrize: "${variable.name}" has multipliers in its layer already ("${own}"). Use one of the two: the plain model, or an optimizer without reparametrize; or narrow "select".`,
+      );
+    }
+  }
+
+  /** Gives a variable that is selected its W and factors, which change nothing yet, and takes those of another. */
+  #settle(variable: tf.Variable): void {
+    const parts = this.store.slots.get(variable);
+    const isSelected = this.holds(variable);
+    if (isSelected === (parts !== undefined)) return;
+    if (parts !== undefined) {
+      tf.dispose([...parts.values()]);
+      this.store.slots.delete(variable);
+      return;
+    }
+    const base = variable.name.replace(SUFFIX, '');
+    const made = new Map([['matrix', tf.variable(variable, false, freeName(base))]]);
+    for (const [factor, shape] of this.#shapesFor(variable)) {
+      const name = freeName(`${base}/${factor}_multiplier`);
+      made.set(
+        factor,
+        tf.tidy(() => tf.variable(tf.ones(shape), false, name)),
+      );
+    }
+    this.store.slots.set(variable, made);
+    this.#known.set(variable, variable.dataId);
+  }
+
+  override holds(variable: tf.Variable): boolean {
+    return selects(this.#select, variable);
+  }
+
+  override inside(given: Keyed): readonly Keyed[] {
+    const parts = this.store.slots.get(given.variable);
+    if (parts === undefined) return [given];
+    copyRole(given.variable, parts.get('matrix') as tf.Variable);
+    return [...parts].map(([name, variable]) => ({
+      variable,
+      key: name === 'matrix' ? given.key : `${given.key}/${name}_multiplier`,
+    }));
+  }
+
+  override allOwners(): readonly tf.Variable[] {
+    const parts = new Set([...this.store.slots.values()].flatMap((of) => [...of.values()]));
+    return super.allOwners().filter((variable) => !parts.has(variable));
+  }
+
+  // W and factors are made before the state of the optimizers inside is bound to them.
+  override planBinding(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
+    const carryOut = super.planBinding(where, variables, namesOnly);
+    for (const { variable } of variables) this.#settle(variable);
+    const made = new Map(this.store.slots);
+    return () => {
+      carryOut();
+      for (const [kernel, parts] of made) {
+        const saved = this.store.slots.get(kernel);
+        if (saved === undefined || saved === parts) continue;
+        for (const [name, value] of saved) {
+          parts.get(name)?.assign(value);
+          value.dispose();
+        }
+        this.store.slots.set(kernel, parts);
+        // Whether the kernel goes with them is seen at the next step.
+        this.#known.delete(kernel);
+      }
+    };
+  }
+
+  override check(entries: readonly Entry[]): void {
+    this.#checkVariables(entries.map(({ variable }) => variable));
+    for (const { variable } of entries) this.#settle(variable);
+    super.check(
+      entries.flatMap(({ variable, gradient }) =>
+        this.inside({ variable, key: '' }).map((part, i) => ({
+          variable: part.variable,
+          gradient: i === 0 ? gradient : null,
+        })),
+      ),
+    );
+  }
+
+  override beforeStep(): void {
+    for (const kernel of this.slotOwners()) {
+      if (this.#known.get(kernel) !== kernel.dataId) this.#adopt(kernel);
+    }
+    super.beforeStep();
+  }
+
+  // On the device, because nothing waits for it: W ← kernel and factors ← 1, unless the kernel is W_eff as it was.
+  #adopt(kernel: tf.Variable): void {
+    const parts = this.store.slots.get(kernel) as Parts;
+    const effective = effectiveOf(kernel, [...parts.values()], parts);
+    const error = tf.abs(tf.sub(kernel, effective));
+    const isSame = tf.all(tf.lessEqual(error, tf.mul(tf.abs(effective), ROUNDING)));
+    for (const [name, part] of parts) {
+      const fresh = name === 'matrix' ? kernel : tf.onesLike(part);
+      part.assign(tf.where(tf.broadcastTo(isSame, part.shape), part, fresh));
+    }
+    this.#known.set(kernel, kernel.dataId);
+  }
+
+  override update(entries: readonly Entry[]): void {
+    this.inner.update(entries.flatMap((entry) => this.#spread(entry)));
+    for (const { variable, gradient } of entries) {
+      const parts = this.store.slots.get(variable);
+      if (parts === undefined || gradient === null) continue;
+      variable.assign(effectiveOf(variable, [...parts.values()], parts));
+      this.#known.set(variable, variable.dataId);
+    }
+  }
+
+  /** The entries of W and its factors, with the gradients of eq. 4. */
+  #spread(entry: Entry): readonly Entry[] {
+    const { variable, gradient } = entry;
+    const parts = this.store.slots.get(variable);
+    if (parts === undefined) return [entry];
+    const own = [...parts.values()];
+    if (gradient === null) return own.map((part) => ({ variable: part, gradient }));
+    const effective = (...values: tf.Tensor[]) => effectiveOf(variable, values, parts);
+    const gradients = tf.grads(effective)(own, gradient);
+    return own.map((part, i) => ({ variable: part, gradient: gradients[i] as tf.Tensor }));
+  }
+
+  protected override options(): tf.serialization.ConfigDict {
+    return {
+      select: selectorToConfig('reparametrize: "select"', this.#select),
+      ...Object.fromEntries(FACTORS.map((factor) => [factor, this.#factors.includes(factor)])),
+    } as unknown as tf.serialization.ConfigDict;
+  }
+
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    _cls: tf.serialization.SerializableConstructor<T>,
+    config: tf.serialization.ConfigDict,
+  ): T {
+    const saved = savedData('reparametrize', config);
+    const inner = deserializeOptimizer('reparametrize', saved['inner']);
+    return reparametrize(inner, knownOptions(saved, Object.keys(rules))) as unknown as T;
+  }
+}
+
+tf.serialization.registerClass(Reparametrized);
+
+/**
+ * Learnable multipliers without touching the model: its kernels stay plain and hold W_eff, while the optimizer
+ * keeps W and the factors, for any `tf.Variable`. With G = ∂L/∂W_eff, the gradient that the model gives,
+ *
+ *   W_eff[j, i] = s · c[j] · W[j, i] · r[i]
+ *   ∂L/∂W = s·c·r·G,   ∂L/∂r[i] = s·Σ_j c[j]·W·G,   ∂L/∂c[j] = s·Σ_i r[i]·W·G,   ∂L/∂s = Σ c·W·r·G
+ *
+ * The optimizers inside get W, r, c and s in the place of the kernel: W with the kernel's role and name, the
+ * factors as multipliers. After their step the kernel is assigned W_eff. It starts with W the kernel and
+ * factors of 1, and trains as the model of `addMultipliers` would. A kernel that was assigned from outside in
+ * between becomes W, its factors 1; moments are kept. Saved state holds W and factors. Disposing of the
+ * optimizer leaves the kernels as they are, W_eff.
+ *
+ * Rows are the last axis of a kernel and columns the one before, all further ones are summed over; those of
+ * depthwise kernels and transposed convolutions are found by the names that tfjs gives them.
+ *
+ * @param optimizer the optimizer of W and factors, with all that shall see these: decay, mostly clipping
+ * @param options select 'matrix'; row true, column true, scalar false
+ * @throws TypeError for something that is no optimizer; RangeError for unknown or wrong options, and where no
+ *   factor is left; Error for a `reparametrize` inside. At a step, before it changes anything: RangeError for a
+ *   selected variable of fewer than two axes, Error for one whose layer has multipliers
+ * @see arXiv 2601.04890, sec. 2, way (b), eq. 4
+ * @example
+ * model.compile({ optimizer: reparametrize(adam({ learningRate: 1e-3 })), loss: 'meanSquaredError' });
+ */
+export function reparametrize(
+  optimizer: tf.Optimizer,
+  options: ReparametrizeOptions = {},
+): OptimizerAdapter {
+  checkOptions('reparametrize', options, rules);
+  const { select = 'matrix', row = true, column = true, scalar = false } = options;
+  const wanted = { row, column, scalar };
+  const factors = FACTORS.filter((factor) => wanted[factor]);
+  if (factors.length === 0) {
+    throw new RangeError(
+      'reparametrize: row, column and scalar are all false. Leave at least one of them on, or use the optimizer as it is.',
+    );
+  }
+  if (findOptimizer(asTensorOptimizer(optimizer), Reparametrized.className) !== null) {
+    throw new Error(
+      `reparametrize: the ${optimizer.getClassName()} has a reparametrize inside already, which would split W once more. Use one, around all that shall see W and its factors.`,
+    );
+  }
+  return new Reparametrized(optimizer, select, factors);
+}
