@@ -25,6 +25,19 @@ export function isLayer(value: unknown): value is layers.Layer {
   );
 }
 
+/** A layer and all layers and cells that it holds, in whatever property they lie. */
+export function layersIn(
+  layer: layers.Layer,
+  found: Set<layers.Layer> = new Set(),
+): ReadonlySet<layers.Layer> {
+  if (found.has(layer)) return found;
+  found.add(layer);
+  for (const value of Object.values(layer).flat()) {
+    if (isLayer(value)) layersIn(value, found);
+  }
+  return found;
+}
+
 /** A layer as `{ className, config }`, with what tfjs forgets to save. */
 export function layerToConfig(layer: layers.Layer): {
   className: string;
