@@ -98,5 +98,5 @@ export function addMultipliers(
       `addMultipliers: model "${model.name}" has no layer whose kernels are known. For a layer of your own try addMultipliers(model, { placement: (layer) => (layer.name === '<name>' ? { kernels: ['<property>'] } : null) }).`,
     );
   }
-  return rebuild(model, config, (copy) => copyWeights(model, copy));
+  return rebuild('addMultipliers', model, config, (copy) => copyWeights(model, copy));
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { graphOf, inOrderOfUse } from './graph.ts';
 import { allOrNothing } from './guarded-build.ts';
 import { isModel, layerToConfig } from './internals.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
@@ -34,7 +35,7 @@ export function configOf(
       ? { ...entry, config: configOf(layer, saved) }
       : { ...entry, ...saved(layer) };
   });
-  return { ...config, layers: entries };
+  return { ...config, layers: inOrderOfUse(entries) };
 }
 
 /** Assigns to the weights of a copy, which are found by name. */
@@ -72,14 +73,21 @@ function copyFrozen(source: layers.Layer, target: layers.Layer): void {
 
 /** A model of the same class from a changed configuration; `fill` assigns all of its weights. */
 export function rebuild(
+  where: string,
   model: LayersModel,
-  config: unknown,
+  config: Config,
   fill: (copy: LayersModel) => void,
 ): LayersModel {
   const cls = model.constructor as unknown as ModelClass;
   // Zeros instead of the layers' initializers, because every weight is assigned below.
+  const graph = graphOf(config);
   const copy = allOrNothing(() => {
     const made = cls.fromConfig(cls, config, {}, true);
+    if (graphOf(made.getConfig() as Config) !== graph) {
+      throw new Error(
+        `${where}: tfjs rebuilds model "${model.name}" with the calls of a shared layer in another order, which would change its outputs. Call the shared layer in the order of its inputs, or use a layer for each call.`,
+      );
+    }
     tf.tidy(() => fill(made));
     return made;
   });

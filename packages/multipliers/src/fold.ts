@@ -87,5 +87,7 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
  */
 export function foldMultipliers(model: LayersModel): LayersModel {
   checkModel('foldMultipliers', model);
-  return rebuild(model, withoutWrappers(configOf(model)), (folded) => copyWeights(model, folded));
+  return rebuild('foldMultipliers', model, withoutWrappers(configOf(model)) as Config, (folded) =>
+    copyWeights(model, folded),
+  );
 }
