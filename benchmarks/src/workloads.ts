@@ -9,6 +9,7 @@ import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
+import { mobilenetStep } from './mobilenet.ts';
 
 /** Does one training step and waits for its loss. */
 export type Step = () => Promise<void>;
@@ -75,12 +76,15 @@ function mlpStep(): Step {
   };
 }
 
-const WORKLOADS: Readonly<Record<WorkloadName, (options: Side['options']) => Step>> = {
+const WORKLOADS: Readonly<
+  Record<WorkloadName, (options: Side['options']) => Step | Promise<Step>>
+> = {
   'language-model': languageModelStep,
   mlp: mlpStep,
+  mobilenet: mobilenetStep,
 };
 
 /** Builds a workload; call it after the backend is ready. */
-export function makeStep({ workload, options }: Side): Step {
+export async function makeStep({ workload, options }: Side): Promise<Step> {
   return WORKLOADS[workload](options);
 }

@@ -5,6 +5,7 @@ import {
   type LayersModel,
   layers,
   loadLayersModel,
+  type SymbolicTensor,
   sequential,
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
