@@ -71,7 +71,8 @@ function copyWeights(source: layers.Layer, target: layers.Layer): void {
  * @param options placement 'full', which leaves out layers of classes that are not known, or a function
  * @returns a new model of the same class
  * @throws TypeError for a GraphModel, for something that is no model, and for a model without layers;
- *   RangeError where there is nothing to wrap, and as `withMultipliers` does
+ *   RangeError where there is nothing to wrap, and as `withMultipliers` does; Error for a graph that tfjs
+ *   cannot rebuild in its order
  * @see arXiv 2601.04890, sec. 2 and 4.4
  * @example
  * const multiplied = addMultipliers(model);

@@ -80,7 +80,8 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
  * @param model a Sequential or functional model, with nested and shared layers; one without multipliers
  *   is copied
  * @returns a new model of the same class
- * @throws TypeError for something that is no model of layers, a tf.GraphModel say
+ * @throws TypeError for something that is no model of layers, a tf.GraphModel say; Error for a graph that
+ *   tfjs cannot rebuild in its order
  * @see arXiv 2601.04890, sec. 2: at inference W_eff is one ordinary matrix
  * @example
  * const deployed = foldMultipliers(model); // save this one

@@ -57,3 +57,18 @@ test('a model that tfjs cannot rebuild in its order is refused, and leaves no te
   }
   expect(tf.memory().numTensors).toBe(tensors);
 });
+
+test('a frozen Bidirectional stays frozen, which tfjs forgets when it builds one from its configuration', async () => {
+  const x = input({ shape: [3, 2] });
+  const layer = layers.simpleRNN({ units: 2, recurrentInitializer: 'glorotNormal' });
+  const both = layers.bidirectional({ layer, mergeMode: 'sum', name: 'both' });
+  const source = functional({ inputs: x, outputs: on(dense('out'), on(both, x)) });
+  both.trainable = false;
+  expect((await loadFiles(await filesOf(source))).getLayer('both').trainable).toBe(true);
+  const added = addMultipliers(source);
+  for (const copy of [added, foldMultipliers(source), foldMultipliers(added)]) {
+    expect(copy.getLayer('both').trainable).toBe(false);
+    const trained = copy.trainableWeights.map(({ originalName }) => originalName);
+    expect(trained.filter((name) => !name.startsWith('out/'))).toEqual([]);
+  }
+});
