@@ -1,7 +1,7 @@
 /** What is compared with what. Each pair differs in one thing. */
 
 /** What a step does; see `workloads.ts`. */
-export type WorkloadName = 'language-model' | 'prediction' | 'mlp';
+export type WorkloadName = 'language-model' | 'prediction' | 'mlp' | 'mobilenet';
 
 /** One side of a comparison: a workload with its options, on a backend. */
 export interface Side {
@@ -30,6 +30,12 @@ const demo = (label: string, options: Side['options']): Side => ({
 const plain = demo('no multipliers', { multipliers: false, optimizer: 'adam' });
 const multiplied = (label: string, optimizer: string): Side =>
   demo(label, { multipliers: true, optimizer });
+const mobilenet = (form: string, trains: boolean): Side => ({
+  ...wasm,
+  label: `MobileNetV2, ${form}`,
+  workload: 'mobilenet',
+  options: { form, trains },
+});
 
 const predicting = (label: string, options: Side['options']): Side => ({
   ...demo(label, options),
@@ -87,5 +93,20 @@ export const COMPARISONS: readonly Comparison[] = [
     name: 'schedule',
     a: multiplied('withSchedule', 'schedule'),
     b: multiplied('adam alone', 'adam'),
+  },
+  {
+    name: 'mobilenet',
+    a: mobilenet('multiplied', true),
+    b: mobilenet('plain', true),
+  },
+  {
+    name: 'mobilenet-predict',
+    a: mobilenet('multiplied', false),
+    b: mobilenet('plain', false),
+  },
+  {
+    name: 'mobilenet-folded',
+    a: mobilenet('folded', false),
+    b: mobilenet('plain', false),
   },
 ];

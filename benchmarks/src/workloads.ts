@@ -10,6 +10,7 @@ import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
+import { mobilenetStep } from './mobilenet.ts';
 
 /** Does one step, of training or prediction, and waits for what it gives. */
 export type Step = () => Promise<void>;
@@ -95,13 +96,16 @@ function mlpStep(): Step {
   };
 }
 
-const WORKLOADS: Readonly<Record<WorkloadName, (options: Side['options']) => Step>> = {
+const WORKLOADS: Readonly<
+  Record<WorkloadName, (options: Side['options']) => Step | Promise<Step>>
+> = {
   'language-model': languageModelStep,
   prediction: predictionStep,
   mlp: mlpStep,
+  mobilenet: mobilenetStep,
 };
 
 /** Builds a workload; call it after the backend is ready. */
-export function makeStep({ workload, options }: Side): Step {
+export async function makeStep({ workload, options }: Side): Promise<Step> {
   return WORKLOADS[workload](options);
 }

@@ -16,7 +16,6 @@ import { all, MODELS, mlp, plain, predict, siamese, values, weightNames } from '
 import { distance, numbers } from '../test/numbers.ts';
 import { addMultipliers, foldMultipliers, withMultipliers } from './index.ts';
 
-const anything = (value: unknown): LayersModel => value as LayersModel;
 const roles = (model: LayersModel): string[] =>
   model.weights.map((weight) => roleOf(weight.read() as tf.Variable));
 // tfjs gives stacked cells another name each time, and a first layer its default dtype.
@@ -299,20 +298,6 @@ describe('on cpu', () => {
     const added = addMultipliers(source);
     expect(predict(added, inputs)).toEqual(predict(source, inputs));
     expect(factorsOf(added).length).toBe(9);
-  });
-
-  test.each<[string, unknown, RegExp]>([
-    ['nothing', undefined, /must be a tf.LayersModel. Received undefined/],
-    ['an object', {}, /must be a tf.LayersModel. Received an object.*loadLayersModel/],
-    ['a layer', layers.dense({ units: 1, name: 'd' }), /"d" is a layer.*withMultipliers/],
-    [
-      'a graph model',
-      { executeAsync: () => {}, predict: () => {} },
-      /GraphModel .*tensorflowjs_converter --output_format=tfjs_layers_model.*loadLayersModel/,
-    ],
-    ['a model without layers', sequential({ name: 'empty' }), /"empty" has no layers yet/],
-  ])('%s is refused', (_, wrong, message) => {
-    expect(() => addMultipliers(anything(wrong))).toThrow(message);
   });
 
   test('the roles of the source go along, those of setRole, of overrides and of structure', () => {

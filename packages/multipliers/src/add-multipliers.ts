@@ -1,8 +1,9 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkOptions, type Rule, show } from '@tfjs-lrm/core';
+import { checkModel } from './check-model.ts';
 import { assignWeights, configOf, rebuild } from './copy-model.ts';
 import { headsOf } from './heads.ts';
-import { isLayer, isModel, layerToConfig } from './internals.ts';
+import { isModel, layerToConfig } from './internals.ts';
 import { describe, hasKnownKernels, kernelsInside } from './layouts.ts';
 import { isMultiplierLayer, Multipliers } from './multiplier-layer.ts';
 import type { MultiplierOptions } from './options.ts';
@@ -21,31 +22,6 @@ const isPlacement: Rule = (value) =>
   value === 'full' || typeof value === 'function'
     ? null
     : { must: "be 'full' or a function", try: "(layer) => layer.name === 'embedding' ? null : {}" };
-
-function checkModel(model: unknown): asserts model is LayersModel {
-  if (!isModel(model)) {
-    if (isLayer(model)) {
-      throw new TypeError(
-        `addMultipliers: "${model.name}" is a layer, not a model. Try withMultipliers(layer).`,
-      );
-    }
-    const { executeAsync } = (model ?? {}) as { executeAsync?: unknown };
-    if (typeof executeAsync === 'function') {
-      throw new TypeError(
-        'addMultipliers: a tf.GraphModel consists of operations and has no layers to wrap. Convert the model with tensorflowjs_converter --output_format=tfjs_layers_model, and load it with tf.loadLayersModel.',
-      );
-    }
-    throw new TypeError(
-      `addMultipliers: the target must be a tf.LayersModel. Received ${show(model)}. Try addMultipliers(await tf.loadLayersModel(url)).`,
-    );
-  }
-  const outputs: unknown[] | undefined = model.outputs;
-  if (outputs === undefined || outputs.length === 0) {
-    throw new TypeError(
-      `addMultipliers: model "${model.name}" has no layers yet. Add its layers first.`,
-    );
-  }
-}
 
 /** The options for a layer, or null for one that stays as it is. */
 function optionsFor(
@@ -103,7 +79,8 @@ function copyWeights(source: layers.Layer, target: layers.Layer): void {
  * @param options placement 'full', which leaves out layers of classes that are not known, or a function
  * @returns a new model of the same class
  * @throws TypeError for a GraphModel, for something that is no model, and for a model without layers;
- *   RangeError where there is nothing to wrap, and as `withMultipliers` does
+ *   RangeError where there is nothing to wrap, and as `withMultipliers` does; Error for a graph that tfjs
+ *   cannot rebuild in its order
  * @see arXiv 2601.04890, sec. 2 and 4.4
  * @example
  * const multiplied = addMultipliers(model);
@@ -113,7 +90,7 @@ export function addMultipliers(
   model: LayersModel,
   options: AddMultipliersOptions = {},
 ): LayersModel {
-  checkModel(model);
+  checkModel('addMultipliers', model);
   checkOptions('addMultipliers', options, { placement: isPlacement });
   const { placement = 'full' } = options;
   const isHead = headsOf(model);
@@ -141,5 +118,5 @@ export function addMultipliers(
       `addMultipliers: layers inside a layer of your own stay plain. Wrap them with withMultipliers where it makes them, or let "placement" return for ${leftPlain.join('; and for ')}.`,
     );
   }
-  return rebuild(model, config, (copy) => copyWeights(model, copy));
+  return rebuild('addMultipliers', model, config, (copy) => copyWeights(model, copy));
 }

@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { copyRole } from '@tfjs-lrm/core';
+import { graphOf, inOrderOfUse } from './graph.ts';
+import { allOrNothing } from './guarded-build.ts';
 import { isModel, layerToConfig } from './internals.ts';
+import { isMultiplierLayer } from './multiplier-layer.ts';
 
 /** A configuration of a layer or model. */
 export type Config = Record<string, unknown>;
@@ -33,7 +36,7 @@ export function configOf(
       ? { ...entry, config: configOf(layer, saved) }
       : { ...entry, ...saved(layer) };
   });
-  return { ...config, layers: entries };
+  return { ...config, layers: inOrderOfUse(entries) };
 }
 
 /** Assigns to the weights of a copy, which are found by name, and gives them the roles of their sources. */
@@ -56,25 +59,41 @@ export function assignWeights(
   });
 }
 
-/** Models do not save that they are frozen. */
+/** Models do not save that they are frozen, and Bidirectional does not read it. */
 function copyFrozen(source: layers.Layer, target: layers.Layer): void {
-  if (!isModel(source)) return;
-  for (const layer of source.layers) {
-    copyFrozen(layer, (target as LayersModel).getLayer(layer.name));
+  if (isModel(source)) {
+    for (const layer of source.layers) {
+      copyFrozen(layer, (target as LayersModel).getLayer(layer.name));
+    }
   }
-  if (!source.trainable) target.trainable = false;
+  // The layer inside may be frozen alone; folded, it is the layer.
+  const inside = isMultiplierLayer(source) ? source.layer : null;
+  const isFolded = inside !== null && !isMultiplierLayer(target);
+  if (inside !== null && isMultiplierLayer(target)) copyFrozen(inside, target.layer);
+  const isFrozen = !source.trainable || (isFolded && !inside.trainable);
+  if (isFrozen && target.trainable) target.trainable = false;
 }
 
 /** A model of the same class from a changed configuration; `fill` assigns all of its weights. */
 export function rebuild(
+  where: string,
   model: LayersModel,
-  config: unknown,
+  config: Config,
   fill: (copy: LayersModel) => void,
 ): LayersModel {
   const cls = model.constructor as unknown as ModelClass;
   // Zeros instead of the layers' initializers, because every weight is assigned below.
-  const copy = cls.fromConfig(cls, config, {}, true);
-  tf.tidy(() => fill(copy));
+  const graph = graphOf(config);
+  const copy = allOrNothing(() => {
+    const made = cls.fromConfig(cls, config, {}, true);
+    if (graphOf(made.getConfig() as Config) !== graph) {
+      throw new Error(
+        `${where}: tfjs rebuilds model "${model.name}" with the calls of a shared layer in another order, which would change its outputs. Call the shared layer in the order of its inputs, or use a layer for each call.`,
+      );
+    }
+    tf.tidy(() => fill(made));
+    return made;
+  });
   copyFrozen(model, copy);
   const metadata = model.getUserDefinedMetadata();
   if (metadata != null) copy.setUserDefinedMetadata(metadata);

@@ -238,12 +238,3 @@ test('metadata of the user goes along', () => {
   source.setUserDefinedMetadata({ run: 7 });
   expect(foldMultipliers(source).getUserDefinedMetadata()).toEqual({ run: 7 });
 });
-
-test.each([[undefined], [{}], [[mlp]], [layers.dense({ units: 1 })]])(
-  'only a model can be folded (%#)',
-  (wrong) => {
-    expect(() => foldMultipliers(wrong as unknown as LayersModel)).toThrow(
-      /must be a tf.LayersModel. Received/,
-    );
-  },
-);

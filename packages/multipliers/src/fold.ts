@@ -1,23 +1,15 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core';
+import { checkModel } from './check-model.ts';
 import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
 import { isModel, isPlain, layersIn } from './internals.ts';
 import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
-import { isMultiplierLayer, type Multipliers } from './multiplier-layer.ts';
+import { isMultiplierLayer } from './multiplier-layer.ts';
 
 interface SavedWrapper {
   readonly name: string;
   readonly trainable: boolean;
   readonly layer: { readonly className: string; readonly config: Config };
   readonly kernels?: readonly { readonly name: string }[];
-}
-
-/** All wrappers in a layer or model, in whatever property they lie. */
-function wrappersIn(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): Multipliers[] {
-  if (seen.has(layer)) return [];
-  seen.add(layer);
-  const found = layersIn(layer).flatMap(([, next]) => wrappersIn(next, seen));
-  return isMultiplierLayer(layer) ? [layer, ...found] : found;
 }
 
 /** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
@@ -69,7 +61,8 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
     }
     return;
   }
-  const kernels = wrappersIn(source).flatMap((wrapper) => wrapper.kernels);
+  const wrappers = [...layersIn(source)].filter(isMultiplierLayer);
+  const kernels = wrappers.flatMap((wrapper) => wrapper.kernels);
   const effective = new Map(kernels.map((kernel) => [kernel.kernel, kernel.fresh()]));
   const factors = new Set(kernels.flatMap((kernel) => kernel.factors));
   const weights = source.weights.filter((weight) => !factors.has(weight));
@@ -87,16 +80,15 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
  * @param model a Sequential or functional model, with nested and shared layers; one without multipliers
  *   is copied
  * @returns a new model of the same class
- * @throws TypeError for something that is no model
+ * @throws TypeError for something that is no model of layers, a tf.GraphModel say; Error for a graph that
+ *   tfjs cannot rebuild in its order
  * @see arXiv 2601.04890, sec. 2: at inference W_eff is one ordinary matrix
  * @example
  * const deployed = foldMultipliers(model); // save this one
  */
 export function foldMultipliers(model: LayersModel): LayersModel {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `foldMultipliers: the target must be a tf.LayersModel. Received ${show(model)}. Try foldMultipliers(tf.sequential({ layers })).`,
-    );
-  }
-  return rebuild(model, withoutWrappers(configOf(model)), (folded) => copyWeights(model, folded));
+  checkModel('foldMultipliers', model);
+  return rebuild('foldMultipliers', model, withoutWrappers(configOf(model)) as Config, (folded) =>
+    copyWeights(model, folded),
+  );
 }

@@ -25,6 +25,30 @@ export function isLayer(value: unknown): value is layers.Layer {
   );
 }
 
+/** The layers that lie in the properties of a layer, with their paths from it: `query`, `blocks.0`. */
+export function innerLayers(
+  layer: layers.Layer,
+): (readonly [path: string, inside: layers.Layer])[] {
+  return Object.entries(layer).flatMap(([name, value]: [string, unknown]) =>
+    Array.isArray(value)
+      ? value.flatMap((each, at) => (isLayer(each) ? [[`${name}.${at}`, each] as const] : []))
+      : isLayer(value)
+        ? [[name, value] as const]
+        : [],
+  );
+}
+
+/** A layer and all layers and cells that it holds, in whatever property they lie. */
+export function layersIn(
+  layer: layers.Layer,
+  found: Set<layers.Layer> = new Set(),
+): ReadonlySet<layers.Layer> {
+  if (found.has(layer)) return found;
+  found.add(layer);
+  for (const [, inside] of innerLayers(layer)) layersIn(inside, found);
+  return found;
+}
+
 /** A layer as `{ className, config }`, with what tfjs forgets to save. */
 export function layerToConfig(layer: layers.Layer): {
   className: string;
@@ -39,17 +63,6 @@ export function layerToConfig(layer: layers.Layer): {
 /** True for a layer that is a whole model. */
 export function isModel(value: unknown): value is LayersModel {
   return isLayer(value) && 'layers' in value && 'predict' in value;
-}
-
-/** The layers that lie in the properties of a layer, with their paths from it: `query`, `blocks.0`. */
-export function layersIn(layer: layers.Layer): (readonly [path: string, inside: layers.Layer])[] {
-  return Object.entries(layer).flatMap(([name, value]: [string, unknown]) =>
-    Array.isArray(value)
-      ? value.flatMap((each, at) => (isLayer(each) ? [[`${name}.${at}`, each] as const] : []))
-      : isLayer(value)
-        ? [[name, value] as const]
-        : [],
-  );
 }
 
 /** True while operations are being recorded for a gradient. */

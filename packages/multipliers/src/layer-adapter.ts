@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { allOrNothing, guardedBuild } from './guarded-build.ts';
 import { internals, layerToConfig } from './internals.ts';
 
 export type Shape = Parameters<layers.Layer['build']>[0];
@@ -51,12 +52,14 @@ export abstract class LayerAdapter extends layers.Layer {
         `withMultipliers: layer "${this.layer.name}" was disposed of. Wrap one that is in use.`,
       );
     }
-    if (!this.layer.built) {
-      this.layer.build(inputShape);
-      this.layer.built = true;
-      if (inner.initialWeights !== null) this.layer.setWeights(inner.initialWeights);
-    }
-    this.#own = this.addOwnWeights();
+    allOrNothing(() => {
+      if (!this.layer.built) {
+        guardedBuild(this.layer, inputShape);
+        this.layer.built = true;
+        if (inner.initialWeights !== null) this.layer.setWeights(inner.initialWeights);
+      }
+      this.#own = this.addOwnWeights();
+    });
     // Freezing a whole model reaches into this list, past all getters.
     this._trainableWeights.push(...this.layer.trainableWeights);
     // This wrapper is one user of the layer; a plain model may be another.

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { nearest, show } from '@tfjs-lrm/core';
-import { isLayer, isModel, layersIn } from './internals.ts';
+import { innerLayers, isLayer, isModel } from './internals.ts';
 
 /** A property of a layer that holds a kernel, and which of its axes are output and input features. */
 export interface KernelPlace {
@@ -134,7 +134,7 @@ export function hasKnownKernels(layer: layers.Layer): boolean {
  * `query.kernel`.
  */
 export function kernelsInside(layer: layers.Layer, seen: Set<layers.Layer> = new Set()): string[] {
-  return layersIn(layer).flatMap(([path, inner]) => {
+  return innerLayers(layer).flatMap(([path, inner]) => {
     if (seen.has(inner) || inner.getClassName() === CLASS_NAME) return [];
     seen.add(inner);
     const found = hasKnownKernels(inner)

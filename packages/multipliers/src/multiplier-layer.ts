@@ -40,6 +40,21 @@ export function isMultiplierLayer(layer: layers.Layer): layer is Multipliers {
   return layer.getClassName() === CLASS_NAME;
 }
 
+/** The layer inside, from its configuration. */
+function savedLayer(saved: unknown): layers.Layer {
+  try {
+    return checkLayer(buildSaved('withMultipliers', 'layer', saved, isLayer));
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith('withMultipliers: ')) throw error;
+    const { className } = saved as { className: string };
+    throw new Error(
+      `withMultipliers: the layer inside, of class "${className}", cannot be built from its configuration: ${message}`,
+      { cause: error },
+    );
+  }
+}
+
 /** The wrapper as it is inside this package. */
 export class Multipliers extends LayerAdapter implements MultiplierLayer {
   static readonly className: string = CLASS_NAME;
@@ -166,7 +181,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const names = Array.isArray(kernels)
       ? kernels.map((kernel: { name?: string } | null) => kernel?.name ?? '')
       : kernels;
-    const layer = checkLayer(buildSaved('withMultipliers', 'layer', saved['layer'], isLayer));
+    const layer = savedLayer(saved['layer']);
     const wrapped = new Multipliers(layer, { ...options, kernels: names as string[] | undefined });
     if (typeof saved['trainable'] === 'boolean') wrapped.trainable_ = saved['trainable'];
     return wrapped as unknown as T;

@@ -116,7 +116,7 @@ export const predict = (model: LayersModel, inputs: tf.Tensor[]): number[] =>
       .flat()
       .flatMap((at) => [...at.dataSync()]),
   );
-export const weightNames = (model: LayersModel): string[] =>
+export const weightNames = (model: Layer): string[] =>
   model.weights.map(({ originalName }) => originalName).sort();
-export const values = (model: LayersModel): number[][] =>
+export const values = (model: Layer): number[][] =>
   model.weights.map((weight) => [...weight.read().dataSync()]);

@@ -1,0 +1,40 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
+import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2';
+import type { Side } from './comparisons.ts';
+
+/** The pretrained MobileNetV2 that nsfwjs ships, with every layer thawed: 224 × 224 pixels to five classes. */
+async function mobilenet(): Promise<LayersModel> {
+  const { modelJson, weightBundles } = MobileNetV2Model;
+  const { modelTopology, weightsManifest } = (await modelJson()).default;
+  const bundles = await Promise.all(weightBundles.map((bundle) => bundle()));
+  const bytes = Buffer.concat(bundles.map((bundle) => Buffer.from(bundle.default, 'base64')));
+  const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
+  const weightData = new Uint8Array(bytes).buffer;
+  const model = await loadLayersModel(
+    tf.io.fromMemory({ modelTopology: modelTopology as object, weightSpecs, weightData }),
+  );
+  for (const layer of model.layers) layer.trainable = true;
+  return model;
+}
+
+/** A step of training or a prediction, for two images, of the plain, the multiplied or the folded model. */
+export async function mobilenetStep(options: Side['options']): Promise<() => Promise<void>> {
+  const plain = await mobilenet();
+  const multiplied = options['form'] === 'plain' ? plain : addMultipliers(plain);
+  const model = options['form'] === 'folded' ? foldMultipliers(multiplied) : multiplied;
+  const x = tf.randomUniform([2, 224, 224, 3], 0, 1, 'float32', 1);
+  const y = tf.oneHot([0, 3], 5);
+  model.compile({ optimizer: tf.train.adam(1e-4), loss: 'categoricalCrossentropy' });
+  if (options['trains'] === true) {
+    return async () => {
+      await model.trainOnBatch(x, y);
+    };
+  }
+  return async () => {
+    const output = model.predict(x) as tf.Tensor;
+    await output.data();
+    output.dispose();
+  };
+}
