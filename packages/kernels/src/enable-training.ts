@@ -2,6 +2,8 @@ import {
   BatchMatMul,
   Conv2DBackpropFilter,
   Conv2DBackpropInput,
+  Conv3D,
+  Conv3DBackpropFilterV2,
   Conv3DBackpropInputV2,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
@@ -21,8 +23,10 @@ import {
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { conv2DBackpropFilter, conv3DBackpropFilter } from './conv-backprop-filter.ts';
 import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
-import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
+import { conv3D } from './conv3d.ts';
+import { conv3DTransposeGradient } from './conv3d-transpose-gradient.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { einsum } from './einsum.ts';
@@ -53,6 +57,16 @@ const overrides: readonly Override[] = [
     kernelName: Conv2DBackpropInput,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : conv2DBackpropInput(stock)),
+  },
+  {
+    kernelName: Conv3D,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv3D(stock)),
+  },
+  {
+    kernelName: Conv3DBackpropFilterV2,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv3DBackpropFilter),
   },
   {
     kernelName: Conv3DBackpropInputV2,
@@ -92,7 +106,7 @@ const overrides: readonly Override[] = [
 ];
 
 /** What no backend can differentiate in tfjs. */
-const gradients: readonly GradConfig[] = [einsumGradient];
+const gradients: readonly GradConfig[] = [conv3DTransposeGradient, einsumGradient];
 
 // The stock kernel travels on the registered config, so that a second copy of this package recognises
 // what the first one registered: tfjs' registry is one per process, module state is one per copy.
