@@ -18,6 +18,7 @@ import {
   MaxPoolGrad,
   registerGradient,
   registerKernel,
+  Select,
   UnsortedSegmentSum,
   unregisterGradient,
   unregisterKernel,
@@ -33,6 +34,7 @@ import { einsum } from './einsum.ts';
 import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
 import { maxPoolGrad } from './max-pool-grad.ts';
+import { select } from './select.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
 interface Override {
@@ -97,6 +99,11 @@ const overrides: readonly Override[] = [
     kernelName: MaxPoolGrad,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : maxPoolGrad),
+  },
+  {
+    kernelName: Select,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : select(stock)),
   },
   {
     kernelName: UnsortedSegmentSum,
