@@ -1,13 +1,17 @@
 import {
   BatchMatMul,
+  Conv2D,
   Conv2DBackpropFilter,
   Conv2DBackpropInput,
   Conv3D,
   Conv3DBackpropFilterV2,
   Conv3DBackpropInputV2,
+  DepthwiseConv2dNative,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
   Einsum,
+  FusedConv2D,
+  FusedDepthwiseConv2D,
   findBackendFactory,
   type GradConfig,
   getGradient,
@@ -34,6 +38,7 @@ import { einsum } from './einsum.ts';
 import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
 import { maxPoolGrad } from './max-pool-grad.ts';
+import { withSamePadding } from './same-padding.ts';
 import { select } from './select.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
@@ -110,6 +115,13 @@ const overrides: readonly Override[] = [
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? unsortedSegmentSum : null),
   },
+  ...[Conv2D, DepthwiseConv2dNative, FusedConv2D, FusedDepthwiseConv2D].map(
+    (kernelName): Override => ({
+      kernelName,
+      backendName: 'wasm',
+      create: (stock) => (stock === undefined ? null : withSamePadding(kernelName, stock)),
+    }),
+  ),
 ];
 
 /** What no backend can differentiate in tfjs. */
