@@ -20,8 +20,8 @@ const cases = fc.record({
 const samples = fc.sample(cases, { numRuns: 200, seed: 1 });
 type Case = (typeof samples)[number];
 
-const draw = (shape: number[], seed: number): tf.Tensor4D =>
-  tf.tensor(noise(random(seed), tf.util.sizeFromShape(shape)), shape) as tf.Tensor4D;
+const draw = (shape: [number, number, number, number], seed: number): tf.Tensor4D =>
+  tf.tensor4d(noise(random(seed), tf.util.sizeFromShape(shape)), shape);
 
 const operations: Record<string, (x: tf.Tensor4D, filter: tf.Tensor4D, c: Case) => tf.Tensor> = {
   conv2d: (x, filter, c) => tf.conv2d(x, filter, c.strides, 'same'),
