@@ -24,7 +24,15 @@ export function withSamePadding(kernelName: string, stock: KernelFunc): KernelFu
     if (pad !== 'same' || dataFormat === 'NCHW') return stock(call);
     const { computeConv2DInfo } = backend_util;
     const [input, shape] = [x.shape as Shape, filter.shape as Shape];
-    const info = computeConv2DInfo(input, shape, strides, dilations, pad, undefined, isDepthwise);
+    const info = computeConv2DInfo(
+      input,
+      shape,
+      strides,
+      dilations ?? 1,
+      pad,
+      undefined,
+      isDepthwise,
+    );
     const isCovered =
       info.strideHeight <= info.effectiveFilterHeight &&
       info.strideWidth <= info.effectiveFilterWidth;
