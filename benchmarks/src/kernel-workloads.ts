@@ -96,7 +96,9 @@ export function kernelStep(call: unknown): () => Promise<void> {
     tf.tidy(() => {
       const given = Object.fromEntries(tensors);
       if (kernel === 'BatchMatMul') given['b'] = tf.mul(given['b'] as tf.Tensor, 1);
-      tf.engine().runKernel(kernel, given, attrs as never);
+      // The operands of an einsum have no names.
+      const all = kernel === 'Einsum' ? (Object.values(given) as never) : given;
+      tf.engine().runKernel(kernel, all, attrs as never);
     });
   };
 }
