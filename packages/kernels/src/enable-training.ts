@@ -140,8 +140,9 @@ const find = (kernelName: string, backendName: string): Registered | undefined =
 /**
  * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
  * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
- * convolutions, plain and depthwise, and `Einsum`; and gradients of convolutions for their
- * input, which are slow in tfjs and for `tf.conv3d` wrong, and of max pooling, wrong in negative windows. On every backend: the gradient of `tf.einsum`.
+ * convolutions, plain and depthwise, and `Einsum`; and in place of what is slow or wrong there, `Conv3D`, gradients of
+ * 2D and 3D convolutions, the gradient of max pooling in negative windows, `tf.where` of bools, and convolutions whose
+ * stride is larger than the filter. On every backend: the gradients of `tf.einsum` and of `tf.conv3dTranspose`.
  *
  * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes no
  * kernel of other backends, and needs no wasm backend, so that one program runs everywhere. Calling it again is
