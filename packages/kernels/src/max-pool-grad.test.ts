@@ -66,6 +66,19 @@ test('in a window of negative elements the largest gets the gradient, which stoc
   expect(ofNegative()).toEqual([1, 0, 0, 0]);
 });
 
+test('of equal elements the first gets the gradient, as on cpu', async () => {
+  const ofEqual = () =>
+    tf.tidy(() => {
+      const grad = tf.grad((x) => tf.sum(tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid')));
+      return values(grad(tf.tensor4d([0, 3, 3, 3], [1, 2, 2, 1])));
+    });
+  const ours = ofEqual();
+  await useBackend('cpu');
+  const cpu = ofEqual();
+  await useBackend('wasm');
+  expect([ours, cpu]).toEqual(new Array(2).fill([0, 1, 0, 0]));
+});
+
 test('gradients equal differences of the loss', () => {
   fc.assert(
     fc.property(cases, (c) => {
