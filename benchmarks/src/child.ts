@@ -10,7 +10,8 @@ export type Reply =
   | { readonly msPerStep: number }
   | { readonly error: string };
 
-const WARM_UP_STEPS = 5;
+/** Five steps, or fewer that took this long: on cpu one may take many seconds. */
+const WARM_UP = { steps: 5, ms: 3000 };
 let step: Step | null = null;
 
 async function prepare(side: Side): Promise<void> {
@@ -20,7 +21,8 @@ async function prepare(side: Side): Promise<void> {
   await tf.ready();
   if (side.kernels) enableTraining();
   step = await makeStep(side);
-  for (let i = 0; i < WARM_UP_STEPS; i++) await step();
+  const began = performance.now();
+  for (let i = 0; i < WARM_UP.steps && performance.now() - began < WARM_UP.ms; i++) await step();
 }
 
 async function measure(steps: number): Promise<number> {

@@ -1,7 +1,16 @@
 /** What is compared with what. Each pair differs in one thing. */
 
+import { KERNEL_CALLS } from './kernel-workloads.ts';
+
 /** What a step does; see `workloads.ts`. */
-export type WorkloadName = 'language-model' | 'prediction' | 'mlp' | 'mobilenet';
+export type WorkloadName =
+  | 'language-model'
+  | 'prediction'
+  | 'mlp'
+  | 'mobilenet'
+  | 'convnet'
+  | 'lstm'
+  | 'kernel';
 
 /** One side of a comparison: a workload with its options, on a backend. */
 export interface Side {
@@ -16,6 +25,8 @@ export interface Side {
 /** `a` over `b`, step for step. */
 export interface Comparison {
   readonly name: string;
+  /** Comparisons of a group take minutes, and run when they or their group are named. */
+  readonly group?: 'training' | 'kernel-timings';
   readonly a: Side;
   readonly b: Side;
 }
@@ -41,6 +52,33 @@ const predicting = (label: string, options: Side['options']): Side => ({
   ...demo(label, options),
   workload: 'prediction',
 });
+
+const mlp: Side = { ...wasm, label: 'mlp', workload: 'mlp', options: {} };
+const convnet: Side = { ...wasm, label: 'convnet', workload: 'convnet', options: {} };
+const lstm: Side = { ...wasm, label: 'lstm', workload: 'lstm', options: {} };
+const step = demo('demo', { multipliers: true, optimizer: 'adam' });
+
+/** What the profile takes apart. */
+export const PROFILED: readonly Side[] = [mlp, convnet, lstm, step];
+
+const against = (side: Side, name: string, backend: 'stock' | 'cpu'): Comparison => ({
+  name,
+  group: side.workload === 'kernel' ? 'kernel-timings' : 'training',
+  a: { ...side, label: 'enableTraining' },
+  b:
+    backend === 'cpu'
+      ? { ...side, label: 'cpu', backend, kernels: false }
+      : { ...side, label: 'stock wasm', kernels: false },
+});
+
+/** Each kernel against stock wasm where that has it, else against cpu. */
+const kernelTimings = Object.entries(KERNEL_CALLS).map(([call, { lacking }]) =>
+  against(
+    { ...wasm, label: call, workload: 'kernel', options: { call } },
+    call,
+    lacking ? 'cpu' : 'stock',
+  ),
+);
 
 /** Every comparison, by name. */
 export const COMPARISONS: readonly Comparison[] = [
@@ -109,4 +147,12 @@ export const COMPARISONS: readonly Comparison[] = [
     a: mobilenet('folded', false),
     b: mobilenet('plain', false),
   },
+  // Stock wasm can train neither the convnet nor the demo's model.
+  against(mlp, 'mlp-stock', 'stock'),
+  against(mlp, 'mlp-cpu', 'cpu'),
+  against(convnet, 'convnet-cpu', 'cpu'),
+  against(lstm, 'lstm-stock', 'stock'),
+  against(lstm, 'lstm-cpu', 'cpu'),
+  against(step, 'demo-cpu', 'cpu'),
+  ...kernelTimings,
 ];

@@ -7,11 +7,19 @@ import { compare, type Result } from './compare.ts';
 import { COMPARISONS, type Comparison, type Side } from './comparisons.ts';
 import type { Summary } from './statistics.ts';
 
+const GROUPS = [undefined, ...new Set(COMPARISONS.flatMap(({ group }) => group ?? []))];
+const NAMES = GROUPS.map((group) => {
+  const names = COMPARISONS.filter((c) => c.group === group).map(({ name }) => name);
+  return `  ${(group ?? 'default').padEnd(14)} ${names.join(', ')}`;
+});
+
 const HELP = `Measures what each feature costs: two processes take turns, and the ratio of their times a step is reported.
 
-  npm run bench -- [name ...] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
+  npm run bench -- [name or group ...] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
+  npm run bench -- profile [--preset tiny|small]     instead, prints where the time of a step goes on wasm
 
-  names      ${COMPARISONS.map(({ name }) => name).join(', ')} (default: all)
+${NAMES.join('\n')}
+
   --preset   size of the demo's model (default tiny)
   --rounds   rounds of each side (default 9)
   --steps    training steps a round (default 10)
@@ -76,10 +84,15 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const unknown = positionals.find((name) => !COMPARISONS.some((c) => c.name === name));
+  const isProfile = positionals.length === 1 && positionals[0] === 'profile';
+  const unknown = positionals.find(
+    (name) => !isProfile && !COMPARISONS.some((c) => c.name === name || c.group === name),
+  );
   if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}". Try --help.`);
-  const chosen = COMPARISONS.filter(
-    ({ name }) => positionals.length === 0 || positionals.includes(name),
+  const chosen = COMPARISONS.filter(({ name, group }) =>
+    positionals.length === 0
+      ? group === undefined
+      : positionals.includes(name) || positionals.includes(group ?? name),
   );
   const sizes = { rounds: Number(values.rounds), stepsPerRound: Number(values.steps) };
   if (!Object.values(sizes).every((n) => Number.isSafeInteger(n) && n > 0)) {
@@ -89,6 +102,11 @@ async function main(): Promise<void> {
     throw new Error(`--preset must be one of ${Object.keys(PRESETS).join(', ')}.`);
   const conditions = { ...environment(), preset: values.preset };
   for (const [name, value] of Object.entries(conditions)) console.log(`${name}: ${value}`);
+  if (isProfile) {
+    const { profile } = await import('./profile.ts');
+    await profile(values.preset);
+    return;
+  }
   const results: Result[] = [];
   for (const comparison of chosen)
     results.push(await measured(sized(comparison, values.preset), sizes));

@@ -10,6 +10,7 @@ import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
+import { kernelStep } from './kernel-workloads.ts';
 import { mobilenetStep } from './mobilenet.ts';
 
 /** Does one step, of training or prediction, and waits for what it gives. */
@@ -79,22 +80,45 @@ function predictionStep(options: Side['options']): Step {
   };
 }
 
-/** Dense 256-256-256-10, batch 256, tf.train.adam, through trainOnBatch. */
-function mlpStep(): Step {
+/** tf.train.adam through trainOnBatch, on noise. */
+function layersStep(shape: number[], outputs: number, made: layers.Layer[]): Step {
   const model = sequential({
-    layers: [
-      layers.dense({ units: 256, activation: 'relu', inputShape: [256] }),
-      layers.dense({ units: 256, activation: 'relu' }),
-      layers.dense({ units: 10 }),
-    ],
+    layers: [layers.inputLayer({ inputShape: shape.slice(1) }), ...made],
   });
   model.compile({ optimizer: tf.train.adam(RATE), loss: 'meanSquaredError' });
-  const x = tf.randomNormal([256, 256], 0, 1, 'float32', 1);
-  const y = tf.randomNormal([256, 10], 0, 1, 'float32', 2);
+  const x = tf.randomNormal(shape, 0, 1, 'float32', 1);
+  const y = tf.randomNormal([shape[0] as number, outputs], 0, 1, 'float32', 2);
   return async () => {
     await model.trainOnBatch(x, y);
   };
 }
+
+/** Dense 256-256-256-10, batch 256. */
+const mlpStep = (): Step =>
+  layersStep([256, 256], 10, [
+    layers.dense({ units: 256, activation: 'relu' }),
+    layers.dense({ units: 256, activation: 'relu' }),
+    layers.dense({ units: 10 }),
+  ]);
+
+/** Two convolutions of 3 × 3 with 8 and 16 filters, each with a pooling, on images of 28 × 28, batch 32. */
+const convnetStep = (): Step =>
+  layersStep([32, 28, 28, 1], 10, [
+    layers.conv2d({ filters: 8, kernelSize: 3, padding: 'same', activation: 'relu' }),
+    layers.maxPooling2d({ poolSize: 2 }),
+    layers.conv2d({ filters: 16, kernelSize: 3, padding: 'same', activation: 'relu' }),
+    layers.maxPooling2d({ poolSize: 2 }),
+    layers.flatten(),
+    layers.dense({ units: 10 }),
+  ]);
+
+/** An LSTM of 64 units over 16 steps of 32 features, batch 32. */
+const lstmStep = (): Step =>
+  layersStep([32, 16, 32], 10, [
+    // The default, orthogonal, needs the union package.
+    layers.lstm({ units: 64, recurrentInitializer: 'glorotNormal' }),
+    layers.dense({ units: 10 }),
+  ]);
 
 const WORKLOADS: Readonly<
   Record<WorkloadName, (options: Side['options']) => Step | Promise<Step>>
@@ -103,6 +127,9 @@ const WORKLOADS: Readonly<
   prediction: predictionStep,
   mlp: mlpStep,
   mobilenet: mobilenetStep,
+  convnet: convnetStep,
+  lstm: lstmStep,
+  kernel: ({ call }) => kernelStep(call),
 };
 
 /** Builds a workload; call it after the backend is ready. */

@@ -110,8 +110,6 @@ test.each([
         const y = tf.engine().runKernel(name, { x, filter }, attrs as never) as tf.Tensor;
         const forward = values(tf.sum(tf.mul(y, dy)))[0]!;
         const backward = values(tf.sum(tf.mul(x, run(c))))[0]!;
-        // Stock conv2d gives zeros for some 'same' paddings with strides larger than the filter.
-        if (name === 'Conv2D' && values(y).every((value) => value === 0)) return;
         const scale = Math.max(1, Math.hypot(...values(y)) * Math.hypot(...values(dy)));
         expect(Math.abs(forward - backward) / scale).toBeLessThan(1e-5);
       });

@@ -70,6 +70,16 @@ function define(c: Case, data: readonly (readonly number[])[]): number[] {
   return out;
 }
 
+/**
+ * tfjs' cpu kernel goes wrong where two operands do not share all summed letters, and gives back its argument where
+ * there is nothing to do, whose gradient then counts twice.
+ */
+function isRightOnCpu({ operands, result }: Case): boolean {
+  const summed = operands.flat().filter((letter) => !result.includes(letter));
+  if (operands.length === 1) return operands[0]!.join('') !== result.join('');
+  return summed.every((letter) => operands.every((own) => own.includes(letter)));
+}
+
 describe('on wasm', () => {
   beforeAll(() => useBackend('wasm'));
 
@@ -166,6 +176,33 @@ describe('on wasm', () => {
     for (const [i, expected] of cpu.entries()) expectClose(ours[i]!, expected, 1e-5, 1);
   });
 
+  test('einsums that are right on cpu equal those of cpu', async () => {
+    const samples = fc.sample(cases.filter(isRightOnCpu), { numRuns: 200, seed: 3 });
+    const compute = () =>
+      samples.map((c) => tf.tidy(() => values(tf.einsum(equationOf(c), ...operandsOf(c)))));
+    const ours = compute();
+    await useBackend('cpu');
+    const cpu = compute();
+    await useBackend('wasm');
+    for (const [i, expected] of cpu.entries()) expectClose(ours[i]!, expected, 1e-5, 1);
+  });
+
+  test('a letter repeated within an operand is refused in the words of the cpu backend', async () => {
+    const refusal = () => {
+      try {
+        tf.tidy(() => void tf.einsum('ii->i', tf.ones([2, 2])));
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'no error';
+    };
+    const ours = refusal();
+    await useBackend('cpu');
+    const cpu = refusal();
+    await useBackend('wasm');
+    expect([ours, cpu]).toEqual(new Array(2).fill(expect.stringContaining('duplicate axes')));
+  });
+
   test('a result that is its operand outlives it', () => {
     const operand = tf.tensor2d([1, 2, 3, 4], [2, 2]);
     const same = tf.einsum('ij->ij', operand);
@@ -233,15 +270,6 @@ describe('on wasm', () => {
 });
 
 eachBackend((backend) => {
-  /**
-   * tfjs' cpu kernel goes wrong where two operands do not share all summed letters, and gives back its argument where
-   * there is nothing to do, whose gradient then counts twice.
-   */
-  const isRightOnCpu = ({ operands, result }: Case): boolean => {
-    const summed = operands.flat().filter((letter) => !result.includes(letter));
-    if (operands.length === 1) return operands[0]!.join('') !== result.join('');
-    return summed.every((letter) => operands.every((own) => own.includes(letter)));
-  };
   const sound = backend === 'wasm' ? cases : cases.filter(isRightOnCpu);
 
   test('gradients are those of the definition', () => {

@@ -7,6 +7,9 @@ const registered = () => tf.getKernelsForBackend('wasm').map(({ kernelName }) =>
 const kernel = (name: string, backend = 'wasm') => tf.getKernel(name, backend);
 
 const stock = { matMul: kernel('BatchMatMul'), fused: kernel('_FusedMatMul') };
+const original = new Map(
+  tf.getKernelsForBackend('wasm').map((config) => [config.kernelName, config]),
+);
 const cpu = tf.getKernelsForBackend('cpu');
 /** What the stock backend lacks. */
 const missing = [
@@ -76,9 +79,23 @@ test('tfjs prints no warning', () => {
   disableTraining();
   enableTraining();
   expect(warn).not.toHaveBeenCalled();
-  // The spy would have seen one:
-  tf.registerKernel(stock.matMul);
-  expect(warn).toHaveBeenCalledWith(expect.stringContaining('already registered'));
+});
+
+test('a backend that is loaded later replaces no kernel without a warning of tfjs', () => {
+  enableTraining();
+  const replaced = ['BatchMatMul', 'Conv2DBackpropInput', 'MaxPoolGrad'];
+  // What loading the backend's module does, as often as it is loaded.
+  for (const kernelName of replaced) {
+    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc: () => [] });
+    expect(warn).toHaveBeenLastCalledWith(
+      `The kernel '${kernelName}' for backend 'wasm' is already registered`,
+    );
+  }
+  // What it lacks it cannot replace.
+  for (const name of missing) expect(kernel(name)).toBeDefined();
+  disableTraining();
+  for (const kernelName of replaced) tf.unregisterKernel(kernelName, 'wasm');
+  for (const name of replaced) tf.registerKernel(original.get(name)!);
 });
 
 test('after the backend was loaded once more, enabling again takes effect again', () => {

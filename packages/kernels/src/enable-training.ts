@@ -1,11 +1,17 @@
 import {
   BatchMatMul,
+  Conv2D,
   Conv2DBackpropFilter,
   Conv2DBackpropInput,
+  Conv3D,
+  Conv3DBackpropFilterV2,
   Conv3DBackpropInputV2,
+  DepthwiseConv2dNative,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
   Einsum,
+  FusedConv2D,
+  FusedDepthwiseConv2D,
   findBackendFactory,
   type GradConfig,
   getGradient,
@@ -16,19 +22,24 @@ import {
   MaxPoolGrad,
   registerGradient,
   registerKernel,
+  Select,
   UnsortedSegmentSum,
   unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { conv2DBackpropFilter, conv3DBackpropFilter } from './conv-backprop-filter.ts';
 import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
-import { conv2DBackpropFilter } from './conv2d-backprop-filter.ts';
+import { conv3D } from './conv3d.ts';
+import { conv3DTransposeGradient } from './conv3d-transpose-gradient.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { einsum } from './einsum.ts';
 import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
 import { maxPoolGrad } from './max-pool-grad.ts';
+import { withSamePadding } from './same-padding.ts';
+import { select } from './select.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
 interface Override {
@@ -53,6 +64,16 @@ const overrides: readonly Override[] = [
     kernelName: Conv2DBackpropInput,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : conv2DBackpropInput(stock)),
+  },
+  {
+    kernelName: Conv3D,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv3D(stock)),
+  },
+  {
+    kernelName: Conv3DBackpropFilterV2,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : conv3DBackpropFilter),
   },
   {
     kernelName: Conv3DBackpropInputV2,
@@ -85,14 +106,26 @@ const overrides: readonly Override[] = [
     create: (stock) => (stock === undefined ? null : maxPoolGrad),
   },
   {
+    kernelName: Select,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : select(stock)),
+  },
+  {
     kernelName: UnsortedSegmentSum,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? unsortedSegmentSum : null),
   },
+  ...[Conv2D, DepthwiseConv2dNative, FusedConv2D, FusedDepthwiseConv2D].map(
+    (kernelName): Override => ({
+      kernelName,
+      backendName: 'wasm',
+      create: (stock) => (stock === undefined ? null : withSamePadding(kernelName, stock)),
+    }),
+  ),
 ];
 
 /** What no backend can differentiate in tfjs. */
-const gradients: readonly GradConfig[] = [einsumGradient];
+const gradients: readonly GradConfig[] = [conv3DTransposeGradient, einsumGradient];
 
 // The stock kernel travels on the registered config, so that a second copy of this package recognises
 // what the first one registered: tfjs' registry is one per process, module state is one per copy.
@@ -107,8 +140,9 @@ const find = (kernelName: string, backendName: string): Registered | undefined =
 /**
  * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
  * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
- * convolutions, plain and depthwise, and `Einsum`; and gradients of convolutions for their
- * input, which are slow in tfjs and for `tf.conv3d` wrong, and of max pooling, wrong in negative windows. On every backend: the gradient of `tf.einsum`.
+ * convolutions, plain and depthwise, and `Einsum`; and in place of what is slow or wrong there, `Conv3D`, gradients of
+ * 2D and 3D convolutions, the gradient of max pooling in negative windows, `tf.where` of bools, and convolutions whose
+ * stride is larger than the filter. On every backend: the gradients of `tf.einsum` and of `tf.conv3dTranspose`.
  *
  * Call it once, after importing the backends and at any time before or after `tf.setBackend`. It changes no
  * kernel of other backends, and needs no wasm backend, so that one program runs everywhere. Calling it again is

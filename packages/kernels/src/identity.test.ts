@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
-import { values } from '../../../test/tensors.ts';
+import { noise, random, tensorsLeftBy, values } from '../../../test/tensors.ts';
 import { disableTraining, enableTraining } from './index.ts';
+import type { WasmBackend } from './wasm-backend.ts';
 
 beforeAll(() => useBackend('wasm'));
 beforeEach(enableTraining);
@@ -22,6 +24,38 @@ test.each(['float32', 'int32', 'bool'] as const)(
     expect(tf.memory().numTensors).toBe(before);
   },
 );
+
+test('a clone equals its original, for any shape and type, as on cpu', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(0, 1, 2, 5), { maxLength: 4 }),
+      fc.constantFrom('float32' as const, 'int32' as const, 'bool' as const),
+      fc.nat(),
+      (shape, dtype, seed) => {
+        tf.tidy(() => {
+          const data = noise(random(seed), tf.util.sizeFromShape(shape), 9);
+          const original = tf.tensor(
+            dtype === 'float32' ? data : data.map(Math.trunc),
+            shape,
+            dtype,
+          );
+          const copy = tf.clone(original);
+          expect([copy.shape, copy.dtype, values(copy)]).toEqual([shape, dtype, values(original)]);
+        });
+      },
+    ),
+    { numRuns: 100, seed: 1 },
+  );
+});
+
+test('100 clones leave no tensor and no heap', async () => {
+  const { wasm } = tf.backend() as unknown as WasmBackend;
+  const once = () => tf.tidy(() => void tf.clone(tf.ones([64, 64])));
+  once();
+  const heap = wasm.HEAPU8.length;
+  expect(await tensorsLeftBy(() => Array.from({ length: 100 }, once))).toBe(0);
+  expect(wasm.HEAPU8.length).toBe(heap);
+});
 
 test('a stock clone copies', () => {
   disableTraining();

@@ -1,14 +1,20 @@
 import {
   backend_util,
   type Conv2DBackpropFilterAttrs,
+  type Conv3DBackpropFilterV2Attrs,
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import {
+  type Geometry,
+  geometryOf2D,
+  geometryOf3D,
+  outRows,
+  patchSize,
+  rowsAtOnce,
+} from './conv-geometry.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 import { BYTES, matricesOf } from './wasm-matrices.ts';
-
-/** Floats of the patches laid out at a time: 1 MiB, which a second-level cache holds. */
-const PATCH_FLOATS = 1 << 18;
 
 /**
  * The `Conv2DBackpropFilter` kernel for wasm, without which no convolution trains:
@@ -18,10 +24,6 @@ const PATCH_FLOATS = 1 << 18;
  * `x` is [batch, height, width, inChannels] and `dy` [batch, outHeight, outWidth, outChannels], or both with the
  * channels second for `dataFormat` NCHW; the result is `filterShape`, [filterHeight, filterWidth, inChannels,
  * outChannels].
- *
- * The patches of x that one element of the filter meets are a row of a matrix, and that matrix times dy is the
- * result. It is filterHeight · filterWidth times as large as x, so it is made and multiplied some rows of the
- * output at a time, and what the parts give is added up.
  */
 export const conv2DBackpropFilter: KernelFunc = ({ inputs, backend: anyBackend, attrs }) => {
   const backend = anyBackend as WasmBackend;
@@ -38,30 +40,55 @@ export const conv2DBackpropFilter: KernelFunc = ({ inputs, backend: anyBackend, 
     false,
     backend_util.convertConv2DDataFormat(dataFormat),
   );
-  const { batchSize, inHeight, inWidth, inChannels, outChannels } = info;
-  // tfjs' gradient forgets the rounding of the forward pass, which may have given one more row or column.
-  const [outHeight = 0, outWidth = 0] =
-    info.dataFormat === 'channelsFirst' ? dy.shape.slice(2) : dy.shape.slice(1, 3);
+  const isChannelsFirst = info.dataFormat === 'channelsFirst';
+  const output = isChannelsFirst ? dy.shape.slice(2) : dy.shape.slice(1, 3);
+  const geometry = geometryOf2D(info, output);
+  return backpropFilter(backend, x, dy, filterShape, geometry, isChannelsFirst);
+};
 
+/**
+ * The `Conv3DBackpropFilterV2` kernel for wasm, as {@link conv2DBackpropFilter} with a depth. The stock kernel
+ * leaves out elements at the far end where a stride is more than 1.
+ */
+export const conv3DBackpropFilter: KernelFunc = ({ inputs, backend, attrs }) => {
+  const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
+  const { strides, pad, filterShape } = attrs as unknown as Conv3DBackpropFilterV2Attrs;
+  const shape = x.shape as [number, number, number, number, number];
+  const info = backend_util.computeConv3DInfo(shape, filterShape, strides, 1, pad);
+  return backpropFilter(backend as WasmBackend, x, dy, filterShape, geometryOf3D(info), false);
+};
+
+/**
+ * The patches of x that one element of the filter meets are a row of a matrix, and that matrix times dy is the
+ * result. It is as many times as large as x as the filter has places, so it is made and multiplied some rows of the
+ * output at a time, and what the parts give is added up.
+ */
+function backpropFilter(
+  backend: WasmBackend,
+  x: TensorInfo,
+  dy: TensorInfo,
+  filterShape: number[],
+  geometry: Geometry,
+  isChannelsFirst: boolean,
+): TensorInfo {
+  const { batch, inChannels, outChannels } = geometry;
+  const [, inHeight, inWidth] = geometry.input;
+  const [, outHeight, outWidth] = geometry.output;
+  const elements = patchSize(geometry);
+  const allRows = outRows(geometry);
   const out = backend.makeOutput(filterShape, 'float32');
   const outAddress = backend.dataIdMap.get(out.dataId).memoryOffset;
-  const elements = info.filterHeight * info.filterWidth * inChannels;
   const outSize = elements * outChannels;
-  const outRows = batchSize * outHeight;
-  if (outRows * outWidth * outSize === 0) {
+  if (allRows * outWidth * outSize === 0) {
     backend.typedArrayFromHeap(out).fill(0);
     return out;
   }
-  const rowsAtOnce = Math.min(
-    outRows,
-    Math.max(1, Math.floor(PATCH_FLOATS / (elements * outWidth))),
-  );
 
+  const step = rowsAtOnce(geometry);
   const matrices = matricesOf(backend);
-  const isChannelsFirst = info.dataFormat === 'channelsFirst';
-  const xSize = isChannelsFirst ? batchSize * inHeight * inWidth * inChannels : 0;
-  const dySize = isChannelsFirst ? outRows * outWidth * outChannels : 0;
-  const patchesSize = elements * rowsAtOnce * outWidth;
+  const xSize = isChannelsFirst ? batch * inHeight * inWidth * inChannels : 0;
+  const dySize = isChannelsFirst ? allRows * outWidth * outChannels : 0;
+  const patchesSize = elements * step * outWidth;
   const scratch = matrices.allocate(patchesSize + outSize + xSize + dySize);
   const partAddress = scratch + patchesSize * BYTES;
   let xAddress = backend.dataIdMap.get(x.dataId).memoryOffset;
@@ -70,25 +97,16 @@ export const conv2DBackpropFilter: KernelFunc = ({ inputs, backend: anyBackend, 
     if (isChannelsFirst) {
       const xCopy = partAddress + outSize * BYTES;
       const dyCopy = xCopy + xSize * BYTES;
-      matrices.transpose(xAddress, xCopy, batchSize, inChannels, inHeight * inWidth);
-      matrices.transpose(dyAddress, dyCopy, batchSize, outChannels, outHeight * outWidth);
+      matrices.transpose(xAddress, xCopy, batch, inChannels, inHeight * inWidth);
+      matrices.transpose(dyAddress, dyCopy, batch, outChannels, outHeight * outWidth);
       xAddress = xCopy;
       dyAddress = dyCopy;
     }
-    for (let start = 0; start < outRows; start += rowsAtOnce) {
-      const rows = Math.min(rowsAtOnce, outRows - start);
+    for (let start = 0; start < allRows; start += step) {
+      const rows = Math.min(step, allRows - start);
       // Any product may grow the heap, which cuts off every array made before.
       const before = new Float32Array(backend.wasm.HEAPU8.buffer);
-      writePatches(
-        before,
-        xAddress / BYTES,
-        scratch / BYTES,
-        info,
-        outHeight,
-        outWidth,
-        start,
-        rows,
-      );
+      writePatches(before, xAddress / BYTES, scratch / BYTES, geometry, start, rows);
       const right = dyAddress + start * outWidth * outChannels * BYTES;
       matrices.pack(right, elements, rows * outWidth, outChannels);
       matrices.multiply(scratch, start === 0 ? outAddress : partAddress);
@@ -103,36 +121,39 @@ export const conv2DBackpropFilter: KernelFunc = ({ inputs, backend: anyBackend, 
     matrices.free(scratch);
   }
   return out;
-};
+}
 
 /**
- * target[filterHeight · filterWidth · inChannels, rows · outWidth]: for each element of the filter what it meets
- * in x, for `rows` rows of the output from `start` on, counted through the batch; zero outside of x.
+ * target[filterDepth · filterHeight · filterWidth · inChannels, rows · outWidth]: for each element of the filter what
+ * it meets in x, for `rows` rows of the output from `start` on, counted through the batch; zero outside of x.
  */
 function writePatches(
   heap: Float32Array,
   x: number,
   target: number,
-  info: backend_util.Conv2DInfo,
-  outHeight: number,
-  outWidth: number,
+  geometry: Geometry,
   start: number,
   rows: number,
 ): void {
-  const { inHeight, inWidth, inChannels, filterHeight, filterWidth } = info;
-  const { strideHeight, strideWidth, padInfo } = info;
+  const { inChannels } = geometry;
+  const [inDepth, inHeight, inWidth] = geometry.input;
+  const [outDepth, outHeight, outWidth] = geometry.output;
+  const [filterDepth, filterHeight, filterWidth] = geometry.filter;
+  const [strideDepth, strideHeight, strideWidth] = geometry.strides;
+  const [front, top, left] = geometry.padding;
   const pitch = rows * outWidth;
   const step = strideWidth * inChannels;
   for (let row = 0; row < rows; row++) {
-    const outRow = (start + row) % outHeight;
-    const image = (start + row - outRow) / outHeight;
+    const outSlice = Math.floor((start + row) / outHeight);
+    const image = Math.floor(outSlice / outDepth);
     let to = target + row * outWidth;
-    for (let i = 0; i < filterHeight; i++) {
-      const inRow = outRow * strideHeight + i - padInfo.top;
-      const isInside = inRow >= 0 && inRow < inHeight;
-      const source = x + (image * inHeight + inRow) * inWidth * inChannels;
+    for (let at = 0; at < filterDepth * filterHeight; at++) {
+      const inSlice = (outSlice % outDepth) * strideDepth + Math.floor(at / filterHeight) - front;
+      const inRow = ((start + row) % outHeight) * strideHeight + (at % filterHeight) - top;
+      const isInside = inSlice >= 0 && inSlice < inDepth && inRow >= 0 && inRow < inHeight;
+      const source = x + ((image * inDepth + inSlice) * inHeight + inRow) * inWidth * inChannels;
       for (let j = 0; j < filterWidth; j++) {
-        const first = j - padInfo.left;
+        const first = j - left;
         // The columns of the output for which 0 <= first + column · strideWidth < inWidth.
         const last = Math.min(outWidth, Math.ceil((inWidth - first) / strideWidth));
         const end = isInside ? Math.max(0, last) : 0;

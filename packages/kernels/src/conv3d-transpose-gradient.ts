@@ -1,0 +1,32 @@
+import {
+  Conv3DBackpropFilterV2,
+  Conv3DBackpropInputV2,
+  type Conv3DBackpropInputV2Attrs,
+  conv3d,
+  engine,
+  type GradConfig,
+  type Tensor,
+  type Tensor5D,
+} from '@tensorflow/tfjs-core';
+
+/**
+ * The gradient of `tf.conv3dTranspose`, for every backend. The operation is the transpose of a convolution, so with
+ * respect to what it reads its gradient is that convolution of ddx, and with respect to the filter it is the
+ * convolution's own, with ddx in the place of what the convolution reads.
+ */
+export const conv3DTransposeGradient: GradConfig = {
+  kernelName: Conv3DBackpropInputV2,
+  inputsToSave: ['dy', 'filter'],
+  gradFunc: (ddx, saved, attrs) => {
+    const [dy, filter] = saved as [Tensor5D, Tensor5D];
+    const { strides, pad } = attrs as unknown as Conv3DBackpropInputV2Attrs;
+    return {
+      dy: () => conv3d(ddx as Tensor5D, filter, strides, pad),
+      filter: () => {
+        const inputs = { x: ddx as Tensor, dy };
+        const shape = { strides, pad, filterShape: filter.shape };
+        return engine().runKernel(Conv3DBackpropFilterV2, inputs, shape as never) as Tensor;
+      },
+    };
+  },
+};
