@@ -1,0 +1,94 @@
+/** Loads tfjs-node, and tells what it runs on. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import util from 'node:util';
+import { installedTfjsNode, readLink, type TfjsNode } from './tfjs-node.ts';
+
+/** What tfjs-node runs on. */
+export interface NativeInfo {
+  /** `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`. */
+  readonly package: string;
+  /** Its version. */
+  readonly version: string;
+  /** The version of TensorFlow that runs the operations. */
+  readonly tensorflow: string;
+  /** The folder that TensorFlow was loaded from. */
+  readonly libraries: string;
+  /** The devices that TensorFlow found. */
+  readonly devices: readonly { readonly name: string; readonly type: string }[];
+}
+
+/** The addon, as far as this package uses it. */
+export interface Binding {
+  readonly TF_Version: string;
+  devices(): { name: string; type: string }[];
+}
+
+const COMMAND = 'npx @tfjs-lrm/native link';
+
+function findLinked(): { tfjsNode: TfjsNode; libraries: string } {
+  const installed = installedTfjsNode([import.meta.dirname, process.cwd()]);
+  if (installed.length === 0) {
+    throw new Error(
+      'native: neither @tensorflow/tfjs-node nor @tensorflow/tfjs-node-gpu is installed. ' +
+        `Try: npm install --ignore-scripts @tensorflow/tfjs-node && ${COMMAND}`,
+    );
+  }
+  for (const tfjsNode of installed) {
+    const link = readLink(tfjsNode.binding);
+    if (link === null) continue;
+    if (existsSync(link.libraries)) return { tfjsNode, libraries: link.libraries };
+    throw new Error(
+      `native: ${tfjsNode.name} is linked to ${link.libraries}, which is no longer there. Try: ${COMMAND}`,
+    );
+  }
+  throw new Error(
+    `native: ${installed.map(({ name }) => name).join(' and ')} must be linked to a TensorFlow first. ` +
+      `Try: ${COMMAND}`,
+  );
+}
+
+/** tfjs-node calls two functions that Node 23 removed. */
+function prepareNode(): void {
+  const target = util as unknown as Record<string, unknown>;
+  target['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
+  target['isArray'] ??= Array.isArray;
+}
+
+function load(): { info: NativeInfo; binding: Binding } {
+  const { tfjsNode, libraries } = findLinked();
+  prepareNode();
+  // TensorFlow reads it when it is loaded: 1 leaves warnings and errors.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+  const tf = createRequire(import.meta.url)(tfjsNode.folder) as {
+    backend(): { binding: Binding };
+    findBackend(name: string): { binding: Binding };
+  };
+  const { binding } = tf.findBackend('tensorflow');
+  return {
+    binding,
+    info: {
+      package: tfjsNode.name,
+      version: tfjsNode.version,
+      tensorflow: binding.TF_Version,
+      libraries,
+      devices: binding.devices(),
+    },
+  };
+}
+
+const loaded = load();
+
+/** The addon that the current process runs on. */
+export const binding: Binding = loaded.binding;
+
+/**
+ * Which TensorFlow runs the operations, and on which devices.
+ *
+ * @example
+ * info().tensorflow; // '2.21.0'
+ * info().devices.map(({ type }) => type); // ['CPU']
+ */
+export function info(): NativeInfo {
+  return loaded.info;
+}
