@@ -3,6 +3,11 @@
 //
 // link.h is written by the link command; it defines TFJS_LRM_LINK, a JSON text that tells what was linked.
 
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -321,6 +326,38 @@ static napi_value ExecuteOp(napi_env env, napi_callback_info info) {
                                  args[3]);
 }
 
+// TensorFlow writes some lines while it is loaded, before it heeds TF_CPP_MIN_LOG_LEVEL. This object is linked
+// to be initialised before TensorFlow, so with that variable set it holds the standard error back in a file,
+// and lets go on what is no note when it has registered itself.
+static std::atomic<FILE *> held_file{nullptr};
+static int held_stderr = -1;
+
+__attribute__((constructor)) static void HoldStderr() {
+  const char *level = getenv("TF_CPP_MIN_LOG_LEVEL");
+  FILE *file = level == nullptr || atoi(level) < 1 ? nullptr : tmpfile();
+  if (file == nullptr) return;
+  fflush(stderr);
+  held_stderr = dup(STDERR_FILENO);
+  dup2(fileno(file), STDERR_FILENO);
+  held_file = file;
+}
+
+static void ReleaseStderr() {
+  FILE *file = held_file.exchange(nullptr);  // several threads may load the addon
+  if (file == nullptr) return;
+  fflush(stderr);
+  dup2(held_stderr, STDERR_FILENO);
+  close(held_stderr);
+  rewind(file);
+  char line[4096];
+  while (fgets(line, sizeof line, file) != nullptr) {
+    const bool is_note = (line[0] == 'I' && line[1] >= '0' && line[1] <= '9') ||
+                         strncmp(line, "WARNING: All log messages before", 32) == 0;
+    if (!is_note) fputs(line, stderr);
+  }
+  fclose(file);
+}
+
 // The link command finds this in the file; nothing reads it here, so the compiler is told to keep it.
 __attribute__((used)) static const char kLink[] = "tfjs-lrm-link:" TFJS_LRM_LINK;
 
@@ -335,6 +372,7 @@ static napi_value Init(napi_env env, napi_value) {
   napi_value theirs, exports;
   napi_create_object(env, &theirs);
   theirs = tfnodejs::InitTFNodeJSBinding(env, theirs);
+  ReleaseStderr();
   if (theirs == nullptr) return nullptr;
   napi_create_object(env, &exports);
   napi_value names;

@@ -14,6 +14,7 @@ KEPT = re.compile(
     r"tensorflow/libtensorflow_(cc|framework)\.(so\.\d+|\d+\.dylib)"
     r"|tensorflow/include/(tensorflow/c|tensorflow/core/platform|tsl/platform|xla/tsl/c)/.*\.(h|inc)"
     r"|nvidia/[^/]+/lib/[^/]+\.so[.\d]*"
+    r"|nvidia/cuda_nvcc/(bin/(ptxas|fatbinary|nvlink)|nvvm/libdevice/[^/]+)"
     r"|[^/]+\.dist-info/(licenses/)?(LICENSE|NOTICE)[^/]*"
 )
 
@@ -32,9 +33,11 @@ def unpack(wheel, folder):
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with archive.open(entry) as source, open(target, "xb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
+            if entry.external_attr >> 16 & stat.S_IXUSR:
+                os.chmod(target, 0o755)
             kept += 1
     if kept == 0:
-        sys.exit(f"{wheel} holds no library of TensorFlow")
+        sys.exit(f"{wheel} holds nothing that is needed")
 
 
 if __name__ == "__main__":

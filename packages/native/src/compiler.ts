@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { NativeError } from './errors.ts';
 import { installHint } from './python.ts';
 import { run } from './run.ts';
-import type { TensorFlow } from './tensorflow.ts';
+import { cLibraries, cudaFolders, type TensorFlow } from './tensorflow.ts';
 import type { Link, TfjsNode } from './tfjs-node.ts';
 
 export const SOURCE: string = fileURLToPath(new URL('../binding/tfjs_lrm.cc', import.meta.url));
@@ -26,18 +26,37 @@ function headersOfNode(): string {
   return join(manifest, '..', 'include');
 }
 
-/** The arguments of the compiler, but for the folders, which are the machine's. */
-export const FLAGS: readonly string[] = [
-  ...['-std=c++17', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
-  ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
-];
+/**
+ * Where the addon looks for the libraries. The old kind of entry serves also what TensorFlow itself opens; and
+ * the addon is initialised first, to quiet TensorFlow's start.
+ */
+function searchPath({ libraries }: TensorFlow): string[] {
+  const folders = [libraries, ...cudaFolders(libraries)];
+  // -Xlinker takes a path with commas, which -Wl would split.
+  return [
+    ...(process.platform === 'linux'
+      ? ['-Xlinker', '--disable-new-dtags', '-Wl,-z,initfirst']
+      : []),
+    ...folders.flatMap((folder) => ['-Xlinker', '-rpath', '-Xlinker', folder]),
+  ];
+}
 
-function libraries(folder: string): string[] {
-  const names =
-    process.platform === 'darwin'
-      ? ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib']
-      : ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
-  return names.map((name) => join(folder, name));
+/** The compiler's arguments; `scratch` has the header that this package writes, and gets the addon. */
+export function compilerArguments(
+  tfjsNode: TfjsNode,
+  tensorflow: TensorFlow,
+  scratch: string,
+): string[] {
+  const headers = join(tensorflow.libraries, 'include');
+  const folders = [scratch, headersOfNode(), headers, tfjsNode.folder];
+  return [
+    ...['-std=c++17', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
+    ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
+    ...folders.map((folder) => `-I${folder}`),
+    ...[SOURCE, '-o', join(scratch, 'tfjs_binding.node')],
+    ...cLibraries(tensorflow),
+    ...searchPath(tensorflow),
+  ];
 }
 
 /** Compiles the addon in `scratch` and returns its path. */
@@ -48,25 +67,15 @@ export function compileAddon(
   scratch: string,
 ): string {
   const compiler = findCompiler();
-  const addon = join(scratch, 'tfjs_binding.node');
   writeFileSync(
     join(scratch, 'link.h'),
     `#define TFJS_LRM_LINK R"tfjs_lrm(${JSON.stringify(link)})tfjs_lrm"\n`,
   );
-  const folders = [scratch, headersOfNode(), tensorflow.headers, tfjsNode.folder];
-  const result = run(
-    compiler,
-    [
-      ...FLAGS,
-      ...folders.map((folder) => `-I${folder}`),
-      ...[SOURCE, '-o', addon],
-      ...libraries(tensorflow.libraries),
-      // -Xlinker takes a path with commas, which -Wl would split.
-      ...['-Xlinker', '-rpath', '-Xlinker', tensorflow.libraries],
-    ],
-    { cwd: scratch, env: { TMPDIR: scratch } },
-  );
-  if (result.ok) return addon;
+  const result = run(compiler, compilerArguments(tfjsNode, tensorflow, scratch), {
+    cwd: scratch,
+    env: { TMPDIR: scratch },
+  });
+  if (result.ok) return join(scratch, 'tfjs_binding.node');
   throw new NativeError(
     `native: ${compiler} could not compile the addon of ${tfjsNode.name}:\n${result.output}\n` +
       'Try another compiler (CXX=clang++), and npx @tfjs-lrm/native doctor.',

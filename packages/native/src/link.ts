@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { compileAddon, FLAGS, SOURCE } from './compiler.ts';
+import { compileAddon, compilerArguments, SOURCE } from './compiler.ts';
 import { NativeError } from './errors.ts';
 import { sweep, withScratch } from './scratch.ts';
 import type { TensorFlow } from './tensorflow.ts';
@@ -16,8 +16,9 @@ const former = ({ binding }: TfjsNode): string => `${binding}.before-link`;
 
 /** Changes when anything changes that the addon is made of. */
 function keyOf(tfjsNode: TfjsNode, tensorflow: TensorFlow): string {
+  const made = compilerArguments(tfjsNode, tensorflow, '');
   const hash = createHash('sha256').update(
-    JSON.stringify([FLAGS, process.arch, tfjsNode.version, tensorflow]),
+    JSON.stringify([made, process.arch, tfjsNode.version, tensorflow]),
   );
   const theirs = join(tfjsNode.folder, 'binding');
   const sources = readdirSync(theirs)

@@ -1,6 +1,7 @@
 /** Loads tfjs-node, and tells what it runs on. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import util from 'node:util';
 import { installedTfjsNode, readLink, type TfjsNode } from './tfjs-node.ts';
 
@@ -58,8 +59,10 @@ function prepareNode(): void {
 function load(): { info: NativeInfo; binding: Binding } {
   const { tfjsNode, libraries } = findLinked();
   prepareNode();
-  // TensorFlow reads it when it is loaded: 1 leaves warnings and errors.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+  // TensorFlow reads them when it is loaded. 2 leaves errors.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  const nvcc = join(libraries, '..', 'nvidia', 'cuda_nvcc');
+  if (existsSync(nvcc)) process.env['XLA_FLAGS'] ??= `--xla_gpu_cuda_data_dir=${nvcc}`;
   const tf = createRequire(import.meta.url)(tfjsNode.folder) as {
     backend(): { binding: Binding };
     findBackend(name: string): { binding: Binding };

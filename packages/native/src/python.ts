@@ -5,10 +5,10 @@ import { run } from './run.ts';
 /** The first of the usual names that starts a Python 3. */
 export function findPython(): string {
   for (const name of ['python3', 'python']) {
-    if (run(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))']).ok) return name;
+    if (run(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 10))']).ok) return name;
   }
   throw new NativeError(
-    'native: there is no Python 3.8 or newer, which fetches TensorFlow by pip. ' +
+    'native: there is no Python 3.10 or newer, which fetches TensorFlow by pip. ' +
       `Try ${installHint('python')}.`,
   );
 }

