@@ -19,6 +19,8 @@ export async function useBackend(name: string): Promise<void> {
   if (name === 'wasm') {
     await import('@tensorflow/tfjs-backend-wasm');
   } else if (name === 'tensorflow') {
+    // Runs go side by side, one a core; and with one thread, a run repeats bit for bit.
+    process.env['TF_NUM_INTRAOP_THREADS'] ??= '1';
     await import('@tfjs-lrm/native');
   } else {
     await import('@tensorflow/tfjs-backend-cpu');
