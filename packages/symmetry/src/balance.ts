@@ -2,7 +2,7 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Orbit } from './symmetry.ts';
 
 /** The sums of squares of each side of an orbit: for each of its slices, one for each scale. */
-export type Sums = readonly (ArrayLike<number> | null)[];
+export type Sums = readonly (ArrayLike<number> | undefined)[];
 
 /**
  * How far each scale of an orbit is from its balanced point, in nats: scaling by e^t brings it there. With
@@ -14,7 +14,7 @@ export type Sums = readonly (ArrayLike<number> | null)[];
  * the columns of the kernels that write have a mean squared norm of 1: t = −½ · log(S₊ / columns). A scale
  * with a side of zeros has no balanced point and stays: 0.
  *
- * @param sums null for slices that do not count: those of weights that are not trained
+ * @param sums undefined for slices that do not count: those of weights that are not trained
  */
 export function distances({ kind, scales, slices }: Orbit, sums: Sums): Float64Array {
   const [plus, minus] = [new Float64Array(scales), new Float64Array(scales)];
@@ -23,7 +23,7 @@ export function distances({ kind, scales, slices }: Orbit, sums: Sums): Float64A
   let smallest = 0;
   slices.forEach(({ weight, index, exponent }, side) => {
     const own = sums[side];
-    if (own == null || (kind === 'normalisation' && weight.shape.length < 2)) return;
+    if (own === undefined || (kind === 'normalisation' && weight.shape.length < 2)) return;
     largest = Math.max(largest, exponent);
     smallest = Math.min(smallest, exponent);
     const to = exponent > 0 ? plus : minus;
@@ -54,4 +54,17 @@ export function scaleOfElements(
     );
   });
   return Int32Array.from(positions, (position) => index[position] as number);
+}
+
+/** The sum of the values of each scale. */
+export function sumsByScale(
+  index: Int32Array,
+  values: ArrayLike<number>,
+  scales: number,
+): Float64Array {
+  const sums = new Float64Array(scales);
+  index.forEach((scale, at) => {
+    if (scale >= 0) sums[scale] = (sums[scale] as number) + (values[at] as number);
+  });
+  return sums;
 }

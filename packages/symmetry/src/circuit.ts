@@ -67,7 +67,10 @@ export type Operation =
       readonly over: 'channels' | 'batch';
       /** Whether y does not change either when the same number is added to all channels of x. */
       readonly centred: boolean;
-      readonly statistics: { readonly mean: LayerVariable; readonly variance: LayerVariable } | null;
+      readonly statistics: {
+        readonly mean: LayerVariable;
+        readonly variance: LayerVariable;
+      } | null;
     }
   /** softmax(query · keyᵀ) per head; `pairs` names the partner of each channel of a head under rotation. */
   | {

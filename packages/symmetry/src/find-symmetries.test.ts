@@ -1,6 +1,6 @@
 /** Every symmetry that is reported is real: moving along it changes weights, and no output. */
 import * as tf from '@tensorflow/tfjs-core';
-import * as layersApi from '@tensorflow/tfjs-layers';
+import type * as layersApi from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
 import { values } from '../../../test/tensors.ts';
@@ -24,7 +24,8 @@ function outputs(model: layersApi.LayersModel, x: tf.Tensor): number[] {
 }
 
 const difference = (a: readonly number[], b: readonly number[]): number =>
-  Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number)))) / Math.max(...b.map(Math.abs));
+  Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number)))) /
+  Math.max(...b.map(Math.abs));
 
 eachBackend(() => {
   it.each(MODEL_NAMES)('moving "%s" along each of its symmetries changes no output', (name) => {
@@ -44,7 +45,9 @@ eachBackend(() => {
           .map(({ originalName }) => originalName);
         const { sides } = symmetries[at] as (typeof symmetries)[number];
         expect(new Set(changed)).toEqual(new Set(sides.map(({ variable }) => variable)));
-        expect(difference(outputs(model, x), before), `${symmetries[at]?.reason}`).toBeLessThan(5e-5);
+        expect(difference(outputs(model, x), before), `${symmetries[at]?.reason}`).toBeLessThan(
+          5e-5,
+        );
       });
       x.dispose();
       model.dispose();

@@ -31,8 +31,18 @@ const sideText = ({ variable, axes, exponent }: Side): string => {
  */
 export function findSymmetries(model: LayersModel): SymmetryList {
   const { operations } = walk('findSymmetries', model);
-  const found = [...orbitsOf(operations), ...translationsOf(operations), ...centringsOf(operations)].map(
-    ({ kind, group, dimension, sides, reason }): Symmetry => ({ kind, group, dimension, sides, reason }),
+  const found = [
+    ...orbitsOf(operations),
+    ...translationsOf(operations),
+    ...centringsOf(operations),
+  ].map(
+    ({ kind, group, dimension, sides, reason }): Symmetry => ({
+      kind,
+      group,
+      dimension,
+      sides,
+      reason,
+    }),
   );
   const rows = found.map(({ kind, group, dimension, sides, reason }) => [
     kind,

@@ -96,7 +96,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   SimpleRNN: gated,
   Softmax: (_, [x], to) => to.activation('softmax', x as Wire),
   Activation: (layer, inputs, to) => to.activation(named(layer), first(inputs)),
-  ReLU: (layer, inputs, to) => (layer.maxValue == null ? to.map('homogeneous', first(inputs)) : null),
+  ReLU: (layer, inputs, to) =>
+    layer.maxValue == null ? to.map('homogeneous', first(inputs)) : null,
   LeakyReLU: identity('homogeneous'),
   PReLU: identity('homogeneous'),
   // Zeros of its own choice: each channel keeps its scale, but channels must not mix.
@@ -131,7 +132,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     layer.axis === -1 || inputs.reduce((sum, x) => sum + x.size, 0) === size
       ? to.concatenate(inputs)
       : to.add(inputs, 'linear', false),
-  BatchNormalization: ({ axis, gamma, beta, movingMean: mean, movingVariance: variance, ...layer }, inputs, to) => {
+  BatchNormalization: (
+    { axis, gamma, beta, movingMean: mean, movingVariance: variance, ...layer },
+    inputs,
+    to,
+  ) => {
     const x = first(inputs);
     const rank = (layer.inputSpec?.[0] as { ndim?: number } | undefined)?.ndim;
     if (axis !== -1 && axis !== (rank ?? 0) - 1) return null;
@@ -160,7 +165,8 @@ function described(algebra: Algebra, layer: layers.Layer, inputs: readonly Wire[
     return y;
   }
   const [kernel] = kernels;
-  if (gains.length > 0 || kernels.length > 1 || (kernel !== undefined && inputs.length > 1)) return null;
+  if (gains.length > 0 || kernels.length > 1 || (kernel !== undefined && inputs.length > 1))
+    return null;
   let y = inputs.length > 1 ? to.add(inputs, 'linear', false) : x;
   if (kernel !== undefined) y = to.matmul(kernel, x, undefined, false);
   else y = to.map('linear', y, { shifts: false });

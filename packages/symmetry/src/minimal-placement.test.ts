@@ -18,7 +18,9 @@ function placed(model: layersApi.LayersModel): Record<string, string> {
     return `${options.row === false ? '' : 'r'}${options.column === false ? '' : 'c'}`;
   };
   return Object.fromEntries(
-    model.layers.filter(({ weights }) => weights.length > 0).map((layer) => [layer.name, text(layer)]),
+    model.layers
+      .filter(({ weights }) => weights.length > 0)
+      .map((layer) => [layer.name, text(layer)]),
   );
 }
 
@@ -72,7 +74,9 @@ eachBackend(() => {
         if (kind !== 'multiplicative') continue;
         const kernels = sides.filter(({ variable }) => /kernel$|embeddings$/.test(variable));
         const bare = kernels.filter(({ variable, axes }) => {
-          const { shape } = model.weights.find((each) => each.originalName === variable) as layersApi.LayerVariable;
+          const { shape } = model.weights.find(
+            (each) => each.originalName === variable,
+          ) as layersApi.LayerVariable;
           const which = axes.at(-1) === shape.length - 1 ? 'row' : 'column';
           return !factors.has(`${variable}/${which}_multiplier`);
         });

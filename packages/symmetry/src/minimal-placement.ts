@@ -23,9 +23,23 @@ function optionsOf(layer: layers.Layer, { row, column }: Kept): MultiplierOption
   const properties = layer as unknown as Record<string, unknown>;
   const kernels = Object.keys(properties).filter((name) => {
     const value = properties[name];
-    return layer.weights.includes(value as LayerVariable) && (value as LayerVariable).shape.length > 1;
+    return (
+      layer.weights.includes(value as LayerVariable) && (value as LayerVariable).shape.length > 1
+    );
   });
   return kernels.length === 0 ? null : { row, column, kernels };
+}
+
+/** The kernels that write keys of attention. */
+function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
+  const keys = new Set(operations.flatMap((at) => (at.type === 'score' ? [at.key] : [])));
+  const found = new Set<LayerVariable>();
+  for (const at of [...operations].reverse()) {
+    if (!('y' in at) || !keys.has(at.y)) continue;
+    if (at.type === 'bias' || at.type === 'map' || at.type === 'gain') keys.add(at.x);
+    if (at.type === 'matmul') found.add(at.kernel);
+  }
+  return found;
 }
 
 /**
@@ -60,11 +74,16 @@ export function minimalPlacement(
   for (const at of operations) {
     if (at.type === 'matmul' && !matmuls.has(at.kernel)) matmuls.set(at.kernel, at);
     const kernel =
-      at.type === 'matmul' ? at.kernel : at.type === 'gain' && at.axes.length > 1 ? at.vector : null;
+      at.type === 'matmul'
+        ? at.kernel
+        : at.type === 'gain' && at.axes.length > 1
+          ? at.vector
+          : null;
     if (kernel === null || kept.has(kernel)) continue;
     const placed = owners.get(kernel)?.placed as layers.Layer;
     kept.set(kernel, { row: !heads.has(placed), column: at.type === 'matmul' });
   }
+  const keys = keysOf(operations);
   const gains = new Set(
     operations.flatMap((at) => (at.type === 'gain' && at.axes.length === 1 ? [at.vector] : [])),
   );
@@ -80,12 +99,12 @@ export function minimalPlacement(
       for (const { weight } of columns) (kept.get(weight) as Kept).column = false;
       continue;
     }
-    const opposed = new Set(rows.map(({ exponent }) => Math.sign(exponent))).size > 1;
-    if (columns.length === 0 && !opposed) continue;
-    const earliest = rows
+    const key = rows.find(({ weight }) => keys.has(weight));
+    if (columns.length === 0 && key === undefined) continue;
+    const first = rows
       .map(({ weight }) => weight)
-      .sort((a, b) => order.indexOf(a) - order.indexOf(b));
-    const loser = opposed ? earliest.at(-1) : earliest[0];
+      .sort((a, b) => order.indexOf(a) - order.indexOf(b))[0];
+    const loser = key?.weight ?? first;
     if (loser !== undefined) (kept.get(loser) as Kept).row = false;
   }
   const options = new Map<layers.Layer, MultiplierOptions | null>();
@@ -95,7 +114,10 @@ export function minimalPlacement(
     const known = byLayer.get(placed)?.kept;
     byLayer.set(placed, {
       layer,
-      kept: { row: each.row || (known?.row ?? false), column: each.column || (known?.column ?? false) },
+      kept: {
+        row: each.row || (known?.row ?? false),
+        column: each.column || (known?.column ?? false),
+      },
     });
   }
   for (const [placed, each] of byLayer) options.set(placed, optionsOf(each.layer, each.kept));

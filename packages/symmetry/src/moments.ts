@@ -13,8 +13,8 @@ const POWERS: Readonly<Record<string, number>> = {
   mg: -1,
   accumulator: -2,
   accum_grad: -2,
-  // A mean of squared updates, in the unit of the variable squared.
-  accum_var: 2,
+  // A mean of squared updates, which tfjs starts from the gradient itself.
+  accum_var: -2,
 };
 
 /** Where an optimizer of tfjs calls something else by such a name. */
@@ -25,7 +25,12 @@ const EXCEPTIONS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   RMSProp: { momentum: 0 },
 };
 
-function powerOf(where: string, optimizer: tf.Optimizer, variable: tf.Variable, slot: string): number {
+function powerOf(
+  where: string,
+  optimizer: tf.Optimizer,
+  variable: tf.Variable,
+  slot: string,
+): number {
   const { stateName } = updaterOf(optimizer, variable);
   const power = EXCEPTIONS[stateName]?.[slot] ?? POWERS[slot];
   if (power === undefined) {

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions, type Rule } from '@tfjs-lrm/core';
-import { distances, scaleOfElements } from './balance.ts';
+import { distances, scaleOfElements, sumsByScale } from './balance.ts';
 import { checkMoments } from './moments.ts';
 import { apply, variableOf, weightsOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
@@ -39,41 +39,43 @@ function balancedPoint(orbits: readonly Orbit[]): Float64Array[] {
   const squares = new Map<LayerVariable, Float64Array>();
   for (const weight of weightsOf(orbits)) {
     if (!weight.trainable) continue;
-    squares.set(weight, Float64Array.from(variableOf(weight).dataSync(), (value) => value ** 2));
+    squares.set(
+      weight,
+      Float64Array.from(variableOf(weight).dataSync(), (value) => value ** 2),
+    );
   }
-  const scaleOf = orbits.map(({ slices }) =>
-    slices.map(({ weight, axes, index }) => scaleOfElements(weight, axes, index)),
-  );
-  const total = orbits.map(({ scales }) => new Float64Array(scales));
+  const all = orbits.map((orbit) => ({
+    orbit,
+    total: new Float64Array(orbit.scales),
+    sides: orbit.slices.map(({ weight, axes, index, exponent }) => {
+      const values = squares.get(weight);
+      return values && { values, exponent, index: scaleOfElements(weight, axes, index) };
+    }),
+  }));
   for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
     let farthest = 0;
-    orbits.forEach((orbit, number) => {
-      const sums = orbit.slices.map(({ weight }, side) => {
-        const values = squares.get(weight);
-        if (values === undefined) return null;
-        const sum = new Float64Array(orbit.scales);
-        (scaleOf[number]?.[side] as Int32Array).forEach((at, element) => {
-          if (at >= 0) sum[at] = (sum[at] as number) + (values[element] as number);
-        });
-        return sum;
-      });
-      const logs = distances(orbit, sums);
-      orbit.slices.forEach(({ weight, exponent }, side) => {
-        const values = squares.get(weight);
-        if (values === undefined) return;
+    for (const { orbit, total, sides } of all) {
+      const logs = distances(
+        orbit,
+        sides.map((side) => side && sumsByScale(side.index, side.values, orbit.scales)),
+      );
+      for (const side of sides) {
+        if (side === undefined) continue;
+        const { values, index, exponent } = side;
         const factors = logs.map((log) => Math.exp(2 * exponent * log));
-        (scaleOf[number]?.[side] as Int32Array).forEach((at, element) => {
-          if (at >= 0) values[element] = (values[element] as number) * (factors[at] as number);
-        });
-      });
+        for (let at = 0; at < values.length; at++) {
+          const scale = index[at] as number;
+          if (scale >= 0) values[at] = (values[at] as number) * (factors[scale] as number);
+        }
+      }
       logs.forEach((log, at) => {
-        (total[number] as Float64Array)[at] = (total[number]?.[at] as number) + log;
+        total[at] = (total[at] as number) + log;
         farthest = Math.max(farthest, Math.abs(log));
       });
-    });
+    }
     if (farthest < CLOSE) break;
   }
-  return total;
+  return all.map(({ total }) => total);
 }
 
 /**

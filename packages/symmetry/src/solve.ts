@@ -86,7 +86,11 @@ export function solve(operations: readonly Operation[]): Solution {
       case 'matmul': {
         if (at.x !== null) {
           const x = read(at.x);
-          scale(at.kernel, [at.input], x.map((each) => times(FIXED, each, -1)));
+          scale(
+            at.kernel,
+            [at.input],
+            x.map((each) => times(FIXED, each, -1)),
+          );
           together(x);
           trained(at.kernel, x);
         }
@@ -126,7 +130,10 @@ export function solve(operations: readonly Operation[]): Solution {
           alone(x);
           mark('homogeneous', x);
         }
-        wires.set(at.y, at.from.map((from) => x[from] as Monomial));
+        wires.set(
+          at.y,
+          at.from.map((from) => x[from] as Monomial),
+        );
         break;
       }
       case 'add': {
@@ -157,12 +164,20 @@ export function solve(operations: readonly Operation[]): Solution {
       case 'normalise': {
         const x = read(at.x);
         alone(x);
-        if (at.over === 'channels') equate(x, x.map(() => x[0] as Monomial));
+        if (at.over === 'channels')
+          equate(
+            x,
+            x.map(() => x[0] as Monomial),
+          );
         mark('normalised', x);
         if (at.statistics !== null) {
           const { mean, variance } = at.statistics;
           scale(mean, [0], x);
-          scale(variance, [0], x.map((each) => times(FIXED, new Map([...each].map(([u, e]) => [u, 2 * e])))));
+          scale(
+            variance,
+            [0],
+            x.map((each) => times(FIXED, new Map([...each].map(([u, e]) => [u, 2 * e])))),
+          );
         }
         break;
       }
@@ -178,7 +193,11 @@ export function solve(operations: readonly Operation[]): Solution {
           const head = Math.floor(i / width) * width;
           return pairs === null ? head : head + Math.min(i % width, pairs[i % width] as number);
         });
-        if (pairs !== null) equate(key, labels.map((label) => key[label] as Monomial));
+        if (pairs !== null)
+          equate(
+            key,
+            labels.map((label) => key[label] as Monomial),
+          );
         uses.push({ scales: key, labels });
         mark(pairs === null ? 'score' : 'rotary', key);
         break;
@@ -188,7 +207,10 @@ export function solve(operations: readonly Operation[]): Solution {
         const width = x.length / at.keyHeads;
         uses.push({ scales: x, labels: x.map((_, i) => Math.floor(i / width)) });
         mark('value', x);
-        wires.set(at.y, sharedChannels(x.length, at.heads, at.keyHeads).map((from) => x[from] as Monomial));
+        wires.set(
+          at.y,
+          sharedChannels(x.length, at.heads, at.keyHeads).map((from) => x[from] as Monomial),
+        );
         break;
       }
       case 'fix':

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { distances } from './balance.ts';
+import { distances, sumsByScale } from './balance.ts';
 import { variableOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
 import type { Slices } from './symmetry.ts';
@@ -47,14 +47,10 @@ export function symmetryDrift(model: LayersModel): number[] {
   const drift = orbits.map((orbit) => {
     const bySide = orbit.slices.map((slices) => {
       const own = sums.get(keyOf(slices));
-      if (own === undefined) return null;
-      const sum = new Float64Array(orbit.scales);
-      slices.index.forEach((at, position) => {
-        if (at >= 0) sum[at] = (sum[at] as number) + (own[position] as number);
-      });
-      return sum;
+      return own && sumsByScale(slices.index, own, orbit.scales);
     });
-    const logs = [...distances(orbit, bySide)].filter((log) => log !== 0);
+    const distance = distances(orbit, bySide);
+    const logs = [...distance].filter((log) => log !== 0);
     const mean = logs.reduce((sum, log) => sum + log ** 2, 0) / Math.max(1, logs.length);
     return Math.sqrt(mean);
   });

@@ -88,7 +88,8 @@ export function translationsOf(operations: readonly Operation[]): Translation[] 
           const number = writers.get(x) ?? -1;
           const other = operations[number];
           if (x === wire || number <= began || other?.type !== 'bias') continue;
-          const alone = readers.get(x)?.length === 1 && once(other.vector) && other.vector.trainable;
+          const alone =
+            readers.get(x)?.length === 1 && once(other.vector) && other.vector.trainable;
           if (alone) return [{ vector: other.vector, sign: -1, through: [] }];
         }
         return pass(at.y);
@@ -158,9 +159,13 @@ export function centringsOf(operations: readonly Operation[]): Centring[] {
           {
             kind: 'translation',
             group: 'translation',
-            dimension: weight.shape.reduce<number>((size, n, at) => (at === axis ? size : size * (n as number)), 1),
+            dimension: weight.shape.reduce<number>(
+              (size, n, at) => (at === axis ? size : size * (n as number)),
+              1,
+            ),
             sides: [{ variable: weight.originalName, axes: [axis], exponent: 0 }],
-            reason: 'the same number added to all channels is subtracted again, by a mean or by softmax',
+            reason:
+              'the same number added to all channels is subtracted again, by a mean or by softmax',
             weight,
             axis,
           },

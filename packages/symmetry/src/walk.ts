@@ -24,7 +24,8 @@ const widthOf = ({ shape }: SymbolicTensor): number => shape.at(-1) ?? 0;
 /** The layer inside a wrapper of one layer, or null: with multipliers, or over time. */
 function insideOf(layer: layers.Layer): layers.Layer | null {
   const { layer: inside } = layer as { layer?: layers.Layer };
-  return inside !== undefined && ('effective' in layer || layer.getClassName() === 'TimeDistributed')
+  return inside !== undefined &&
+    ('effective' in layer || layer.getClassName() === 'TimeDistributed')
     ? inside
     : null;
 }
@@ -37,7 +38,10 @@ function factors(layer: layers.Layer, inside: layers.Layer, to: Builder): void {
       /([^/]+(?:\/[^/]+)*)\/(row|column|scalar)_multiplier$/.exec(factor.originalName) ?? [];
     if (path === undefined) continue;
     const kernel = inside.weights
-      .filter(({ originalName }) => path === originalName || path.endsWith(`/${originalName.split('/').at(-1)}`))
+      .filter(
+        ({ originalName }) =>
+          path === originalName || path.endsWith(`/${originalName.split('/').at(-1)}`),
+      )
       .sort((a, b) => common(b.originalName, path) - common(a.originalName, path))[0];
     if (kernel === undefined) continue;
     const rank = kernel.shape.length;

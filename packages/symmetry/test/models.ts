@@ -15,7 +15,12 @@ class TestRms extends layers.Layer {
   static readonly className = 'TestRms';
   gain!: layersApi.LayerVariable;
   override build(shape: Shape | Shape[]): void {
-    this.gain = this.addWeight('gain', [(shape as Shape).at(-1) as number], 'float32', layersApi.initializers.ones());
+    this.gain = this.addWeight(
+      'gain',
+      [(shape as Shape).at(-1) as number],
+      'float32',
+      layersApi.initializers.ones(),
+    );
     super.build(shape);
   }
   override call(x: tf.Tensor | tf.Tensor[]): tf.Tensor {
@@ -70,7 +75,9 @@ class TestAttention extends layers.Layer {
         const indices = Array.from({ length: heads }, (_, i) => Math.floor((i * keyHeads) / heads));
         return tf.gather(x, tf.tensor1d(indices, 'int32'), 1);
       };
-      const [q, k, v] = (inputs as tf.Tensor[]).map((x, at) => split(x, at === 0 ? heads : keyHeads));
+      const [q, k, v] = (inputs as tf.Tensor[]).map((x, at) =>
+        split(x, at === 0 ? heads : keyHeads),
+      );
       const turn = (x: tf.Tensor) => (rotary ? rotate(x) : x);
       const scores = tf.matMul(turn(q as tf.Tensor), shared(turn(k as tf.Tensor)), false, true);
       const time = scores.shape[2] as number;
@@ -118,7 +125,11 @@ function attention(x: Symbolic, settings: Heads, width: number, useBias = false)
   const [q, k, v] = [settings.heads, settings.keyHeads, settings.keyHeads].map((n) =>
     dense(x, n * width, useBias),
   ) as [Symbolic, Symbolic, Symbolic];
-  return dense(apply(new TestAttention({ ...settings }), [q, k, v]), x.shape.at(-1) as number, useBias);
+  return dense(
+    apply(new TestAttention({ ...settings }), [q, k, v]),
+    x.shape.at(-1) as number,
+    useBias,
+  );
 }
 
 function residual(x0: Symbolic, norm: (x: Symbolic) => Symbolic): Symbolic {

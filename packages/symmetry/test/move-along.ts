@@ -32,9 +32,15 @@ function contragredient(a: readonly (readonly number[])[]): number[][] {
   const n = a.length;
   const rows = a.map((row, i) => [...row, ...row.map((_, j) => (i === j ? 1 : 0))]);
   for (let i = 0; i < n; i++) {
-    const pivot = rows.slice(i).reduce((best, row) => (Math.abs(row[i]!) > Math.abs(best[i]!) ? row : best));
+    const pivot = rows
+      .slice(i)
+      .reduce((best, row) => (Math.abs(row[i]!) > Math.abs(best[i]!) ? row : best));
     rows.splice(rows.indexOf(pivot), 1);
-    rows.splice(i, 0, pivot.map((value) => value / pivot[i]!));
+    rows.splice(
+      i,
+      0,
+      pivot.map((value) => value / pivot[i]!),
+    );
     for (let k = 0; k < n; k++) {
       if (k === i) continue;
       const factor = rows[k]![i]!;
@@ -45,7 +51,11 @@ function contragredient(a: readonly (readonly number[])[]): number[][] {
 }
 
 /** Multiplies a weight along the axis by a matrix for each copy of each block. */
-function mix({ weight, axes, index, exponent }: Slices, orbit: Orbit, mats: readonly number[][][]): void {
+function mix(
+  { weight, axes, index, exponent }: Slices,
+  orbit: Orbit,
+  mats: readonly number[][][],
+): void {
   const complex = orbit.group === 'complex-scaling';
   const size = axes.reduce((product, axis) => product * (weight.shape[axis] as number), 1);
   const full = new Float32Array(size * size);
@@ -55,7 +65,9 @@ function mix({ weight, axes, index, exponent }: Slices, orbit: Orbit, mats: read
   );
   mats.forEach((mat, block) => {
     const used = exponent > 0 ? mat : contragredient(mat);
-    const scales = complex ? [block] : Array.from({ length: orbit.block }, (_, i) => block * orbit.block + i);
+    const scales = complex
+      ? [block]
+      : Array.from({ length: orbit.block }, (_, i) => block * orbit.block + i);
     const copies = places[scales[0]!]!.length / (complex ? 2 : 1);
     for (let copy = 0; copy < copies; copy++) {
       const at = complex
@@ -81,11 +93,14 @@ function mix({ weight, axes, index, exponent }: Slices, orbit: Orbit, mats: read
 
 /** What multiplies a kernel, broadcast to its shape. */
 function factorsOf(kernel: LayerVariable, operations: readonly Operation[]): tf.Tensor {
-  return operations.reduce<tf.Tensor>((product, at) => {
-    if (at.type !== 'factor' || at.kernel !== kernel) return product;
-    const shape = kernel.shape.map((n, axis) => (at.axes.includes(axis) ? (n as number) : 1));
-    return tf.mul(product, tf.reshape(at.factor.read(), shape));
-  }, tf.ones(kernel.shape as number[]));
+  return operations.reduce<tf.Tensor>(
+    (product, at) => {
+      if (at.type !== 'factor' || at.kernel !== kernel) return product;
+      const shape = kernel.shape.map((n, axis) => (at.axes.includes(axis) ? (n as number) : 1));
+      return tf.mul(product, tf.reshape(at.factor.read(), shape));
+    },
+    tf.ones(kernel.shape as number[]),
+  );
 }
 
 function translate(
@@ -94,14 +109,18 @@ function translate(
   next: Next,
 ): void {
   tf.tidy(() => {
-    const shift = tf.tensor1d(Array.from({ length: vector.shape[0] as number }, () => signed(next)));
+    const shift = tf.tensor1d(
+      Array.from({ length: vector.shape[0] as number }, () => signed(next)),
+    );
     variableOf(vector).assign(tf.add(variableOf(vector), shift));
     for (const absorber of absorbers) {
       let moved: tf.Tensor = shift;
       for (const at of absorber.through) {
         if (at.type === 'matmul') {
           const kernel = tf.mul(at.kernel.read(), factorsOf(at.kernel, operations));
-          const others = at.kernel.shape.map((_, axis) => axis).filter((axis) => axis !== at.input && axis !== at.output);
+          const others = at.kernel.shape
+            .map((_, axis) => axis)
+            .filter((axis) => axis !== at.input && axis !== at.output);
           const plane = tf.sum(kernel, others);
           moved = tf.reshape(
             tf.matMul(tf.reshape(moved, [1, -1]), plane, false, at.input > at.output),
@@ -114,8 +133,9 @@ function translate(
         } else if (at.type === 'mix') {
           const width = at.x.size / at.keyHeads;
           const group = at.heads / at.keyHeads;
-          const from = Array.from({ length: at.y.size }, (_, i) =>
-            Math.floor(Math.floor(i / width) / group) * width + (i % width),
+          const from = Array.from(
+            { length: at.y.size },
+            (_, i) => Math.floor(Math.floor(i / width) / group) * width + (i % width),
           );
           moved = tf.gather(moved, from);
         }
@@ -128,7 +148,9 @@ function translate(
 
 function moveOrbit(orbit: Orbit, next: Next): void {
   if (orbit.group === 'scaling') {
-    apply('test', [{ orbit, logs: Float64Array.from({ length: orbit.scales }, () => 0.7 * signed(next)) }]);
+    apply('test', [
+      { orbit, logs: Float64Array.from({ length: orbit.scales }, () => 0.7 * signed(next)) },
+    ]);
     return;
   }
   const complex = orbit.group === 'complex-scaling';
@@ -144,14 +166,19 @@ export function movesOf(model: LayersModel, seed: number): (() => void)[] {
   return [
     ...orbitsOf(operations).map((orbit) => () => moveOrbit(orbit, next)),
     ...translationsOf(operations).map((each) => () => translate(each, operations, next)),
-    ...centringsOf(operations).map(({ weight, axis }) => () =>
-      tf.tidy(() => {
-        const shape = weight.shape.map((n, at) => (at === axis ? 1 : (n as number)));
-        const size = tf.util.sizeFromShape(shape);
-        const shift = tf.tensor(Array.from({ length: size }, () => signed(next)), shape);
-        const moved = tf.div(shift, factorsOf(weight, operations));
-        variableOf(weight).assign(tf.add(variableOf(weight), moved));
-      }),
+    ...centringsOf(operations).map(
+      ({ weight, axis }) =>
+        () =>
+          tf.tidy(() => {
+            const shape = weight.shape.map((n, at) => (at === axis ? 1 : (n as number)));
+            const size = tf.util.sizeFromShape(shape);
+            const shift = tf.tensor(
+              Array.from({ length: size }, () => signed(next)),
+              shape,
+            );
+            const moved = tf.div(shift, factorsOf(weight, operations));
+            variableOf(weight).assign(tf.add(variableOf(weight), moved));
+          }),
     ),
   ];
 }
