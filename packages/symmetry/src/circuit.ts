@@ -110,3 +110,19 @@ export function sharedChannels(size: number, heads: number, keyHeads: number): n
     (i) => Math.floor(Math.floor(i / width) / group) * width + (i % width),
   );
 }
+
+/** The wires that an operation reads. */
+export function inputsOf(at: Operation): readonly Wire[] {
+  switch (at.type) {
+    case 'add':
+    case 'concatenate':
+    case 'product':
+      return at.xs;
+    case 'score':
+      return [at.query, at.key];
+    case 'factor':
+      return [];
+    default:
+      return at.x === null ? [] : [at.x];
+  }
+}

@@ -2,8 +2,8 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { orbitsOf } from './orbits.ts';
 import type { Side, Symmetry } from './symmetry.ts';
 import { drawTable } from './table.ts';
-import { centringsOf, translationsOf } from './translations.ts';
 import { walk } from './walk.ts';
+import { withoutScales } from './without-scales.ts';
 
 /** The symmetries of a model; `String(symmetries)` draws the table. */
 export type SymmetryList = readonly Symmetry[];
@@ -31,11 +31,7 @@ const sideText = ({ variable, axes, exponent }: Side): string => {
  */
 export function findSymmetries(model: LayersModel): SymmetryList {
   const { operations } = walk('findSymmetries', model);
-  const found = [
-    ...orbitsOf(operations),
-    ...translationsOf(operations),
-    ...centringsOf(operations),
-  ].map(
+  const found = [...orbitsOf(operations), ...withoutScales(operations)].map(
     ({ kind, group, dimension, sides, reason }): Symmetry => ({
       kind,
       group,

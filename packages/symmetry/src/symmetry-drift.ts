@@ -4,8 +4,8 @@ import { distances, sumsByScale } from './balance.ts';
 import { variableOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
 import type { Slices } from './symmetry.ts';
-import { centringsOf, translationsOf } from './translations.ts';
 import { walk } from './walk.ts';
+import { withoutScales } from './without-scales.ts';
 
 /** Σ θ² over all axes but those of the slices: one for each position along these. */
 function squares({ weight, axes }: Slices): tf.Tensor1D {
@@ -16,8 +16,8 @@ function squares({ weight, axes }: Slices): tf.Tensor1D {
 /**
  * How far a model is from balance along each of its symmetries, in nats: the root mean square over the
  * scales of |t|, where scaling by e^t would bring that scale to its balanced point; see `rebalance`. A ratio
- * of norms of e^2 between the two sides is 1 nat. The order is that of `findSymmetries(model)`; a translation
- * has no balance and gives 0. Scales with a side of zeros are left out.
+ * of norms of e^2 between the two sides is 1 nat. The order is that of `findSymmetries(model)`; a rotation
+ * or translation has no balance and gives 0. Scales with a side of zeros are left out.
  *
  * It sums on the device and waits for it once: cheap enough to log every 100 steps.
  *
@@ -35,7 +35,7 @@ export function symmetryDrift(model: LayersModel): number[] {
   const unique = new Map(
     all.filter(({ weight }) => weight.trainable).map((slices) => [keyOf(slices), slices]),
   );
-  const shifts = [...translationsOf(operations), ...centringsOf(operations)].map(() => 0);
+  const shifts = withoutScales(operations).map(() => 0);
   if (unique.size === 0) return [...orbits.map(() => 0), ...shifts];
   const read = tf.tidy(() => tf.concat([...unique.values()].map(squares)).dataSync());
   const sums = new Map<string, ArrayLike<number>>();

@@ -16,10 +16,10 @@ export interface Symmetry {
   readonly kind: 'multiplicative' | 'normalisation' | 'translation';
   /**
    * What acts on the channels: a positive factor each (`scaling`), a complex number for each rotary pair
-   * (`complex-scaling`), an invertible matrix (`general-linear`), or a constant added to each
-   * (`translation`, the one group here that is not multiplicative).
+   * (`complex-scaling`), an invertible matrix (`general-linear`), a rotation (`orthogonal`), or a
+   * constant added to each (`translation`).
    */
-  readonly group: 'scaling' | 'complex-scaling' | 'general-linear' | 'translation';
+  readonly group: 'scaling' | 'complex-scaling' | 'general-linear' | 'orthogonal' | 'translation';
   /** The number of independent directions; each is counted in one symmetry of a model alone. */
   readonly dimension: number;
   readonly sides: readonly Side[];

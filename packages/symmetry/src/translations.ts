@@ -1,5 +1,5 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Operation, Wire } from './circuit.ts';
+import { inputsOf, type Operation, type Wire } from './circuit.ts';
 import type { Symmetry } from './symmetry.ts';
 
 /** A vector that takes up what is added to another one, and the linear operations in between, in order. */
@@ -20,22 +20,6 @@ export interface Translation extends Symmetry {
 export interface Centring extends Symmetry {
   readonly weight: LayerVariable;
   readonly axis: number;
-}
-
-/** The wires that an operation reads. */
-function inputsOf(at: Operation): readonly Wire[] {
-  switch (at.type) {
-    case 'add':
-    case 'concatenate':
-    case 'product':
-      return at.xs;
-    case 'score':
-      return [at.query, at.key];
-    case 'factor':
-      return [];
-    default:
-      return at.x === null ? [] : [at.x];
-  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { random } from '../../../test/tensors.ts';
 import type { Operation } from '../src/circuit.ts';
 import { apply, variableOf } from '../src/move.ts';
 import { orbitsOf } from '../src/orbits.ts';
+import { type Rotation, rotationsOf, type Unseen, unseenOf } from '../src/rotations.ts';
 import type { Orbit, Slices } from '../src/symmetry.ts';
 import { centringsOf, type Translation, translationsOf } from '../src/translations.ts';
 import { walk } from '../src/walk.ts';
@@ -146,6 +147,106 @@ function translate(
   });
 }
 
+/** Orthonormal rows by Gram and Schmidt, the first along the given one. */
+function orthonormal(first: number[], next: Next): number[][] {
+  const rows: number[][] = [];
+  for (let i = 0; i < first.length; i++) {
+    let row = i === 0 ? first : first.map(() => signed(next));
+    for (const done of rows) {
+      const along = row.reduce((sum, value, j) => sum + value * done[j]!, 0);
+      row = row.map((value, j) => value - along * done[j]!);
+    }
+    const norm = Math.hypot(...row);
+    rows.push(row.map((value) => value / norm));
+  }
+  return rows;
+}
+
+/** A random orthogonal matrix; `centred` ones leave (1, …, 1) where it is. */
+function orthogonal(size: number, centred: boolean, next: Next): tf.Tensor2D {
+  const random = (n: number) =>
+    tf.tensor2d(
+      orthonormal(
+        Array.from({ length: n }, () => signed(next)),
+        next,
+      ),
+    );
+  if (!centred) return random(size);
+  const basis = tf.tensor2d(orthonormal(new Array<number>(size).fill(1), next));
+  const inner = tf.pad(random(size - 1), [
+    [1, 0],
+    [1, 0],
+  ]) as tf.Tensor2D;
+  const corner = tf.pad(tf.ones([1, 1]), [
+    [0, size - 1],
+    [0, size - 1],
+  ]);
+  return tf.matMul(tf.matMul(basis, tf.add(inner, corner), true), basis);
+}
+
+/** The product of gains as a vector. */
+const product = (gains: readonly LayerVariable[], size: number): tf.Tensor =>
+  gains.reduce<tf.Tensor>((all, gain) => tf.mul(all, gain.read()), tf.ones([size]));
+
+function rotateStream(
+  { writers, readers, size, centred }: Rotation,
+  operations: readonly Operation[],
+  next: Next,
+): void {
+  tf.tidy(() => {
+    const q = orthogonal(size, centred, next);
+    const along = (weight: LayerVariable, axis: number, matrix: tf.Tensor): void => {
+      const factors = factorsOf(weight, operations);
+      const order = weight.shape
+        .map((_, at) => at)
+        .filter((at) => at !== axis)
+        .concat(axis);
+      const last = tf.transpose(tf.mul(weight.read(), factors), order);
+      const moved = tf.reshape(tf.matMul(tf.reshape(last, [-1, size]), matrix), last.shape);
+      const back = order.map((_, at) => order.indexOf(at));
+      variableOf(weight).assign(tf.div(tf.transpose(moved, back), factors));
+    };
+    for (const { weight, axis } of writers) along(weight, axis, q);
+    const biases = new Set<LayerVariable>();
+    for (const reader of readers) {
+      const gain = product(reader.gains, size);
+      // W → D⁻¹ Qᵀ D W and β → β D⁻¹ Q D
+      const turned = tf.mul(tf.mul(q, tf.reshape(tf.div(1, gain), [-1, 1])), gain);
+      const back = tf.mul(tf.mul(q, tf.reshape(gain, [-1, 1])), tf.div(1, gain));
+      along(reader.kernel.kernel, reader.kernel.input, back);
+      for (const bias of reader.biases) if (!biases.has(bias)) along(bias, 0, turned);
+      for (const bias of reader.biases) biases.add(bias);
+    }
+  });
+}
+
+function addUnseen(
+  { reader, absorber }: Unseen,
+  operations: readonly Operation[],
+  next: Next,
+): void {
+  tf.tidy(() => {
+    const { kernel, input } = reader.kernel;
+    const shape = kernel.shape.map((n, axis) => (axis === input ? 1 : (n as number)));
+    const gain = product(reader.gains, kernel.shape[input] as number);
+    const across = kernel.shape.map((n, axis) => (axis === input ? (n as number) : 1));
+    const size = tf.util.sizeFromShape(shape);
+    const same = tf.tensor(
+      Array.from({ length: size }, () => signed(next)),
+      shape,
+    );
+    const shift = tf.div(same, tf.reshape(gain, across));
+    variableOf(kernel).assign(tf.add(kernel.read(), tf.div(shift, factorsOf(kernel, operations))));
+    if (absorber === null) return;
+    const beta = reader.biases.reduce<tf.Tensor>(
+      (sum, bias) => tf.add(sum, bias.read()),
+      tf.scalar(0),
+    );
+    const effect = tf.reshape(tf.sum(tf.mul(shift, tf.reshape(beta, across)), input), [-1]);
+    variableOf(absorber).assign(tf.sub(absorber.read(), effect));
+  });
+}
+
 function moveOrbit(orbit: Orbit, next: Next): void {
   if (orbit.group === 'scaling') {
     apply('test', [
@@ -165,6 +266,7 @@ export function movesOf(model: LayersModel, seed: number): (() => void)[] {
   const next = random(seed);
   return [
     ...orbitsOf(operations).map((orbit) => () => moveOrbit(orbit, next)),
+    ...rotationsOf(operations).map((each) => () => rotateStream(each, operations, next)),
     ...translationsOf(operations).map((each) => () => translate(each, operations, next)),
     ...centringsOf(operations).map(
       ({ weight, axis }) =>
@@ -180,5 +282,6 @@ export function movesOf(model: LayersModel, seed: number): (() => void)[] {
             variableOf(weight).assign(tf.add(variableOf(weight), moved));
           }),
     ),
+    ...unseenOf(operations).map((each) => () => addUnseen(each, operations, next)),
   ];
 }

@@ -50,7 +50,8 @@ onCpu(() => {
     const dimensions = findSymmetries(model).reduce((sum, { dimension }) => sum + dimension, 0);
     // Of each block: two gains, rotary pairs of query and key, value against output, up against down.
     const block = 2 * width + width + width * headWidth + mlp;
-    expect(dimensions).toBe(1 + width + blocks * block);
+    // Of the stream its scale and its rotations, and the gain before the head.
+    expect(dimensions).toBe(1 + (width * (width - 1)) / 2 + width + blocks * block);
     model.dispose();
   });
 });
