@@ -109,6 +109,20 @@ onCpu(() => {
     twice.dispose();
   });
 
+  it('of two biases that are added one is redundant, not both', () => {
+    const x = input({ shape: [3] });
+    const biased = (name: string) =>
+      layers.dense({ name, units: 4 }).apply(x) as layersApi.SymbolicTensor;
+    const sum = layers.add().apply([biased('a'), biased('b')]) as layersApi.SymbolicTensor;
+    const bent = layers.activation({ activation: 'tanh' }).apply(sum);
+    const model = makeModel({
+      inputs: x,
+      outputs: dense('c', 2).apply(bent) as layersApi.SymbolicTensor,
+    });
+    expect(found(model)).toEqual(['translation 4: a/bias, b/bias']);
+    model.dispose();
+  });
+
   it('frozen weights end a symmetry', () => {
     const model = between(layers.reLU());
     (model.layers[0] as Layer).trainable = false;
