@@ -92,6 +92,21 @@ eachBackend(() => {
     expect(a).not.toEqual(c);
   });
 
+  it('draws other factors for each symmetry', () => {
+    const model = buildModel('relu');
+    const [first, second] = model.getWeights().map(values) as [number[], number[]];
+    breakSymmetry(model, { spread: 0.2, seed: 1 });
+    const [a, b] = model.getWeights().map(values) as [number[], number[]];
+    const rows = [0, 1, 2, 3].map((i) => (a[i] as number) / (first[i] as number));
+    const next = [0, 1, 2, 3].map(
+      (i) => (rows[0] as number) * ((b[i] as number) / (second[i] as number)),
+    );
+    next.forEach((factor, i) => {
+      expect(Math.abs(factor / (rows[i] as number) - 1)).toBeGreaterThan(1e-3);
+    });
+    model.dispose();
+  });
+
   describe.each([
     ['a constant', () => initializers.constant({ value: 0.2 })],
     ['zeros', () => initializers.zeros()],

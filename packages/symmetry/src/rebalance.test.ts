@@ -154,7 +154,7 @@ onCpu(() => {
     const before = outputs(model, x);
     const drift = symmetryDrift(model)[at] as number;
     rebalance(model);
-    expect(symmetryDrift(model)[at]).toBeGreaterThan(0);
+    expect(symmetryDrift(model)[at]).toBeGreaterThan(1e-2);
     rebalance(model, { normalisation: true });
     expect(symmetryDrift(model)[at]).toBeLessThan(1e-5);
     expect(drift).toBeGreaterThan(1e-2);
