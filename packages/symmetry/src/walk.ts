@@ -9,7 +9,7 @@ interface GraphNode {
   readonly outputTensors: readonly SymbolicTensor[];
 }
 
-/** A layer whose weights take part, in the order in which the model's outputs need them. */
+/** What a model computes, in the order in which its outputs need it. */
 export interface Circuit {
   readonly operations: readonly Operation[];
   /** The plain layer that holds each weight, and the one that stands for it in its model. */
