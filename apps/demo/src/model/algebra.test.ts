@@ -1,0 +1,57 @@
+import { addMultipliers, type MultiplierOptions } from '@tfjs-lrm/multipliers';
+import { findSymmetries, minimalPlacement } from '@tfjs-lrm/symmetry';
+import { expect, it } from 'vitest';
+import { onCpu } from '../../../../test/backends.ts';
+import { languageModel } from './language-model.ts';
+
+/** arXiv 2601.04890, app. C: which factors each matrix has. */
+const PAPER: Record<string, string> = {
+  embedding: 'row and column',
+  head: 'none',
+  gate: 'row',
+  up: 'none',
+  down: 'row and column',
+  query: 'row',
+  key: 'none',
+  value: 'none',
+  output: 'row and column',
+};
+
+const text = (options: MultiplierOptions | null): string =>
+  [options?.row !== false && 'row', options?.column !== false && 'column']
+    .filter((each) => options !== null && each !== false)
+    .join(' and ') || 'none';
+
+const size = { width: 16, blocks: 2, heads: 2, mlp: 24 };
+
+onCpu(() => {
+  it("minimalPlacement is the paper's table of app. C", () => {
+    const model = languageModel(size, 11, false, 1);
+    const placement = minimalPlacement(model);
+    const found = model.layers
+      .filter(({ weights }) => weights.some(({ shape }) => shape.length > 1))
+      .map((layer) => [layer.name, text(placement(layer))]);
+    const wanted = found.map(([name]) => [name, PAPER[name?.replace(/^block\d_/, '') as string]]);
+    expect(found).toEqual(wanted);
+    expect(found).toHaveLength(2 + 2 * 7);
+    const multiplied = addMultipliers(model, { placement });
+    const factors = multiplied.weights.filter(({ originalName }) =>
+      /multiplier$/.test(originalName),
+    );
+    expect(factors).toHaveLength(2 + 2 * 6);
+    model.dispose();
+    multiplied.dispose();
+  });
+
+  it('has the symmetries of its size', () => {
+    const model = languageModel(size, 11, false, 1);
+    const { width, blocks, mlp } = size;
+    const headWidth = width / size.heads;
+    const dimensions = findSymmetries(model).reduce((sum, { dimension }) => sum + dimension, 0);
+    // Of each block: two gains, rotary pairs of query and key, value against output, up against down.
+    const block = 2 * width + width + width * headWidth + mlp;
+    // Of the stream its scale and its rotations, and the gain before the head.
+    expect(dimensions).toBe(1 + (width * (width - 1)) / 2 + width + blocks * block);
+    model.dispose();
+  });
+});

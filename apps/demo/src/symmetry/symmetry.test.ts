@@ -1,0 +1,49 @@
+import { enableTraining } from '@tfjs-lrm/kernels';
+import { beforeAll, expect, it } from 'vitest';
+import { useBackend } from '../../../../test/backends.ts';
+import { makeCorpus } from '../text.ts';
+import { CURES, overflow, type Run, readSettings, trainWith } from './experiment.ts';
+import { drawing, table } from './report.ts';
+
+const corpus = makeCorpus('the quick brown fox jumps over the lazy dog. '.repeat(60));
+
+beforeAll(async () => {
+  await useBackend('wasm');
+  enableTraining();
+});
+
+it('trains with every cure; rebalancing takes the drift away, and outputs are drawn', () => {
+  const settings = {
+    ...readSettings(),
+    model: { width: 16, blocks: 1, heads: 2, mlp: 24 },
+    ...{ context: 8, batch: 4, steps: 20, rebalanceEvery: 10, measureEvery: 10 },
+    validationBatches: 1,
+  };
+  const runs = CURES.map((cure) => trainWith(cure, 1, settings, corpus));
+  const ends = runs.map(({ measures }) => measures.at(-1)?.drift as number);
+  expect(ends[1]).toBeLessThan(1e-4);
+  expect(ends[0]).toBeGreaterThan(1e-2);
+  for (const { loss } of runs) expect(loss).toBeLessThan(3.4);
+  for (const cure of CURES) {
+    expect(table(runs)).toContain(cure);
+    expect(drawing(runs)).toContain(`>${cure}</text>`);
+  }
+});
+
+it('extrapolates an overflow, and says so', () => {
+  const run = (activations: number[]): Run => ({
+    cure: 'none',
+    seed: 1,
+    loss: 1,
+    measures: activations.map((activation, at) => ({
+      step: 10 * at,
+      drift: 0,
+      multiplier: 0,
+      activation,
+    })),
+  });
+  // Doubles every ten steps: 2^16 lies half a thousandth above the largest half-precision number.
+  expect(overflow(run([1, 2, 4, 8]))).toEqual({ step: 160, extrapolated: true });
+  expect(overflow(run([1, 70_000]))).toEqual({ step: 10, extrapolated: false });
+  expect(overflow(run([4, 4, 2, 1]))).toBeNull();
+});

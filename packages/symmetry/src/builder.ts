@@ -1,0 +1,106 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { inOrder, type Operation, type Wire } from './circuit.ts';
+
+type Optional<T> = T | null | undefined;
+
+/** Collects operations; each method returns the wire that its operation writes. */
+export class Builder {
+  readonly operations: Operation[] = [];
+
+  /** y = x · W, for a kernel whose axes may be counted from the end. */
+  matmul(
+    kernel: LayerVariable,
+    x: Wire | null,
+    axes: { input: number; output: number } = { input: -2, output: -1 },
+    shifts = true,
+  ): Wire {
+    const rank = kernel.shape.length;
+    const [input, output] = [axes.input, axes.output].map((axis) =>
+      axis < 0 ? axis + rank : axis,
+    ) as [number, number];
+    const y = { size: kernel.shape[output] as number };
+    this.operations.push({ type: 'matmul', kernel, input, output, x, y, shifts });
+    return y;
+  }
+
+  bias(vector: Optional<LayerVariable>, x: Wire): Wire {
+    if (vector == null) return x;
+    const y = { size: x.size };
+    this.operations.push({ type: 'bias', vector, x, y });
+    return y;
+  }
+
+  gain(
+    vector: Optional<LayerVariable>,
+    x: Wire,
+    axes: readonly number[] = [0],
+    from: readonly number[] = inOrder(x.size),
+  ): Wire {
+    if (vector == null) return x;
+    const y = { size: from.length };
+    this.operations.push({ type: 'gain', vector, axes, from, x, y });
+    return y;
+  }
+
+  map(
+    how: 'linear' | 'homogeneous',
+    x: Wire,
+    {
+      from = inOrder(x.size),
+      shifts = how === 'linear',
+    }: { from?: readonly number[]; shifts?: boolean } = {},
+  ): Wire {
+    const y = { size: from.length };
+    this.operations.push({ type: 'map', how, from, x, y, shifts });
+    return y;
+  }
+
+  /** relu and linear by name; what any other one reads and gives is fixed. */
+  activation(name: string | undefined, x: Wire): Wire {
+    if (name === undefined || name === 'linear') return x;
+    if (name === 'relu') return this.map('homogeneous', x);
+    this.fix(x, name === 'softmax' || name === 'logSoftmax');
+    return { size: x.size };
+  }
+
+  add(xs: readonly Wire[], how: 'linear' | 'homogeneous' = 'linear', shifts = true): Wire {
+    const y = { size: (xs[0] as Wire).size };
+    if (xs.some(({ size }) => size !== y.size)) return this.opaque(xs, Math.max(y.size));
+    this.operations.push({ type: 'add', xs, y, how, shifts });
+    return y;
+  }
+
+  concatenate(xs: readonly Wire[]): Wire {
+    const y = { size: xs.reduce((sum, { size }) => sum + size, 0) };
+    this.operations.push({ type: 'concatenate', xs, y });
+    return y;
+  }
+
+  product(xs: readonly Wire[]): Wire {
+    const y = { size: (xs[0] as Wire).size };
+    if (xs.some(({ size }) => size !== y.size)) return this.opaque(xs, y.size);
+    this.operations.push({ type: 'product', xs, y });
+    return y;
+  }
+
+  normalise(
+    x: Wire,
+    over: 'channels' | 'batch',
+    centred = false,
+    statistics: { mean: LayerVariable; variance: LayerVariable } | null = null,
+  ): Wire {
+    const y = { size: x.size };
+    this.operations.push({ type: 'normalise', x, y, over, centred, statistics });
+    return y;
+  }
+
+  fix(x: Wire, centred = false): void {
+    this.operations.push({ type: 'fix', x, centred });
+  }
+
+  /** A fixed wire, computed from what must stay as it is. */
+  opaque(xs: readonly Wire[], size: number): Wire {
+    for (const x of xs) this.fix(x);
+    return { size };
+  }
+}

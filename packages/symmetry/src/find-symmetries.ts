@@ -1,0 +1,52 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { orbitsOf } from './orbits.ts';
+import type { Side, Symmetry } from './symmetry.ts';
+import { drawTable } from './table.ts';
+import { walk } from './walk.ts';
+import { withoutScales } from './without-scales.ts';
+
+/** The symmetries of a model; `String(symmetries)` draws the table. */
+export type SymmetryList = readonly Symmetry[];
+
+const sideText = ({ variable, axes, exponent }: Side): string => {
+  const at = axes.length === 0 ? '' : `[${axes}]`;
+  const power = exponent === 1 || exponent === 0 ? '' : exponent === -1 ? '⁻¹' : `^${exponent}`;
+  return `${variable}${at}${power}`;
+};
+
+/**
+ * The continuous symmetries of a model: all ways known to this package to change its trainable weights
+ * without changing any output. Found from its graph alone; no value is read. The walk goes through nested
+ * models, layers with multipliers, and TimeDistributed.
+ *
+ * Directions are independent: each is counted once, so that the sum of the dimensions is that of the
+ * space of weights with equal outputs. A scaling inside a larger group is part of that group and not
+ * listed again; a multiplier moves against its own kernel, and kernels against each other.
+ *
+ * @returns one entry for each group of channels with the same sides
+ * @throws TypeError for something that is no model, or one without layers
+ * @see arXiv 2601.04890, sec. 4.1
+ * @example
+ * console.log(String(findSymmetries(model)));
+ */
+export function findSymmetries(model: LayersModel): SymmetryList {
+  const { operations } = walk('findSymmetries', model);
+  const found = [...orbitsOf(operations), ...withoutScales(operations)].map(
+    ({ kind, group, dimension, sides, reason }): Symmetry => ({
+      kind,
+      group,
+      dimension,
+      sides,
+      reason,
+    }),
+  );
+  const rows = found.map(({ kind, group, dimension, sides, reason }) => [
+    kind,
+    group,
+    String(dimension),
+    sides.map(sideText).join(' · '),
+    reason,
+  ]);
+  const header = ['kind', 'group', 'dimension', 'sides', 'reason'];
+  return Object.defineProperty(found, 'toString', { value: () => drawTable([header, ...rows]) });
+}

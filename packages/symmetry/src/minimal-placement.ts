@@ -1,0 +1,129 @@
+import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { outputLayers } from '@tfjs-lrm/core';
+import type { MultiplierOptions } from '@tfjs-lrm/multipliers';
+import type { Operation } from './circuit.ts';
+import { orbitsOf } from './orbits.ts';
+import { walk } from './walk.ts';
+
+type Matmul = Extract<Operation, { type: 'matmul' }>;
+
+/** The classes that `withMultipliers` knows; of others it needs the properties that hold their kernels. */
+const KNOWN =
+  /^(Dense|Embedding|Conv[123]D|Conv[23]DTranspose|DepthwiseConv2D|SeparableConv2D|SimpleRNN|GRU|LSTM|ConvLSTM2D|RNN|Bidirectional)$/;
+
+/** Which factors a layer keeps. */
+interface Kept {
+  row: boolean;
+  column: boolean;
+}
+
+function optionsOf(layer: layers.Layer, { row, column }: Kept): MultiplierOptions | null {
+  if (!row && !column) return null;
+  if (KNOWN.test(layer.getClassName())) return { row, column };
+  const properties = layer as unknown as Record<string, unknown>;
+  const kernels = Object.keys(properties).filter((name) => {
+    const value = properties[name];
+    return (
+      layer.weights.includes(value as LayerVariable) && (value as LayerVariable).shape.length > 1
+    );
+  });
+  return kernels.length === 0 ? null : { row, column, kernels };
+}
+
+/** The kernels that write keys of attention. */
+function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
+  const keys = new Set(operations.flatMap((at) => (at.type === 'score' ? [at.key] : [])));
+  const found = new Set<LayerVariable>();
+  for (const at of [...operations].reverse()) {
+    if (!('y' in at) || !keys.has(at.y)) continue;
+    if (at.type === 'bias' || at.type === 'map' || at.type === 'gain') keys.add(at.x);
+    if (at.type === 'matmul') found.add(at.kernel);
+  }
+  return found;
+}
+
+/**
+ * A placement for `addMultipliers` that leaves out every multiplier which a symmetry makes redundant. It
+ * starts from row and column factors on every kernel and goes through the symmetries found:
+ *
+ * 1. A head has no row factors: they would learn how often each output occurs.
+ * 2. Where a gain writes the channels, it is the column factor of all that reads them, so these have none.
+ * 3. Query against key: the query keeps its rows, since several query heads may share a key.
+ * 4. Else, rows against columns: the later matrix keeps its columns, and the first that writes loses its
+ *    rows; of what enters a product the factor that reaches it linearly.
+ * 5. A normalisation takes no factor away, so an embedding and all that writes a residual stream keep their
+ *    rows: a single scale is redundant there, whereas leaving out a row factor would cost one scale a
+ *    channel. Light decay of the multipliers holds that one.
+ *
+ * On a pre-norm transformer with gains this is the paper's minimal placement.
+ *
+ * @param model without multipliers, the one that `addMultipliers` gets
+ * @returns for each layer of the model its options, or null for no multipliers
+ * @throws TypeError for something that is no model
+ * @see arXiv 2601.04890, app. C
+ * @example
+ * const multiplied = addMultipliers(model, { placement: minimalPlacement(model) });
+ */
+export function minimalPlacement(
+  model: LayersModel,
+): (layer: layers.Layer) => MultiplierOptions | null {
+  const { operations, owners } = walk('minimalPlacement', model);
+  const heads = outputLayers(model.outputs);
+  const kept = new Map<LayerVariable, Kept>();
+  const matmuls = new Map<LayerVariable, Matmul>();
+  for (const at of operations) {
+    if (at.type === 'matmul' && !matmuls.has(at.kernel)) matmuls.set(at.kernel, at);
+    const kernel =
+      at.type === 'matmul'
+        ? at.kernel
+        : at.type === 'gain' && at.axes.length > 1
+          ? at.vector
+          : null;
+    if (kernel === null || kept.has(kernel)) continue;
+    const placed = owners.get(kernel)?.placed as layers.Layer;
+    kept.set(kernel, { row: !heads.has(placed), column: at.type === 'matmul' });
+  }
+  const keys = keysOf(operations);
+  const gains = new Set(
+    operations.flatMap((at) => (at.type === 'gain' && at.axes.length === 1 ? [at.vector] : [])),
+  );
+  const order = [...matmuls.keys()];
+  for (const { kind, slices } of orbitsOf(operations)) {
+    if (kind === 'normalisation' || slices.some(({ axes }) => axes.length === 0)) continue;
+    const full = slices.filter(({ index }) => !index.includes(-1));
+    const rows = full.filter(({ weight, axes }) =>
+      matmuls.has(weight) ? axes[0] === matmuls.get(weight)?.output : kept.has(weight),
+    );
+    const columns = full.filter(({ weight, axes }) => axes[0] === matmuls.get(weight)?.input);
+    if (slices.some(({ weight }) => gains.has(weight))) {
+      for (const { weight } of columns) (kept.get(weight) as Kept).column = false;
+      continue;
+    }
+    const key = rows.find(({ weight }) => keys.has(weight));
+    if (columns.length === 0 && key === undefined) continue;
+    const first = rows
+      .map(({ weight }) => weight)
+      .sort((a, b) => order.indexOf(a) - order.indexOf(b))[0];
+    const loser = key?.weight ?? first;
+    if (loser !== undefined) (kept.get(loser) as Kept).row = false;
+  }
+  const options = new Map<layers.Layer, MultiplierOptions | null>();
+  const byLayer = new Map<layers.Layer, { layer: layers.Layer; kept: Kept }>();
+  for (const [kernel, each] of kept) {
+    const { layer, placed } = owners.get(kernel) as { layer: layers.Layer; placed: layers.Layer };
+    const known = byLayer.get(placed)?.kept;
+    byLayer.set(placed, {
+      layer,
+      kept: {
+        row: each.row || (known?.row ?? false),
+        column: each.column || (known?.column ?? false),
+      },
+    });
+  }
+  for (const [placed, each] of byLayer) options.set(placed, optionsOf(each.layer, each.kept));
+  return (layer) => {
+    const found = options.get(layer);
+    if (found !== undefined) return found;
+    return KNOWN.test(layer.getClassName()) ? {} : null;
+  };
+}

@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { scaleMoments } from './moments.ts';
+import type { Orbit, Slices } from './symmetry.ts';
+
+/** How far to go along an orbit: the logarithm of each of its scales, in nats. */
+export interface Move {
+  readonly orbit: Orbit;
+  readonly logs: ArrayLike<number>;
+}
+
+/** The factors of a weight's slices, in a shape that broadcasts over the weight. */
+function factorOf({ weight, axes, exponent, index }: Slices, logs: ArrayLike<number>): tf.Tensor {
+  const factors = Float32Array.from(index, (at) =>
+    at < 0 ? 1 : Math.exp(exponent * (logs[at] as number)),
+  );
+  return tf.tensor(
+    factors,
+    weight.shape.map((size, axis) => (axes.includes(axis) ? (size as number) : 1)),
+  );
+}
+
+/** The weights that moves along these orbits change. */
+export function weightsOf(orbits: readonly Orbit[]): LayerVariable[] {
+  return [...new Set(orbits.flatMap(({ slices }) => slices.map(({ weight }) => weight)))];
+}
+
+/** The variable of a weight, to assign to past the weight's constraint. */
+export const variableOf = (weight: LayerVariable): tf.Variable => weight.read() as tf.Variable;
+
+/**
+ * Moves along several orbits at once: every weight is multiplied once, by the product of all its factors,
+ * and its moments are scaled along.
+ */
+export function apply(
+  where: string,
+  moves: readonly Move[],
+  optimizer: tf.Optimizer | null = null,
+): void {
+  const factors = new Map<LayerVariable, (() => tf.Tensor)[]>();
+  for (const { orbit, logs } of moves) {
+    for (const slices of orbit.slices) {
+      const known = factors.get(slices.weight) ?? [];
+      factors.set(slices.weight, [...known, () => factorOf(slices, logs)]);
+    }
+  }
+  for (const [weight, makers] of factors) {
+    tf.tidy(() => {
+      const by = makers.map((make) => make()).reduce((product, next) => tf.mul(product, next));
+      const variable = variableOf(weight);
+      variable.assign(tf.mul(variable, by));
+      if (optimizer !== null && weight.trainable) scaleMoments(where, optimizer, variable, by);
+    });
+  }
+}

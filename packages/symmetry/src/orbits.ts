@@ -1,0 +1,154 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Operation } from './circuit.ts';
+import { type Solution, solve, type Trait } from './solve.ts';
+import { type Orbit, publicSide, type Slices } from './symmetry.ts';
+
+/** Where one free scale appears: positions along axes of a weight, by side and exponent. */
+interface Place {
+  readonly side: number;
+  readonly exponent: number;
+  readonly positions: number[];
+}
+
+/** The places of each free scale, in the order of the sides. */
+function placesOf({ sides }: Solution): Map<number, Map<string, Place>> {
+  const places = new Map<number, Map<string, Place>>();
+  sides.forEach(({ scales }, side) => {
+    scales.forEach((monomial, position) => {
+      for (const [unknown, exponent] of monomial) {
+        if (!places.has(unknown)) places.set(unknown, new Map());
+        const own = places.get(unknown) as Map<string, Place>;
+        const key = `${side}^${exponent}`;
+        if (!own.has(key)) own.set(key, { side, exponent, positions: [] });
+        own.get(key)?.positions.push(position);
+      }
+    });
+  });
+  return places;
+}
+
+/** For each free scale what tells it from those that it may be mixed with; null where it must stay alone. */
+function labelsOf({ uses }: Solution): Map<number, string[] | null> {
+  const labels = new Map<number, string[] | null>();
+  uses.forEach((use, at) => {
+    use.scales.forEach((monomial, position) => {
+      const [only] = monomial;
+      const mixes = use.labels !== null && monomial.size === 1 && Math.abs(only?.[1] ?? 0) === 1;
+      for (const unknown of monomial.keys()) {
+        const known = labels.get(unknown);
+        if (!mixes || known === null) {
+          labels.set(unknown, null);
+          continue;
+        }
+        const label = `${at}:${use.labels?.[position]}`;
+        if (known === undefined) labels.set(unknown, [label]);
+        else if (!known.includes(label)) known.push(label);
+      }
+    });
+  });
+  return labels;
+}
+
+function reasonOf(traits: ReadonlySet<Trait>, block: number): string {
+  const has = (trait: Trait): boolean => traits.has(trait);
+  if (has('normalised'))
+    return has('residual')
+      ? 'all that writes a residual stream which is read only after normalisation'
+      : 'read only after normalisation';
+  if (has('rotary')) return 'query against key, per rotary pair';
+  if (has('score')) return 'query against key, per head';
+  if (has('value'))
+    return block > 1 ? 'value against output, per head' : 'value against output, per channel';
+  if (has('product')) return 'product against what reads it';
+  if (has('gain')) return 'gain of a normalisation against what reads it';
+  if (has('homogeneous')) return 'row against column across a homogeneous function';
+  return 'row against column across linear functions';
+}
+
+/** The symmetries between weights of different channels and layers. */
+function wireOrbits(solution: Solution): Orbit[] {
+  const places = placesOf(solution);
+  const labels = labelsOf(solution);
+  const blocks = new Map<string, number[]>();
+  for (const unknown of places.keys()) {
+    const own = labels.get(unknown) ?? null;
+    const key = own === null ? `${unknown}` : own.join(' ');
+    const block = blocks.get(key);
+    if (block === undefined) blocks.set(key, [unknown]);
+    else block.push(unknown);
+  }
+  const rows = new Map<string, { of: number[]; size: number; complex: boolean }>();
+  for (const block of blocks.values()) {
+    const [one] = block as [number];
+    const complex =
+      block.length === 1 &&
+      labels.get(one) !== null &&
+      (solution.traits.get(one)?.has('rotary') ?? false);
+    const traits = [...(solution.traits.get(one) ?? [])].sort();
+    const key = [block.length, complex, ...traits, ...(places.get(one)?.keys() ?? [])].join(' ');
+    const row = rows.get(key);
+    if (row === undefined) rows.set(key, { of: [...block], size: block.length, complex });
+    else row.of.push(...block);
+  }
+  return [...rows.values()].map(({ of, size, complex }): Orbit => {
+    const number = new Map(of.map((unknown, at) => [unknown, at]));
+    const slices = [...(places.get(of[0] as number)?.values() ?? [])].map(
+      ({ side, exponent }): Slices => {
+        const { weight, axes, scales } = solution.sides[side] as Solution['sides'][number];
+        const index = Int32Array.from(scales, (monomial) => {
+          for (const [unknown, power] of monomial) {
+            const at = number.get(unknown);
+            if (at !== undefined && power === exponent) return at;
+          }
+          return -1;
+        });
+        return { weight, axes, exponent, index };
+      },
+    );
+    const traits = solution.traits.get(of[0] as number) ?? new Set<Trait>();
+    return {
+      kind: traits.has('normalised') ? 'normalisation' : 'multiplicative',
+      group: size > 1 ? 'general-linear' : complex ? 'complex-scaling' : 'scaling',
+      dimension: of.length * (complex ? 2 : size),
+      sides: slices.map(publicSide),
+      reason: reasonOf(traits, size),
+      scales: of.length,
+      block: size,
+      slices,
+    };
+  });
+}
+
+const sizeOf = (weight: LayerVariable, axes: readonly number[]): number =>
+  axes.reduce((size, axis) => size * (weight.shape[axis] as number), 1);
+
+/** Each factor against the kernel that it multiplies. */
+function factorOrbits(operations: readonly Operation[]): Orbit[] {
+  return operations.flatMap((at): Orbit[] => {
+    if (at.type !== 'factor' || !at.factor.trainable || !at.kernel.trainable) return [];
+    const scales = sizeOf(at.kernel, at.axes);
+    const index = Int32Array.from({ length: scales }, (_, i) => i);
+    const slices: Slices[] = [
+      { weight: at.factor, axes: at.factor.shape.map((_, axis) => axis), exponent: 1, index },
+      { weight: at.kernel, axes: at.axes, exponent: -1, index },
+    ];
+    const which = at.factor.originalName.split('/').at(-1)?.replace('_', ' ');
+    return [
+      {
+        kind: 'multiplicative',
+        group: 'scaling',
+        dimension: scales,
+        sides: slices.map(publicSide),
+        reason: `${which} against the kernel itself`,
+        scales,
+        block: 1,
+        slices,
+      },
+    ];
+  });
+}
+
+/** All multiplicative and normalisation symmetries of a circuit. */
+export function orbitsOf(operations: readonly Operation[]): Orbit[] {
+  return [...wireOrbits(solve(operations)), ...factorOrbits(operations)];
+}

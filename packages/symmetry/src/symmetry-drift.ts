@@ -1,0 +1,58 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { distances, sumsByScale } from './balance.ts';
+import { variableOf } from './move.ts';
+import { orbitsOf } from './orbits.ts';
+import type { Slices } from './symmetry.ts';
+import { walk } from './walk.ts';
+import { withoutScales } from './without-scales.ts';
+
+/** Σ θ² over all axes but those of the slices: one for each position along these. */
+function squares({ weight, axes }: Slices): tf.Tensor1D {
+  const others = weight.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  return tf.reshape(tf.sum(tf.square(variableOf(weight)), others), [-1]);
+}
+
+/**
+ * How far a model is from balance along each of its symmetries, in nats: the root mean square over the
+ * scales of |t|, where scaling by e^t would bring that scale to its balanced point; see `rebalance`. A ratio
+ * of norms of e^2 between the two sides is 1 nat. The order is that of `findSymmetries(model)`; a rotation
+ * or translation has no balance and gives 0. Scales with a side of zeros are left out.
+ *
+ * It sums on the device and waits for it once: cheap enough to log every 100 steps.
+ *
+ * @returns one number for each symmetry
+ * @throws TypeError for something that is no model
+ * @see arXiv 2601.04890, fig. 4
+ * @example
+ * const drift = symmetryDrift(model); // [0.13, 0.02]
+ */
+export function symmetryDrift(model: LayersModel): number[] {
+  const { operations } = walk('symmetryDrift', model);
+  const orbits = orbitsOf(operations);
+  const all = orbits.flatMap(({ slices }) => slices);
+  const keyOf = ({ weight, axes }: Slices): string => `${weight.id}:${axes}`;
+  const unique = new Map(
+    all.filter(({ weight }) => weight.trainable).map((slices) => [keyOf(slices), slices]),
+  );
+  const shifts = withoutScales(operations).map(() => 0);
+  if (unique.size === 0) return [...orbits.map(() => 0), ...shifts];
+  const read = tf.tidy(() => tf.concat([...unique.values()].map(squares)).dataSync());
+  const sums = new Map<string, ArrayLike<number>>();
+  let from = 0;
+  for (const [key, { index }] of unique) {
+    sums.set(key, read.subarray(from, from + index.length));
+    from += index.length;
+  }
+  const drift = orbits.map((orbit) => {
+    const bySide = orbit.slices.map((slices) => {
+      const own = sums.get(keyOf(slices));
+      return own && sumsByScale(slices.index, own, orbit.scales);
+    });
+    const distance = distances(orbit, bySide);
+    const logs = [...distance].filter((log) => log !== 0);
+    const mean = logs.reduce((sum, log) => sum + log ** 2, 0) / Math.max(1, logs.length);
+    return Math.sqrt(mean);
+  });
+  return [...drift, ...shifts];
+}

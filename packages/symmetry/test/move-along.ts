@@ -1,0 +1,287 @@
+/** Moves a model by random amounts along any one of its symmetries, in all directions of its group. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
+import { random } from '../../../test/tensors.ts';
+import type { Operation } from '../src/circuit.ts';
+import { apply, variableOf } from '../src/move.ts';
+import { orbitsOf } from '../src/orbits.ts';
+import { type Rotation, rotationsOf, type Unseen, unseenOf } from '../src/rotations.ts';
+import type { Orbit, Slices } from '../src/symmetry.ts';
+import { centringsOf, type Translation, translationsOf } from '../src/translations.ts';
+import { walk } from '../src/walk.ts';
+
+type Next = () => number;
+const signed = (next: Next): number => 2 * next() - 1;
+
+/** A random invertible matrix, [size][size], near the identity; of `complex`, a turn of two and a factor. */
+function matrix(size: number, complex: boolean, next: Next): number[][] {
+  if (complex) {
+    const [factor, angle] = [Math.exp(0.5 * signed(next)), 3 * next()];
+    const [c, s] = [factor * Math.cos(angle), factor * Math.sin(angle)];
+    return [
+      [c, s],
+      [-s, c],
+    ];
+  }
+  return Array.from({ length: size }, (_, i) =>
+    Array.from({ length: size }, (_, j) => (i === j ? 1 : 0) + (0.5 / size) * signed(next)),
+  );
+}
+
+/** The inverse of the transpose, by Gauss and Jordan. */
+function contragredient(a: readonly (readonly number[])[]): number[][] {
+  const n = a.length;
+  const rows = a.map((row, i) => [...row, ...row.map((_, j) => (i === j ? 1 : 0))]);
+  for (let i = 0; i < n; i++) {
+    const pivot = rows
+      .slice(i)
+      .reduce((best, row) => (Math.abs(row[i]!) > Math.abs(best[i]!) ? row : best));
+    rows.splice(rows.indexOf(pivot), 1);
+    rows.splice(
+      i,
+      0,
+      pivot.map((value) => value / pivot[i]!),
+    );
+    for (let k = 0; k < n; k++) {
+      if (k === i) continue;
+      const factor = rows[k]![i]!;
+      rows[k] = rows[k]!.map((value, j) => value - factor * rows[i]![j]!);
+    }
+  }
+  return a.map((_, i) => a.map((_, j) => rows[j]![n + i]!));
+}
+
+/** Multiplies a weight along the axis by a matrix for each copy of each block. */
+function mix(
+  { weight, axes, index, exponent }: Slices,
+  orbit: Orbit,
+  mats: readonly number[][][],
+): void {
+  const complex = orbit.group === 'complex-scaling';
+  const size = axes.reduce((product, axis) => product * (weight.shape[axis] as number), 1);
+  const full = new Float32Array(size * size);
+  for (let i = 0; i < size; i++) if (index[i]! < 0) full[i * size + i] = 1;
+  const places = Array.from({ length: orbit.scales }, (_, at) =>
+    [...index.keys()].filter((position) => index[position] === at),
+  );
+  mats.forEach((mat, block) => {
+    const used = exponent > 0 ? mat : contragredient(mat);
+    const scales = complex
+      ? [block]
+      : Array.from({ length: orbit.block }, (_, i) => block * orbit.block + i);
+    const copies = places[scales[0]!]!.length / (complex ? 2 : 1);
+    for (let copy = 0; copy < copies; copy++) {
+      const at = complex
+        ? [places[block]![2 * copy]!, places[block]![2 * copy + 1]!]
+        : scales.map((scale) => places[scale]![copy]!);
+      at.forEach((from, i) => {
+        at.forEach((to, j) => {
+          full[from * size + to] = used[i]![j]!;
+        });
+      });
+    }
+  });
+  tf.tidy(() => {
+    const variable = variableOf(weight);
+    const others = weight.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+    const order = [...others, ...axes];
+    const last = tf.transpose(variable, order);
+    const moved = tf.matMul(tf.reshape(last, [-1, size]), tf.tensor2d(full, [size, size]));
+    const back = order.map((_, axis) => order.indexOf(axis));
+    variable.assign(tf.transpose(tf.reshape(moved, last.shape), back));
+  });
+}
+
+/** What multiplies a kernel, broadcast to its shape. */
+function factorsOf(kernel: LayerVariable, operations: readonly Operation[]): tf.Tensor {
+  return operations.reduce<tf.Tensor>(
+    (product, at) => {
+      if (at.type !== 'factor' || at.kernel !== kernel) return product;
+      const shape = kernel.shape.map((n, axis) => (at.axes.includes(axis) ? (n as number) : 1));
+      return tf.mul(product, tf.reshape(at.factor.read(), shape));
+    },
+    tf.ones(kernel.shape as number[]),
+  );
+}
+
+function translate(
+  { vector, absorbers }: Translation,
+  operations: readonly Operation[],
+  next: Next,
+): void {
+  tf.tidy(() => {
+    const shift = tf.tensor1d(
+      Array.from({ length: vector.shape[0] as number }, () => signed(next)),
+    );
+    variableOf(vector).assign(tf.add(variableOf(vector), shift));
+    for (const absorber of absorbers) {
+      let moved: tf.Tensor = shift;
+      for (const at of absorber.through) {
+        if (at.type === 'matmul') {
+          const kernel = tf.mul(at.kernel.read(), factorsOf(at.kernel, operations));
+          const others = at.kernel.shape
+            .map((_, axis) => axis)
+            .filter((axis) => axis !== at.input && axis !== at.output);
+          const plane = tf.sum(kernel, others);
+          moved = tf.reshape(
+            tf.matMul(tf.reshape(moved, [1, -1]), plane, false, at.input > at.output),
+            [-1],
+          );
+        } else if (at.type === 'gain') {
+          moved = tf.mul(tf.gather(moved, [...at.from]), tf.reshape(at.vector.read(), [-1]));
+        } else if (at.type === 'map') {
+          moved = tf.gather(moved, [...at.from]);
+        } else if (at.type === 'mix') {
+          const width = at.x.size / at.keyHeads;
+          const group = at.heads / at.keyHeads;
+          const from = Array.from(
+            { length: at.y.size },
+            (_, i) => Math.floor(Math.floor(i / width) / group) * width + (i % width),
+          );
+          moved = tf.gather(moved, from);
+        }
+      }
+      const target = variableOf(absorber.vector);
+      target.assign(tf.add(target, tf.mul(moved, absorber.sign)));
+    }
+  });
+}
+
+/** Orthonormal rows by Gram and Schmidt, the first along the given one. */
+function orthonormal(first: number[], next: Next): number[][] {
+  const rows: number[][] = [];
+  for (let i = 0; i < first.length; i++) {
+    let row = i === 0 ? first : first.map(() => signed(next));
+    for (const done of rows) {
+      const along = row.reduce((sum, value, j) => sum + value * done[j]!, 0);
+      row = row.map((value, j) => value - along * done[j]!);
+    }
+    const norm = Math.hypot(...row);
+    rows.push(row.map((value) => value / norm));
+  }
+  return rows;
+}
+
+/** A random orthogonal matrix; `centred` ones leave (1, …, 1) where it is. */
+function orthogonal(size: number, centred: boolean, next: Next): tf.Tensor2D {
+  const random = (n: number) =>
+    tf.tensor2d(
+      orthonormal(
+        Array.from({ length: n }, () => signed(next)),
+        next,
+      ),
+    );
+  if (!centred) return random(size);
+  const basis = tf.tensor2d(orthonormal(new Array<number>(size).fill(1), next));
+  const inner = tf.pad(random(size - 1), [
+    [1, 0],
+    [1, 0],
+  ]) as tf.Tensor2D;
+  const corner = tf.pad(tf.ones([1, 1]), [
+    [0, size - 1],
+    [0, size - 1],
+  ]);
+  return tf.matMul(tf.matMul(basis, tf.add(inner, corner), true), basis);
+}
+
+/** The product of gains as a vector. */
+const product = (gains: readonly LayerVariable[], size: number): tf.Tensor =>
+  gains.reduce<tf.Tensor>((all, gain) => tf.mul(all, gain.read()), tf.ones([size]));
+
+function rotateStream(
+  { writers, readers, size, centred }: Rotation,
+  operations: readonly Operation[],
+  next: Next,
+): void {
+  tf.tidy(() => {
+    const q = orthogonal(size, centred, next);
+    const along = (weight: LayerVariable, axis: number, matrix: tf.Tensor): void => {
+      const factors = factorsOf(weight, operations);
+      const order = weight.shape
+        .map((_, at) => at)
+        .filter((at) => at !== axis)
+        .concat(axis);
+      const last = tf.transpose(tf.mul(weight.read(), factors), order);
+      const moved = tf.reshape(tf.matMul(tf.reshape(last, [-1, size]), matrix), last.shape);
+      const back = order.map((_, at) => order.indexOf(at));
+      variableOf(weight).assign(tf.div(tf.transpose(moved, back), factors));
+    };
+    for (const { weight, axis } of writers) along(weight, axis, q);
+    const biases = new Set<LayerVariable>();
+    for (const reader of readers) {
+      const gain = product(reader.gains, size);
+      // W → D⁻¹ Qᵀ D W and β → β D⁻¹ Q D
+      const turned = tf.mul(tf.mul(q, tf.reshape(tf.div(1, gain), [-1, 1])), gain);
+      const back = tf.mul(tf.mul(q, tf.reshape(gain, [-1, 1])), tf.div(1, gain));
+      along(reader.kernel.kernel, reader.kernel.input, back);
+      for (const bias of reader.biases) if (!biases.has(bias)) along(bias, 0, turned);
+      for (const bias of reader.biases) biases.add(bias);
+    }
+  });
+}
+
+function addUnseen(
+  { reader, absorber }: Unseen,
+  operations: readonly Operation[],
+  next: Next,
+): void {
+  tf.tidy(() => {
+    const { kernel, input } = reader.kernel;
+    const shape = kernel.shape.map((n, axis) => (axis === input ? 1 : (n as number)));
+    const gain = product(reader.gains, kernel.shape[input] as number);
+    const across = kernel.shape.map((n, axis) => (axis === input ? (n as number) : 1));
+    const size = tf.util.sizeFromShape(shape);
+    const same = tf.tensor(
+      Array.from({ length: size }, () => signed(next)),
+      shape,
+    );
+    const shift = tf.div(same, tf.reshape(gain, across));
+    variableOf(kernel).assign(tf.add(kernel.read(), tf.div(shift, factorsOf(kernel, operations))));
+    if (absorber === null) return;
+    const beta = reader.biases.reduce<tf.Tensor>(
+      (sum, bias) => tf.add(sum, bias.read()),
+      tf.scalar(0),
+    );
+    const effect = tf.reshape(tf.sum(tf.mul(shift, tf.reshape(beta, across)), input), [-1]);
+    variableOf(absorber).assign(tf.sub(absorber.read(), effect));
+  });
+}
+
+function moveOrbit(orbit: Orbit, next: Next): void {
+  if (orbit.group === 'scaling') {
+    apply('test', [
+      { orbit, logs: Float64Array.from({ length: orbit.scales }, () => 0.7 * signed(next)) },
+    ]);
+    return;
+  }
+  const complex = orbit.group === 'complex-scaling';
+  const count = complex ? orbit.scales : orbit.scales / orbit.block;
+  const mats = Array.from({ length: count }, () => matrix(orbit.block, complex, next));
+  for (const slices of orbit.slices) mix(slices, orbit, mats);
+}
+
+/** One function for each symmetry of `findSymmetries(model)`, in its order, that moves the model along it. */
+export function movesOf(model: LayersModel, seed: number): (() => void)[] {
+  const { operations } = walk('test', model);
+  const next = random(seed);
+  return [
+    ...orbitsOf(operations).map((orbit) => () => moveOrbit(orbit, next)),
+    ...rotationsOf(operations).map((each) => () => rotateStream(each, operations, next)),
+    ...translationsOf(operations).map((each) => () => translate(each, operations, next)),
+    ...centringsOf(operations).map(
+      ({ weight, axis }) =>
+        () =>
+          tf.tidy(() => {
+            const shape = weight.shape.map((n, at) => (at === axis ? 1 : (n as number)));
+            const size = tf.util.sizeFromShape(shape);
+            const shift = tf.tensor(
+              Array.from({ length: size }, () => signed(next)),
+              shape,
+            );
+            const moved = tf.div(shift, factorsOf(weight, operations));
+            variableOf(weight).assign(tf.add(variableOf(weight), moved));
+          }),
+    ),
+    ...unseenOf(operations).map((each) => () => addUnseen(each, operations, next)),
+  ];
+}
