@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { defineConfig } from 'vitepress';
 import reference from '../reference/typedoc-sidebar.json' with { type: 'json' };
 
@@ -15,10 +15,20 @@ const GUIDES = [
   ['Limits and negative results', 'limits'],
 ];
 
+const WIDE = ['guides/names.md', 'guides/comparison.md', 'traps.md'];
+
+for (const [, page] of GUIDES) {
+  if (!existsSync(new URL(`../guides/${page}.md`, import.meta.url))) {
+    throw new Error(`docs: there is no guides/${page}.md`);
+  }
+}
+
 export default defineConfig({
   title: 'tfjs-lrm',
   description: 'Learnable multipliers and the training toolkit around them, for TensorFlow.js',
   cleanUrls: true,
+  transformPageData: ({ relativePath, frontmatter }) =>
+    WIDE.includes(relativePath) ? { frontmatter: { ...frontmatter, aside: false } } : undefined,
   themeConfig: {
     nav: [
       { text: 'Guides', link: '/guides/add-multipliers' },

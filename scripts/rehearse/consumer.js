@@ -1,5 +1,5 @@
 /** A user's project: installs what a README says, and does with it what its examples do. */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
@@ -35,9 +35,15 @@ export const COMPILER_OPTIONS = {
   types: [],
 };
 
-/** Makes the folder, installs there, and writes each example as a module of TypeScript. */
+/**
+ * Makes the folder anew, installs there, and writes each example as a module of TypeScript. What was installed for
+ * another package stays where npm finds it, and npm takes away what this one does not need.
+ */
 export function makeProject(folder, packages, way, env) {
   mkdirSync(folder, { recursive: true });
+  for (const each of readdirSync(folder)) {
+    if (each !== 'node_modules') rmSync(join(folder, each), { recursive: true });
+  }
   const pages = packages.map((each) => ({
     ...each,
     ...readPage(join(each.directory, 'README.md')),
