@@ -8,6 +8,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findPackages, root } from './workspace.js';
 
+const packages = findPackages();
 const folder = join(root, 'coverage');
 rmSync(folder, { recursive: true, force: true });
 const { status } = spawnSync(
@@ -16,7 +17,7 @@ const { status } = spawnSync(
     '--no-install',
     'vitest',
     'run',
-    'packages/',
+    ...packages.map(({ path }) => path),
     '--reporter=dot',
     '--coverage.enabled',
     '--coverage.include=packages/*/src/**/*.ts',
@@ -38,7 +39,7 @@ const share = (files, kind) => {
 };
 
 console.table(
-  findPackages().map(({ name, directory }) => {
+  packages.map(({ name, directory }) => {
     const files = summary.filter(([file]) => file.startsWith(`${directory}/`));
     return { package: name, lines: share(files, 'lines'), branches: share(files, 'branches') };
   }),

