@@ -20,8 +20,8 @@ import {
 } from './rehearse/consumer.js';
 import { startRegistry } from './rehearse/registry.js';
 import { addChangeset, copyCheckout, mostUsed, rangesBroken, release } from './rehearse/release.js';
-import { run } from './rehearse/run.js';
 import { typesMatrix } from './rehearse/types-matrix.js';
+import { run } from './run.js';
 import { findPackages } from './workspace.js';
 
 const began = performance.now();

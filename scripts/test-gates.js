@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copyCheckout } from './rehearse/release.js';
-import { run } from './rehearse/run.js';
+import { run } from './run.js';
 
 const work = mkdtempSync(join(tmpdir(), 'gates-'));
 const copy = join(work, 'repository');

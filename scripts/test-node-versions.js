@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run } from './rehearse/run.js';
+import { run } from './run.js';
 import { findPackages, root } from './workspace.js';
 
 const { positionals, values } = parseArgs({

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
+import { run } from '../run.js';
 import { readPage, root } from '../workspace.js';
-import { run } from './run.js';
 
 const TFJS = '^4.22.0';
 
@@ -127,7 +127,7 @@ export async function bundleExamples(folder, files) {
 /** A package for Node alone must say so, by name, to whoever runs a bundle of it. */
 export async function refusesBrowser(folder, name) {
   const entry = join(folder, 'in-browser.js');
-  writeFileSync(entry, `export * from '${name}';\n`);
+  writeFileSync(entry, `import * as all from '${name}';\nglobalThis.used = all;\n`);
   const outDir = await bundle(folder, [entry]);
   const [file] = readdirSync(join(outDir, 'assets'));
   const error = await import(pathToFileURL(join(outDir, 'assets', file)).href).catch((e) => e);

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { run } from '../run.js';
 import { root } from '../workspace.js';
-import { run } from './run.js';
 
 const TRIES = 240;
 

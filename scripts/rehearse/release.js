@@ -2,8 +2,8 @@
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import semver from 'semver';
+import { run } from '../run.js';
 import { findPackages, root } from '../workspace.js';
-import { run } from './run.js';
 
 /** What git tracks or would track, with a history of one commit and an installation of its own. */
 export function copyCheckout(copy, env) {

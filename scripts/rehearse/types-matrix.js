@@ -1,8 +1,8 @@
 /** The compilers and resolutions of users: their projects must type-check under each. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../run.js';
 import { typeCheck } from './consumer.js';
-import { run } from './run.js';
 
 const COMPILERS = ['5.9.3', '6.0.3', '7.0.2'];
 const RESOLUTIONS = [
