@@ -12,13 +12,11 @@ const checks = {
   lint: ['biome check --error-on-warnings .'],
   unused: ['knip'],
   workspaces: ['sherif'],
-  packages: [
-    'node scripts/check-packages.js',
-    ...findPackages().flatMap(({ path }) => [
-      `publint --strict ${path}`,
-      `attw --pack ${path} --profile esm-only --format table-flipped`,
-    ]),
-  ],
+  packages: ['node scripts/check-packages.js'],
+  tarballs: findPackages().flatMap(({ path }) => [
+    `publint --strict ${path}`,
+    `attw --pack ${path} --profile esm-only --format table-flipped`,
+  ]),
   api: ['node scripts/api.js'],
   examples: ['vitest run --config docs/vitest.config.ts'],
   docs: ['npm run docs:build'],
