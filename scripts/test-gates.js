@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { copyCheckout } from './rehearse/release.js';
 import { run } from './run.js';
 
+process.env['NO_COLOR'] = '1';
 const work = mkdtempSync(join(tmpdir(), 'gates-'));
 const copy = join(work, 'repository');
 
