@@ -1,5 +1,5 @@
 /**
- * Every example in a README and in a doc block runs. An example in a doc block is a fragment: it may use the
+ * Every example in a README, in a guide and in a doc block runs. An example in a doc block is a fragment: it may use the
  * names that `prelude.ts` makes, and everything that the packages export.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ function sources(folder: string): string[] {
     .map((path) => join(folder, path));
 }
 
-function inReadme(path: string): Example[] {
+function inPage(path: string): Example[] {
   const blocks = [...readFileSync(path, 'utf8').matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)];
   return blocks.map(([, code], i) => ({
     name: `${relative(root, path)}, example ${i + 1}`,
@@ -74,12 +74,14 @@ function asModule({ code }: Example, isFragment: boolean): string {
 
 const PROVIDED = new Set<string>();
 
-const readmes = [
+const guides = join(import.meta.dirname, 'guides');
+const pages = [
   join(root, 'README.md'),
   ...packages.map((name) => join(root, 'packages', name, 'README.md')),
+  ...readdirSync(guides).map((name) => join(guides, name)),
 ];
 const examples = [
-  ...readmes.flatMap(inReadme).map((example) => ({ ...example, isFragment: false })),
+  ...pages.flatMap(inPage).map((example) => ({ ...example, isFragment: false })),
   ...packages
     .flatMap((name) => sources(join(root, 'packages', name, 'src')))
     .flatMap(inDocBlocks)

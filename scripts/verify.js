@@ -1,15 +1,9 @@
 /**
  * `npm run verify`: everything that can be checked without running the packages' tests. All checks run, also
- * after one fails; the names of the failed ones come last.
+ * after one fails; the names of the failed ones come last. `npm run verify -- api traps` runs those alone.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const packages = readdirSync(new URL('../packages', import.meta.url)).map(
-  (name) => `packages/${name}`,
-);
+import { findPackages, root } from './workspace.js';
 
 /** Name of the check, and the commands it consists of. */
 const checks = {
@@ -18,21 +12,33 @@ const checks = {
   lint: ['biome check --error-on-warnings .'],
   unused: ['knip'],
   workspaces: ['sherif'],
-  packages: packages.flatMap((path) => [
+  packages: ['node scripts/check-packages.js'],
+  tarballs: findPackages().flatMap(({ path }) => [
     `publint --strict ${path}`,
     `attw --pack ${path} --profile esm-only --format table-flipped`,
   ]),
+  api: ['node scripts/api.js'],
   examples: ['vitest run --config docs/vitest.config.ts'],
+  docs: ['npm run docs:build'],
   traps: ['node scripts/check-traps.js'],
+  workflows: ['node scripts/check-workflows.js'],
   sizes: ['size-limit'],
 };
 
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !(name in checks));
+if (unknown.length > 0) {
+  console.error(`verify: no check ${unknown.join(', ')}. Try ${Object.keys(checks).join(', ')}.`);
+  process.exit(1);
+}
+
 const failed = [];
 for (const [name, commands] of Object.entries(checks)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
   const began = performance.now();
   const broken = commands.filter((command) => {
     const result = spawnSync(
-      `${command.startsWith('node ') ? '' : 'npx --no-install '}${command}`,
+      `${/^(node|npm) /.test(command) ? '' : 'npx --no-install '}${command}`,
       { cwd: root, shell: true, encoding: 'utf8' },
     );
     if (result.status === 0) return false;

@@ -9,6 +9,7 @@ import {
 import { type Cohort, Cohorts } from './cohorts.ts';
 import { updatePacked } from './packed.ts';
 
+/** @inline */
 interface AdamOptions {
   /** Base learning rate, per step. */
   readonly learningRate?: number | undefined;

@@ -14,6 +14,7 @@ import {
 } from '@tfjs-lrm/core';
 import { clipUnits, coefficient, globalNorm } from './norms.ts';
 
+/** @inline */
 interface ClippingOptions {
   /** Largest norm over all gradients together; `Infinity` only measures. */
   readonly globalNorm?: number | undefined;

@@ -21,6 +21,7 @@ export interface RoleTable {
     readonly role: Role;
     readonly reason: string;
   }[];
+  /** The table as text, a line per variable. */
   toString(): string;
 }
 

@@ -6,6 +6,7 @@ import { checkRole, isRole, type Role, roleOf } from './roles.ts';
 import { deserializeOptimizer } from './serialize.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
 
+/** @inline */
 type Groups = { [role in Role]?: tf.Optimizer | undefined } & { default: tf.Optimizer };
 
 class ByRole extends TensorOptimizer {

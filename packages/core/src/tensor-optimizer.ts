@@ -38,8 +38,10 @@ const rateRule = numberRule({ min: 0, try: '1e-3' });
 export abstract class TensorOptimizer extends tf.Optimizer {
   static readonly className: string = 'LrmTensorOptimizer';
 
-  // tf.Optimizer answers instanceof by duck typing, which subclasses inherit: without this every optimizer
-  // would be an instance of every class here. Comparing names also makes two copies of a package agree.
+  /**
+   * tf.Optimizer answers instanceof by duck typing, which subclasses inherit: without this every optimizer
+   * would be an instance of every class here. Comparing names also makes two copies of a package agree.
+   */
   static override [Symbol.hasInstance](candidate: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and ask for themselves
     const asked = this as { className?: unknown };

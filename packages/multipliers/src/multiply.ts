@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, type Rule } from '@tfjs-lrm/core';
 import { scaleMatrix } from './scale-matrix.ts';
 
-/** The learnable factors of a kernel; a missing one is all ones. */
+/** The learnable factors of a kernel; a missing one is all ones. @inline */
 interface Factors {
   /** One per output feature: a vector along the row axis. */
   readonly row?: tf.Tensor | undefined;

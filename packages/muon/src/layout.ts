@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { show } from '@tfjs-lrm/core';
 
-/** Which axes of a kernel are inputs and which are outputs; the others are a batch of matrices. */
+/** Which axes of a kernel are inputs and which are outputs; the others are a batch of matrices. @inline */
 export interface View {
   readonly in: readonly number[];
   readonly out: readonly number[];
 }
 
-/** A kernel that holds several matrices side by side along an axis, with the length of each. */
+/** A kernel that holds several matrices side by side along an axis, with the length of each. @inline */
 export interface Split {
   readonly axis: number;
   readonly sizes: readonly number[];

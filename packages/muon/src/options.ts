@@ -11,8 +11,10 @@ import {
 import { type Coefficients, coefficientsRule, type Preset } from './coefficients.ts';
 import type { Split, View } from './layout.ts';
 
+/** @inline */
 export type NamedSplit = Split & { readonly name: string };
 
+/** @inline */
 export interface MuonOptions {
   /** Base learning rate, per step, times the scale. */
   readonly learningRate?: number | undefined;

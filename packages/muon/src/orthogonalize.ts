@@ -8,6 +8,7 @@ import {
   type Preset,
 } from './coefficients.ts';
 
+/** @inline */
 interface OrthogonalizeOptions {
   /** The iteration: a preset, or tuples of one's own. */
   readonly coefficients?: Preset | Coefficients | undefined;

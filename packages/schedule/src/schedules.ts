@@ -28,6 +28,7 @@ export function constant(): Schedule {
   return named('constant', {}, () => 1);
 }
 
+/** @inline */
 interface LinearOptions {
   readonly steps: number;
   readonly from?: number | undefined;
@@ -52,6 +53,7 @@ export function linear(options: LinearOptions): Schedule {
   );
 }
 
+/** @inline */
 interface CosineOptions {
   readonly steps: number;
   readonly finalFactor?: number | undefined;
@@ -88,6 +90,7 @@ const SHAPES: Record<
   '1-sqrt': (x, end) => end + (1 - end) * (1 - Math.sqrt(x)),
 };
 
+/** @inline */
 interface WarmupStableDecayOptions {
   readonly warmup: number;
   readonly stable: number;
@@ -134,6 +137,7 @@ export function warmupStableDecay(options: WarmupStableDecayOptions): Schedule {
   });
 }
 
+/** @inline */
 interface Part {
   readonly steps: number;
   readonly schedule: Schedule;

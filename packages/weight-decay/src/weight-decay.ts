@@ -24,9 +24,12 @@ import {
   updaterOf,
 } from '@tfjs-lrm/core';
 
+/** @inline */
 type Coupling = 'learning-rate' | 'independent' | 'learning-rate-squared';
+/** @inline */
 type Decay = number | { [role in Role]?: number | undefined };
 
+/** @inline */
 interface WeightDecayOptions {
   /**
    * Decay λ, per unit of learning rate and step (`'independent'`: per step). One number is that of matrices,

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { defineConfig } from 'vitepress';
+import reference from '../reference/typedoc-sidebar.json' with { type: 'json' };
+
+const packages = readdirSync(new URL('../../packages', import.meta.url));
+
+/** In the order in which a newcomer needs them. */
+const GUIDES = [
+  ['Add multipliers to your model', 'add-multipliers'],
+  ['Which optimizer, which decay', 'optimizer-and-decay'],
+  ['Train in the browser', 'browser'],
+  ['Deploy a folded model', 'deploy'],
+  ['Coming from PyTorch, optax or Keras', 'names'],
+  ['What each toolkit has', 'comparison'],
+  ['Limits and negative results', 'limits'],
+];
+
+const WIDE = ['guides/names.md', 'guides/comparison.md', 'traps.md'];
+
+for (const [, page] of GUIDES) {
+  if (!existsSync(new URL(`../guides/${page}.md`, import.meta.url))) {
+    throw new Error(`docs: there is no guides/${page}.md`);
+  }
+}
+
+export default defineConfig({
+  title: 'tfjs-lrm',
+  description: 'Learnable multipliers and the training toolkit around them, for TensorFlow.js',
+  cleanUrls: true,
+  transformPageData: ({ relativePath, frontmatter }) =>
+    WIDE.includes(relativePath) ? { frontmatter: { ...frontmatter, aside: false } } : undefined,
+  themeConfig: {
+    nav: [
+      { text: 'Guides', link: '/guides/add-multipliers' },
+      { text: 'Packages', link: `/packages/${packages[0]}` },
+      { text: 'Reference', link: '/reference/' },
+    ],
+    sidebar: {
+      '/reference/': reference,
+      '/': [
+        {
+          text: 'Guides',
+          items: GUIDES.map(([text, page]) => ({ text, link: `/guides/${page}` })),
+        },
+        {
+          text: 'Packages',
+          items: packages.map((name) => ({ text: name, link: `/packages/${name}` })),
+        },
+        { text: 'Traps of TensorFlow.js', link: '/traps' },
+      ],
+    },
+    outline: { level: [2, 3] },
+    search: { provider: 'local' },
+  },
+});

@@ -1,0 +1,154 @@
+/** A user's project: installs what a README says, and does with it what its examples do. */
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'vite';
+import { run } from '../run.js';
+import { readPage, root } from '../workspace.js';
+
+const TFJS = '^4.22.0';
+
+/** What a user may import tfjs as: what it installs, and what it writes. */
+export const WAYS = {
+  '@tensorflow/tfjs': {
+    installs: ['@tensorflow/tfjs'],
+    imports: "import * as tf from '@tensorflow/tfjs';",
+  },
+  'tfjs-core + tfjs-layers': {
+    installs: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers', '@tensorflow/tfjs-backend-cpu'],
+    imports: [
+      "import * as tfCore from '@tensorflow/tfjs-core';",
+      "import * as tfLayers from '@tensorflow/tfjs-layers';",
+      "import '@tensorflow/tfjs-backend-cpu';",
+      'const tf = { ...tfCore, ...tfLayers };',
+    ].join('\n'),
+  },
+};
+
+export const COMPILER_OPTIONS = {
+  target: 'es2022',
+  lib: ['es2022', 'dom', 'dom.iterable'],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: true,
+  noEmit: true,
+  types: [],
+};
+
+/**
+ * Makes the folder anew, installs there, and writes each example as a module of TypeScript. What was installed for
+ * another package stays where npm finds it, and npm takes away what this one does not need.
+ */
+export function makeProject(folder, packages, way, env) {
+  mkdirSync(folder, { recursive: true });
+  for (const each of readdirSync(folder)) {
+    if (each !== 'node_modules') rmSync(join(folder, each), { recursive: true });
+  }
+  const pages = packages.map((each) => ({
+    ...each,
+    ...readPage(join(each.directory, 'README.md')),
+  }));
+  for (const { name, install } of pages) {
+    if (!install?.includes(name)) throw new Error(`${name}: its README has no "npm install" of it`);
+  }
+  const named = [...new Set(pages.flatMap(({ install }) => install))];
+  const installs = named.flatMap((each) =>
+    each === '@tensorflow/tfjs' ? WAYS[way].installs : [each],
+  );
+  const dependencies = Object.fromEntries(
+    installs.map((each) => [each, each.startsWith('@tensorflow/') ? TFJS : 'latest']),
+  );
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ type: 'module', private: true, dependencies }),
+  );
+  run('npm', ['install'], { cwd: folder, env });
+  return pages.flatMap(({ folder: short, examples }) =>
+    examples.map((code, i) => {
+      const file = `${short}-${i + 1}.ts`;
+      const imports = /import \* as tf from '@tensorflow\/tfjs(-core)?';/;
+      const text = code.replace(imports, () => WAYS[way].imports);
+      // An example without imports or exports is a module all the same.
+      writeFileSync(join(folder, file), `${text}\nexport {};\n`);
+      return file;
+    }),
+  );
+}
+
+/** Type-checks the project's files with one compiler. */
+export function typeCheck(
+  folder,
+  { compiler = join(root, 'node_modules/typescript'), module, moduleResolution },
+) {
+  const config = `tsconfig.${moduleResolution}.json`;
+  const compilerOptions = { ...COMPILER_OPTIONS, module, moduleResolution };
+  writeFileSync(join(folder, config), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  run('node', [join(compiler, 'bin/tsc'), '-p', config], { cwd: folder });
+}
+
+/** Runs each example in Node, with the types taken off. */
+export function runExamples(folder, files) {
+  const out = join(folder, 'js');
+  run(
+    'node',
+    [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      '-p',
+      'tsconfig.nodenext.json',
+      '--noEmit',
+      'false',
+      '--outDir',
+      out,
+    ],
+    { cwd: folder },
+  );
+  for (const file of files) run('node', [join(out, file.replace(/\.ts$/, '.js'))], { cwd: folder });
+}
+
+/** Bundles modules for the browser and gives the bundle's folder. */
+async function bundle(folder, input) {
+  const outDir = join(folder, 'bundle');
+  await build({
+    root: folder,
+    configFile: false,
+    logLevel: 'silent',
+    build: { outDir, emptyOutDir: true, target: 'es2022', rolldownOptions: { input } },
+  });
+  return outDir;
+}
+
+export async function bundleExamples(folder, files) {
+  await bundle(
+    folder,
+    files.map((file) => join(folder, file)),
+  );
+}
+
+/** A package for Node alone must say so, by name, to whoever runs a bundle of it. */
+export async function refusesBrowser(folder, name) {
+  const entry = join(folder, 'in-browser.js');
+  writeFileSync(entry, `import * as all from '${name}';\nglobalThis.used = all;\n`);
+  const outDir = await bundle(folder, [entry]);
+  const [file] = readdirSync(join(outDir, 'assets'));
+  const error = await import(pathToFileURL(join(outDir, 'assets', file)).href).catch((e) => e);
+  if (!(error instanceof Error && error.message.includes(name) && /\bNode\b/.test(error.message))) {
+    throw new Error(`${name} in a browser: expected an error that names it and Node`);
+  }
+}
+
+/** Versions of our packages and of tfjs-core that npm installed; more than one of a name is a mistake. */
+export function installedTwice(folder, env) {
+  const found = new Map();
+  const visit = ({ dependencies = {} }) => {
+    for (const [name, each] of Object.entries(dependencies)) {
+      if (each.version !== undefined) {
+        found.set(name, (found.get(name) ?? new Set()).add(each.version));
+      }
+      visit(each);
+    }
+  };
+  visit(JSON.parse(run('npm', ['ls', '--all', '--json'], { cwd: folder, env })));
+  return [...found]
+    .filter(([name, versions]) => /^@tfjs-lrm\/|tfjs-core$/.test(name) && versions.size > 1)
+    .map(([name, versions]) => `${name} is installed as ${[...versions].join(' and ')}`);
+}

@@ -1,0 +1,16 @@
+/** Runs a command to its end; what it printed is the error's message when it fails. */
+import { spawnSync } from 'node:child_process';
+
+export function run(command, args, { cwd, env = {} }) {
+  const result = spawnSync(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (result.error) throw result.error;
+  if (result.status !== 0) {
+    throw new Error(`$ ${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`.trim());
+  }
+  return result.stdout;
+}

@@ -1,0 +1,28 @@
+/** The packages of the workspace, read from their folders, so that no script keeps a list of them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * Every published package: its manifest and folders. A package that runs in Node alone says so by a `browser`
+ * condition in its exports, whose module explains that to whoever bundles it.
+ */
+export function findPackages(base = root) {
+  return readdirSync(join(base, 'packages')).map((folder) => {
+    const path = join('packages', folder);
+    const manifest = JSON.parse(readFileSync(join(base, path, 'package.json'), 'utf8'));
+    const nodeOnly = manifest.exports?.['.']?.browser !== undefined;
+    return { name: manifest.name, folder, path, directory: join(base, path), manifest, nodeOnly };
+  });
+}
+
+/** The code of the examples that a page shows, and its line that installs. */
+export function readPage(path) {
+  const text = readFileSync(path, 'utf8');
+  return {
+    examples: [...text.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)].map(([, code]) => code),
+    install: text.match(/^npm install (.*)$/m)?.[1].split(/\s+/) ?? null,
+  };
+}
