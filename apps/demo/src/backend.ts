@@ -1,36 +1,38 @@
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import * as tf from '@tensorflow/tfjs-core';
-import { enableTraining } from '@tfjs-lrm/kernels';
+import { Mistake } from './mistake.ts';
 
 const require = createRequire(import.meta.url);
 
 /** Backends of the demo, the fastest first. */
 export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
 
-/** The fastest backend of this machine: TensorFlow where tfjs-node is installed and linked, else wasm. */
-export function bestBackend(): (typeof BACKENDS)[number] {
+export type BackendName = (typeof BACKENDS)[number];
+
+/** Why a backend cannot be had on this machine, or null. TensorFlow is tried in a process of its own. */
+export function missing(name: BackendName): string | null {
+  if (name !== 'tensorflow') return null;
+  let path: string;
   try {
-    require.resolve('@tensorflow/tfjs-node');
+    path = require.resolve('@tensorflow/tfjs-node');
   } catch {
-    return 'wasm';
+    return '@tensorflow/tfjs-node is not installed';
   }
-  return 'tensorflow';
+  const { status } = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(path)})`], {
+    stdio: 'ignore',
+  });
+  return status === 0 ? null : '@tensorflow/tfjs-node is installed but does not load';
 }
 
-/**
- * Loads a backend and makes it the current one.
- *
- * @throws Error naming the backend when it is not there
- */
-export async function useBackend(name: string): Promise<void> {
-  if (name === 'wasm') {
-    await import('@tensorflow/tfjs-backend-wasm');
-  } else if (name === 'tensorflow') {
-    require('@tensorflow/tfjs-node');
-  } else {
-    await import('@tensorflow/tfjs-backend-cpu');
-  }
-  if (!(await tf.setBackend(name))) throw new Error(`the backend "${name}" could not be started`);
-  await tf.ready();
-  enableTraining();
+/** The fastest backend of this machine: TensorFlow where tfjs-node is installed and loads, else wasm. */
+export const bestBackend = (): BackendName =>
+  BACKENDS.find((name) => missing(name) === null) as BackendName;
+
+/** @throws Mistake when a backend is not there */
+export function checkBackend(name: BackendName): void {
+  const reason = missing(name);
+  if (reason !== null)
+    throw new Mistake(
+      `the backend "${name}" is not there: ${reason}. Try --backend ${bestBackend()}.`,
+    );
 }

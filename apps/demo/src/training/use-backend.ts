@@ -1,0 +1,26 @@
+import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs-core';
+import { enableTraining } from '@tfjs-lrm/kernels';
+import { Mistake } from '../mistake.ts';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Loads a backend and makes it the current one.
+ *
+ * @throws Mistake naming the backend when it does not start
+ */
+export async function useBackend(name: string): Promise<void> {
+  if (name === 'wasm') {
+    await import('@tensorflow/tfjs-backend-wasm');
+  } else if (name === 'tensorflow') {
+    require('@tensorflow/tfjs-node');
+  } else {
+    await import('@tensorflow/tfjs-backend-cpu');
+    // Else it advises another backend, which was not asked for.
+    tf.env().set('PROD', true);
+  }
+  if (!(await tf.setBackend(name))) throw new Mistake(`the backend "${name}" does not start.`);
+  await tf.ready();
+  enableTraining();
+}
