@@ -88,7 +88,9 @@ export const TRAINING: Flags<Training> = {
   beta2: number(`Adam: decay of the mean squared gradient, a step (${R.beta2})`, 0, 1),
   epsilon: number(`Adam: added to the root of the latter (${R.epsilon})`),
   momentum: number(`Muon: decay of the mean gradient, a step (${R.momentum})`, 0, 1),
-  clip: number(`largest norm of the gradients without the multipliers', 0 for any (${R.clip})`),
+  clip: number(
+    `largest norm of the gradients without the multipliers’; 0 clips nothing (${R.clip})`,
+  ),
 };
 
 export interface Running {

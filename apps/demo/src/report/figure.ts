@@ -1,6 +1,6 @@
 /** What all charts have in common: the frame with axes, the styles of series, the legend, the table of the data. */
 import { escaped, htmlTable } from './html.ts';
-import { type Axis, type Scale, tickText } from './scale.ts';
+import { type Axis, type Scale, tickTexts } from './scale.ts';
 
 /** How a series looks; by default each has its own. Colour never is the only difference. */
 export interface Style {
@@ -76,13 +76,14 @@ export function strokeOf(
 }
 
 function axes({ x, y }: Chart, xScale: Scale, yScale: Scale): string {
-  const xTicks = xScale.ticks.map((tick) => {
+  const [xTexts, yTexts] = [tickTexts(xScale.ticks), tickTexts(yScale.ticks)];
+  const xTicks = xScale.ticks.map((tick, i) => {
     const at = round(across(xScale, tick));
-    return `<path class="grid" d="M${at} ${TOP}V${BOTTOM}"/><text x="${at}" y="${BOTTOM + 17}" text-anchor="middle">${tickText(tick)}</text>`;
+    return `<path class="grid" d="M${at} ${TOP}V${BOTTOM}"/><text x="${at}" y="${BOTTOM + 17}" text-anchor="middle">${xTexts[i]}</text>`;
   });
-  const yTicks = yScale.ticks.map((tick) => {
+  const yTicks = yScale.ticks.map((tick, i) => {
     const at = upward(yScale, tick);
-    return `<path class="grid" d="M${LEFT} ${round(at)}H${RIGHT}"/><text x="${LEFT - 6}" y="${round(at + 4.5)}" text-anchor="end">${tickText(tick)}</text>`;
+    return `<path class="grid" d="M${LEFT} ${round(at)}H${RIGHT}"/><text x="${LEFT - 6}" y="${round(at + 4.5)}" text-anchor="end">${yTexts[i]}</text>`;
   });
   return `${xTicks.join('')}${yTicks.join('')}<path class="axis" d="M${LEFT} ${TOP}V${BOTTOM}H${RIGHT}"/>
 <text class="label" x="${(LEFT + RIGHT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">${escaped(x.label)}</text>

@@ -9,7 +9,7 @@ import {
   strokeOf,
   upward,
 } from './figure.ts';
-import { niceStep, scaleFor, tickText } from './scale.ts';
+import { niceStep, scaleFor, tickTexts } from './scale.ts';
 
 export interface Sample {
   readonly name: string;
@@ -75,12 +75,13 @@ export function histogram(chart: Chart, samples: readonly Sample[]): string {
     const outline = [ends[0] as Point, ...steps, ends[1] as Point];
     return `<g class="${hueClass(style)}">${strokeOf(outline, style, MARKS, 2 * i)}</g>`;
   });
+  const texts = tickTexts(edges);
   const rows = [
     [chart.x.label, ...samples.map(({ name, values }) => `${name} (${values.length} values), %`)],
     ...edges
       .slice(1)
-      .map((to, at) => [
-        `${tickText(edges[at] as number)} to ${tickText(to)}`,
+      .map((_, at) => [
+        `${texts[at]} to ${texts[at + 1]}`,
         ...shares.map((own) => (own[at] as number).toFixed(1)),
       ]),
   ];

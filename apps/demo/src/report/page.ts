@@ -34,13 +34,15 @@ ${Array.from({ length: 8 }, (_, i) => `.hue${i} { color: var(--hue${i}); }`).joi
 .legend { list-style: none; margin: .5rem 0; padding: 0; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; font-size: .9rem; }
 .legend li { display: flex; align-items: center; gap: .5rem; }
 .legend svg { flex: none; width: 2.75rem; height: .75rem; }
-.scroll { overflow-x: auto; max-height: 32rem; }
+.scroll { overflow-x: auto; }
+details .scroll { max-height: 32rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { padding: .25rem .75rem .25rem 0; text-align: right; vertical-align: bottom; border-bottom: 1px solid var(--rule); }
 th:first-child { text-align: left; }
 td { white-space: nowrap; }
-tbody th { font-weight: normal; }
+thead th { min-width: 5rem; max-width: 11rem; }
+tbody th { font-weight: normal; min-width: 8.5rem; }
 summary { cursor: pointer; color: var(--faint); font-size: .9rem; padding: .25rem 0; }
 pre { margin: .25rem 0 1.25rem; padding: .75rem 1rem; background: var(--panel); border-radius: .35rem; font: .95rem/1.5 Georgia, serif; white-space: pre-wrap; overflow-wrap: anywhere; }
 code { font-size: .9em; overflow-wrap: anywhere; }

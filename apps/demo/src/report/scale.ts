@@ -50,9 +50,13 @@ export function scaleFor(values: readonly number[], { log = false }: Axis): Scal
   return log ? logarithmic(low, high) : linear(low, high);
 }
 
-/** A number as it stands at an axis. */
-export function tickText(value: number): string {
-  const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential().replace('e+', 'e');
-  return String(Number(value.toPrecision(6)));
+/** Numbers as they stand at an axis: all with as many decimals as one of them needs. */
+export function tickTexts(values: readonly number[]): string[] {
+  const shortest = (value: number): string => String(Number(value.toPrecision(6)));
+  const isFar = values.some(
+    (value) => value !== 0 && (Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3),
+  );
+  if (isFar) return values.map((value) => value.toExponential().replace('e+', 'e'));
+  const decimals = Math.max(...values.map((value) => shortest(value).split('.')[1]?.length ?? 0));
+  return values.map((value) => value.toFixed(decimals));
 }

@@ -146,7 +146,7 @@ function multiplierCharts(groups: readonly Group[]): string[] {
       having.map(({ name, runs, style }) => ({
         name,
         values: runs.flatMap(({ result }) => result.multipliers[kind]),
-        style,
+        style: { ...style, dash: style.hue },
       })),
     ),
   );
