@@ -5,7 +5,7 @@
  *   npm run test:kill -w @tfjs-lrm/demo          100 moments spread evenly over a run, and 3 in the middle of a write
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,13 +33,13 @@ function start(args: readonly string[]): { ended: Promise<number | null>; kill: 
   };
 }
 
-/** Goes on where there is something to go on with. */
-const argumentsFor = (out: string): string[] => {
+/** Goes on where there is something to go on with, and begins where the kill came before that. */
+const argumentsFor = (settings: readonly string[], out: string): string[] => {
   try {
     readFileSync(join(out, 'settings.json'));
     return ['--resume', out];
   } catch {
-    return [...SETTINGS, '--out', out];
+    return [...settings, '--out', out];
   }
 };
 
@@ -70,7 +70,11 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
   const began = performance.now();
   try {
     const whole = join(folder, 'whole');
-    if ((await start([...SETTINGS, '--out', whole]).ended) !== 0) throw new Error('the run fails.');
+    // A short text, since every process reads it.
+    const text = join(folder, 'text.txt');
+    writeFileSync(text, 'The whale, the ship and the sea. '.repeat(40));
+    const settings = [...SETTINGS, '--text', text];
+    if ((await start([...settings, '--out', whole]).ended) !== 0) throw new Error('the run fails.');
     const duration = performance.now() - began;
     const expected = steps(whole);
     let found = 0;
@@ -78,14 +82,14 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
       const { broken } = latest(join(out, 'checkpoints'));
       if (broken.length > 0) throw new Error(`not readable: ${broken.join(', ')}`);
       if (partial(out)) found++;
-      const code = await start(argumentsFor(out)).ended;
+      const code = await start(argumentsFor(settings, out)).ended;
       if (code !== 0) throw new Error(`going on in ${out} ends with ${code}.`);
       if (steps(out) !== expected) throw new Error(`${out} has other losses than a whole run.`);
       rmSync(out, { recursive: true });
     };
     for (let i = 0; i < moments; i++) {
       const out = join(folder, `moment${i}`);
-      const run = start([...SETTINGS, '--out', out]);
+      const run = start([...settings, '--out', out]);
       await Promise.race([pause((duration * (i + 0.5)) / moments), run.ended]);
       run.kill();
       await run.ended;
@@ -94,7 +98,7 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
     let kills = moments;
     for (; found < inWrites && kills < moments + 20 * inWrites; kills++) {
       const out = join(folder, `write${kills}`);
-      const run = start([...SETTINGS, '--out', out]);
+      const run = start([...settings, '--out', out]);
       let isOver = false;
       void run.ended.then(() => {
         isOver = true;

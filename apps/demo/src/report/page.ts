@@ -37,7 +37,6 @@ ${Array.from({ length: 8 }, (_, i) => `.hue${i} { color: var(--hue${i}); }`).joi
 .scroll { overflow-x: auto; }
 details .scroll { max-height: 32rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { padding: .25rem .75rem .25rem 0; text-align: right; vertical-align: bottom; border-bottom: 1px solid var(--rule); }
 th:first-child { text-align: left; }
 td { white-space: nowrap; }
