@@ -1,16 +1,18 @@
 /**
  * Compares finished runs with the same runs in PyTorch:
  *
- *   node apps/demo/dist/against-reference.js runs/seed1 runs/seed2 runs/seed3
+ *   npm run demo -- --seeds 3 --optimizer adamw --out runs/adamw
+ *   node apps/demo/dist/against-reference.js runs/adamw
  *
- * Prints mean and spread over the seeds for each of the four runs, and fails when a mean is further than
+ * Takes one folder or several, of different seeds. Prints mean and spread over the seeds for each of the runs, and fails when a mean is further than
  * 0.05 nats a character from the reference's.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunSettings } from './presets.ts';
-import { columns } from './summary.ts';
-import type { StepRecord } from './train.ts';
+import type { RunSettings } from './settings.ts';
+import { grouped, mean, meanAndSpread } from './statistics.ts';
+import { columns } from './terminal/summary.ts';
+import type { StepRecord } from './training/train.ts';
 
 const TOLERANCE = 0.05;
 
@@ -20,15 +22,6 @@ interface ReferenceRun {
   readonly multipliers: boolean;
   readonly seed: number;
   readonly validationLoss: number;
-}
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, v) => sum + v, 0) / values.length;
-
-/** Sample standard deviation. */
-function spread(values: readonly number[]): number {
-  const middle = mean(values);
-  return Math.sqrt(values.reduce((sum, v) => sum + (v - middle) ** 2, 0) / (values.length - 1));
 }
 
 /** The settings of each run in a folder, with its last validation loss. */
@@ -55,8 +48,10 @@ function main(folders: readonly string[]): void {
   const reference = JSON.parse(
     readFileSync(new URL('../reference/sweep.json', import.meta.url), 'utf8'),
   ) as ReferenceRun[];
-  const rows = [...new Set(ours.map(({ settings }) => settings.name))].map((name) => {
-    const runs = ours.filter(({ settings }) => settings.name === name);
+  const compared = ours.filter(({ settings }) => settings.optimizer === 'adamw');
+  if (compared.length < ours.length)
+    console.log('The reference has no Muon: its runs are left out.');
+  const rows = [...grouped(compared, ({ settings }) => settings.group)].map(([name, runs]) => {
     const { learningRate, decay, multipliers } = (runs[0] as (typeof runs)[number]).settings;
     const same = reference.filter(
       (run) =>
@@ -68,7 +63,7 @@ function main(folders: readonly string[]): void {
     return { name, a, b, difference: mean(a) - mean(b) };
   });
   const cell = (values: readonly number[]): string =>
-    `${mean(values).toFixed(3)} ± ${spread(values).toFixed(3)} (${values.length} seeds)`;
+    `${meanAndSpread(values, 3)} (${values.length} seeds)`;
   console.log(
     columns([
       ['run', 'here', 'PyTorch', 'difference'],
@@ -86,8 +81,7 @@ function main(folders: readonly string[]): void {
 
 try {
   const folders = process.argv.slice(2);
-  if (folders.length < 2)
-    throw new Error('give the folders of at least two runs with different seeds.');
+  if (folders.length === 0) throw new Error('give the folders of finished runs.');
   main(folders);
 } catch (error) {
   console.error(`against-reference: ${(error as Error).message}`);

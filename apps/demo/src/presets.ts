@@ -27,30 +27,3 @@ export function choice(): Choice {
     readFileSync(new URL('../reference/choice.json', import.meta.url), 'utf8'),
   ) as Choice;
 }
-
-/** One training run of a comparison. */
-export interface RunSettings {
-  readonly name: string;
-  readonly preset: Preset;
-  readonly learningRate: number;
-  readonly decay: number;
-  readonly multipliers: boolean;
-  readonly seed: number;
-  readonly backend: string;
-}
-
-/** The four runs that show what the paper is about: both decays, without and with multipliers. */
-export function comparison(preset: Preset, seed: number, backend: string): RunSettings[] {
-  const { learningRate, wellSetDecay, badlySetDecay } = choice();
-  return [wellSetDecay, badlySetDecay].flatMap((decay) =>
-    [false, true].map((multipliers) => ({
-      name: `decay ${decay}, ${multipliers ? 'with' : 'no'} multipliers`,
-      preset,
-      learningRate,
-      decay,
-      multipliers,
-      seed,
-      backend,
-    })),
-  );
-}

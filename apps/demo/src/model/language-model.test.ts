@@ -7,7 +7,8 @@ import { foldMultipliers } from '@tfjs-lrm/multipliers';
 import { warmupStableDecay } from '@tfjs-lrm/schedule';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eachBackend } from '../../../../test/backends.ts';
-import { recipe } from '../train.ts';
+import { optimizerOf } from '../training/optimizer.ts';
+import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import { crossEntropy, languageModel } from './language-model.ts';
 
 type Nested = number | readonly Nested[];
@@ -109,9 +110,8 @@ eachBackend(() => {
       const variables = variablesOf(model);
       const { learningRate, decay, warmUp, steps } = fixture.recipe;
       assignRoles(model);
-      const optimizer = recipe(
-        learningRate,
-        decay,
+      const optimizer = optimizerOf(
+        { ...DEFAULT_RECIPE, learningRate, decay },
         warmupStableDecay({ warmup: warmUp, stable: steps, decay: 0 }),
       );
       const ids = tf.tensor2d(fixture.ids, undefined, 'int32');
@@ -151,25 +151,32 @@ eachBackend(() => {
     for (const each of [model, folded, plain]) each.dispose();
   });
 
-  it('keeps the number of tensors over training steps', () => {
-    const model = build(true);
-    const variables = [...variablesOf(model).values()];
-    const optimizer = recipe(1e-3, 0.1, warmupStableDecay({ warmup: 1, stable: 10, decay: 0 }));
-    const ids = tf.tensor2d(fixture.ids, undefined, 'int32');
-    const step = () =>
-      optimizer.minimize(
-        () => crossEntropy(model.apply(ids, { training: true }) as tf.Tensor, ids),
-        false,
-        variables,
+  it.each(['adamw', 'muon'] as const)(
+    'keeps the number of tensors over training steps: %s',
+    (name) => {
+      const model = build(true);
+      assignRoles(model);
+      const variables = [...variablesOf(model).values()];
+      const optimizer = optimizerOf(
+        { ...DEFAULT_RECIPE, learningRate: 1e-3, decay: 0.1, optimizer: name },
+        warmupStableDecay({ warmup: 1, stable: 10, decay: 0 }),
       );
-    step();
-    const after = tf.memory().numTensors;
-    for (let i = 0; i < 3; i++) step();
-    expect(tf.memory().numTensors).toBe(after);
-    ids.dispose();
-    optimizer.dispose();
-    model.dispose();
-  });
+      const ids = tf.tensor2d(fixture.ids, undefined, 'int32');
+      const step = () =>
+        optimizer.minimize(
+          () => crossEntropy(model.apply(ids, { training: true }) as tf.Tensor, ids),
+          false,
+          variables,
+        );
+      step();
+      const after = tf.memory().numTensors;
+      for (let i = 0; i < 3; i++) step();
+      expect(tf.memory().numTensors).toBe(after);
+      ids.dispose();
+      optimizer.dispose();
+      model.dispose();
+    },
+  );
 
   it('calls the head a head and the tables embeddings', () => {
     const model = build(true);

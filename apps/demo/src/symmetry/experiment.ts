@@ -2,24 +2,20 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel } from '@tensorflow/tfjs-layers';
-import { adam } from '@tfjs-lrm/adam';
-import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles, roleOf } from '@tfjs-lrm/core';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { withSchedule } from '@tfjs-lrm/schedule';
 import { minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
-import { withWeightDecay } from '@tfjs-lrm/weight-decay';
-import type { ModelSize } from '../model/language-model.ts';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { crossEntropy, languageModel } from '../model/language-model.ts';
-import { batches, type Corpus } from '../text.ts';
-import { scheduleOf } from '../train.ts';
+import type { Preset } from '../presets.ts';
+import { type Corpus, nextBatch } from '../text.ts';
+import { batchTensors, evaluate } from '../training/evaluate.ts';
+import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
+import { DEFAULT_RECIPE } from '../training/recipe.ts';
 
 /** What settings.json fixes. */
 export interface Settings {
-  readonly model: ModelSize;
-  readonly context: number;
-  readonly batch: number;
-  readonly steps: number;
+  readonly preset: Preset;
   readonly learningRate: number;
   /** Of matrices and embeddings. */
   readonly decay: number;
@@ -30,6 +26,8 @@ export interface Settings {
   readonly seeds: readonly number[];
   readonly validationBatches: number;
 }
+
+const PROBE_SEED = 8;
 
 export const CURES = ['none', 'rebalancing', 'minimal placement', 'light decay'] as const;
 export type Cure = (typeof CURES)[number];
@@ -58,9 +56,9 @@ export function readSettings(): Settings {
   return JSON.parse(readFileSync(url, 'utf8')) as Settings;
 }
 
-function build(settings: Settings, vocabulary: number, cure: Cure, seed: number): LayersModel {
-  if (cure !== 'minimal placement') return languageModel(settings.model, vocabulary, true, seed);
-  const plain = languageModel(settings.model, vocabulary, false, seed);
+function build({ preset }: Settings, vocabulary: number, cure: Cure, seed: number): LayersModel {
+  if (cure !== 'minimal placement') return languageModel(preset, vocabulary, true, seed);
+  const plain = languageModel(preset, vocabulary, false, seed);
   const model = addMultipliers(plain, { placement: minimalPlacement(plain) });
   plain.dispose();
   return model;
@@ -81,50 +79,44 @@ function measure(model: LayersModel, stream: LayersModel, x: tf.Tensor, step: nu
 }
 
 /** Trains one model and measures it on the way; the backend must be ready. */
-export function trainWith(cure: Cure, seed: number, settings: Settings, corpus: Corpus): Run {
-  const { context, batch, steps, learningRate, decay } = settings;
+export async function trainWith(
+  cure: Cure,
+  seed: number,
+  settings: Settings,
+  corpus: Corpus,
+): Promise<Run> {
+  const { preset, learningRate, decay, rebalanceEvery, measureEvery } = settings;
   const model = build(settings, corpus.vocabulary.length, cure, seed);
   assignRoles(model);
-  const last = model.getLayer(`block${settings.model.blocks - 1}_mlp_residual`);
+  const last = model.getLayer(`block${preset.blocks - 1}_mlp_residual`);
   const stream = makeModel({ inputs: model.inputs, outputs: last.output });
-  const multiplier = cure === 'light decay' ? settings.multiplierDecay : 0;
-  const rates = { matrix: decay, embedding: decay, head: decay, multiplier };
-  const inner = withWeightDecay(adam({ learningRate, beta1: 0.9, beta2: 0.95 }), { decay: rates });
-  const optimizer = withSchedule(withClipping(inner, { globalNorm: 1 }), scheduleOf(steps));
+  const multiplierDecay = cure === 'light decay' ? settings.multiplierDecay : 0;
+  const recipe = { ...DEFAULT_RECIPE, learningRate, decay, multiplierDecay };
+  const optimizer = optimizerOf(recipe, scheduleOf(preset.steps));
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-  const source = batches(corpus.training, batch, context, seed);
-  const next = (from: typeof source): [tf.Tensor2D, tf.Tensor2D] => {
-    const { inputs, targets } = from.next().value;
-    return [
-      tf.tensor2d(inputs, [batch, context], 'int32'),
-      tf.tensor2d(targets, [batch, context], 'int32'),
-    ];
-  };
-  const held = batches(corpus.validation, batch, context, 7);
-  const [probe, unused] = next(held);
+  const [random, probeRandom] = [xoroshiro128plus(seed), xoroshiro128plus(PROBE_SEED)];
+  const { batch, context, steps } = preset;
+  const [probe, unused] = batchTensors(
+    nextBatch(corpus.validation, batch, context, probeRandom),
+    preset,
+  );
   unused.dispose();
   const measures = [measure(model, stream, probe, 0)];
   for (let step = 1; step <= steps; step++) {
     tf.tidy(() => {
-      const [x, y] = next(source);
+      const [x, y] = batchTensors(nextBatch(corpus.training, batch, context, random), preset);
       const loss = () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y);
       optimizer.minimize(loss, false, variables);
     });
-    if (cure === 'rebalancing' && step % settings.rebalanceEvery === 0)
+    if (cure === 'rebalancing' && step % rebalanceEvery === 0)
       rebalance(model, { optimizer, normalisation: true });
-    if (step % settings.measureEvery === 0) measures.push(measure(model, stream, probe, step));
+    if (step % measureEvery === 0) measures.push(measure(model, stream, probe, step));
   }
-  let loss = 0;
-  for (let at = 0; at < settings.validationBatches; at++) {
-    loss += tf.tidy(() => {
-      const [x, y] = next(held);
-      return crossEntropy(model.apply(x) as tf.Tensor, y).dataSync()[0] as number;
-    });
-  }
+  const loss = await evaluate(model, corpus, preset, settings.validationBatches);
   probe.dispose();
   optimizer.dispose();
   model.dispose();
-  return { cure, seed, loss: loss / settings.validationBatches, measures };
+  return { cure, seed, loss, measures };
 }
 
 const LARGEST_HALF = 65_504;

@@ -1,16 +1,10 @@
-/** The runs as a table for the terminal and as a drawing. */
-import { CURES, type Measure, overflow, type Run } from './experiment.ts';
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** Mean ± sample standard deviation. */
-function spread(values: readonly number[], digits: number): string {
-  const middle = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  const deviation = Math.sqrt(squares / Math.max(1, values.length - 1));
-  return `${middle.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
-}
+/** The runs as a table for the terminal and as a page with drawings. */
+import { htmlTable } from '../report/html.ts';
+import { lineChart } from '../report/line-chart.ts';
+import { page } from '../report/page.ts';
+import { mean, meanAndSpread, spread } from '../statistics.ts';
+import { columns } from '../terminal/summary.ts';
+import { CURES, type Measure, overflow, type Run, type Settings } from './experiment.ts';
 
 function overflowText(runs: readonly Run[]): string {
   const found = runs.map(overflow);
@@ -22,86 +16,97 @@ function overflowText(runs: readonly Run[]): string {
     .join(', ');
 }
 
-/** One line a cure. */
-export function table(runs: readonly Run[]): string {
-  const rows = CURES.map((cure) => {
-    const own = runs.filter((run) => run.cure === cure);
-    const last = own.map(({ measures }) => measures.at(-1) as Measure);
+const ofCure = (runs: readonly Run[], cure: string): Run[] =>
+  runs.filter((run) => run.cure === cure);
+
+/** A head and one row a cure, at the end of training. */
+export function rows(runs: readonly Run[]): string[][] {
+  const lines = CURES.map((cure) => {
+    const own = ofCure(runs, cure);
+    const end = (of: (last: Measure) => number, digits: number): string =>
+      meanAndSpread(
+        own.map(({ measures }) => of(measures.at(-1) as Measure)),
+        digits,
+      );
     return [
       cure,
-      spread(
+      meanAndSpread(
         own.map(({ loss }) => loss),
         3,
       ),
-      spread(
-        last.map(({ drift }) => drift),
-        3,
-      ),
-      spread(
-        last.map(({ multiplier }) => multiplier),
-        2,
-      ),
-      spread(
-        last.map(({ activation }) => activation),
-        1,
-      ),
+      end(({ drift }) => drift, 3),
+      end(({ multiplier }) => multiplier, 2),
+      end(({ activation }) => activation, 1),
       overflowText(own),
     ];
   });
-  const header = [
-    'cure',
-    'loss, nats',
-    'drift, nats',
-    'largest |log multiplier|',
-    'largest activation',
-    'half precision overflows at step',
+  return [
+    [
+      'cure',
+      'validation loss, nats',
+      'drift, nats',
+      'largest |log multiplier|, nats',
+      'largest activation',
+      'half precision overflows at step',
+    ],
+    ...lines,
   ];
-  const all = [header, ...rows];
-  const widths = header.map((_, column) =>
-    Math.max(...all.map((row) => (row[column] as string).length)),
-  );
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] as number))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
-const COLOURS = ['#c0392b', '#2471a3', '#1e8449', '#b7950b'];
-const [WIDTH, HEIGHT, LEFT, TOP] = [640, 360, 56, 40];
+/** One line a cure, for the terminal. */
+export const table = (runs: readonly Run[]): string => columns(rows(runs));
 
-/** Drift by step as SVG: a line a cure through the means, and a band from the smallest to the largest seed. */
-export function drawing(runs: readonly Run[]): string {
-  const steps = (runs[0] as Run).measures.map(({ step }) => step);
-  const end = steps.at(-1) as number;
-  const top = Math.max(...runs.flatMap(({ measures }) => measures.map(({ drift }) => drift)));
-  const x = (step: number): string => (LEFT + (step / end) * (WIDTH - LEFT - 20)).toFixed(1);
-  const y = (drift: number): string =>
-    (HEIGHT - 40 - (drift / top) * (HEIGHT - 40 - TOP)).toFixed(1);
-  const lines = CURES.flatMap((cure, number) => {
-    const own = runs.filter((run) => run.cure === cure);
-    const at = (i: number): number[] => own.map(({ measures }) => (measures[i] as Measure).drift);
-    const along = (pick: (values: number[]) => number): string[] =>
-      steps.map((step, i) => `${x(step)},${y(pick(at(i)))}`);
-    const band = [...along((v) => Math.max(...v)), ...along((v) => Math.min(...v)).reverse()];
-    const colour = COLOURS[number];
-    return [
-      `<polygon points="${band.join(' ')}" fill="${colour}" opacity="0.2"/>`,
-      `<polyline points="${along(mean).join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-      `<text x="${LEFT + 10 + number * 140}" y="20" fill="${colour}">${cure}</text>`,
-    ];
-  });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="13">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
-    `<path d="M${LEFT} ${TOP}V${HEIGHT - 40}H${WIDTH - 20}" fill="none" stroke="black"/>`,
-    `<text x="4" y="${TOP + 4}">${top.toPrecision(2)}</text><text x="4" y="${HEIGHT - 40}">0 nats</text>`,
-    `<text x="${WIDTH - 110}" y="${HEIGHT - 14}">step ${end}</text>`,
-    ...lines,
-    '</svg>',
-    '',
-  ].join('\n');
+const CHARTS: readonly (readonly [
+  keyof Measure,
+  title: string,
+  label: string,
+  description: string,
+])[] = [
+  [
+    'drift',
+    'Drift along the symmetries',
+    'distance from balance, nats',
+    'Root mean square over all symmetries of the logarithm by which their two sides differ. 0 is balance.',
+  ],
+  [
+    'multiplier',
+    'The multiplier farthest from 1',
+    '|log multiplier|, nats',
+    'The largest absolute logarithm of a multiplier in the model.',
+  ],
+  [
+    'activation',
+    'Activations on the residual stream',
+    'largest magnitude',
+    'The largest magnitude after the last block, on one batch of the validation text.',
+  ],
+];
+
+/** The whole report: figures, the table, the settings. */
+export function report(runs: readonly Run[], settings: Settings, backend: string): string {
+  const charts = CHARTS.map(([key, title, label, description]) =>
+    lineChart(
+      { title, description, x: { label: 'step' }, y: { label } },
+      CURES.map((cure) => ({
+        name: cure,
+        points: (ofCure(runs, cure)[0]?.measures ?? []).map(({ step }, i) => {
+          const values = ofCure(runs, cure).map(({ measures }) => measures[i]?.[key] as number);
+          return { x: step, y: mean(values), spread: values.length > 1 ? spread(values) : 0 };
+        }),
+      })),
+    ),
+  );
+  const { preset, seeds } = settings;
+  return page(
+    'Drift along symmetries, and three cures',
+    `<p>A language model of width ${preset.width} and ${preset.blocks} blocks with row and column multipliers, ${preset.steps} steps, ${backend}; means over ${seeds.length} seeds, the band is the sample standard deviation. After fig. 4 of arXiv 2601.04890, at a much smaller scale.</p>`,
+    [
+      { heading: 'What drifts', body: `<div class="charts">${charts.join('\n')}</div>` },
+      {
+        heading: 'At the end',
+        body: `${htmlTable(rows(runs), 'Mean ± sample standard deviation over the seeds. Steps of overflow that lie beyond the run are extrapolated from its second half, one for each seed.')}`,
+      },
+      { heading: 'Settings', body: `<pre>${JSON.stringify(settings, null, 2)}</pre>` },
+    ],
+  );
 }

@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { useBackend } from '../../../../test/backends.ts';
 import { makeCorpus } from '../text.ts';
 import { CURES, overflow, type Run, readSettings, trainWith } from './experiment.ts';
-import { drawing, table } from './report.ts';
+import { report, table } from './report.ts';
 
 const corpus = makeCorpus('the quick brown fox jumps over the lazy dog. '.repeat(60));
 
@@ -12,21 +12,25 @@ beforeAll(async () => {
   enableTraining();
 });
 
-it('trains with every cure; rebalancing takes the drift away, and outputs are drawn', () => {
+it('trains with every cure; rebalancing takes the drift away, and all is drawn', async () => {
+  const given = readSettings();
+  const size = { width: 16, blocks: 1, heads: 2, mlp: 24, context: 8, batch: 4, steps: 20 };
   const settings = {
-    ...readSettings(),
-    model: { width: 16, blocks: 1, heads: 2, mlp: 24 },
-    ...{ context: 8, batch: 4, steps: 20, rebalanceEvery: 10, measureEvery: 10 },
-    validationBatches: 1,
+    ...given,
+    preset: { ...given.preset, ...size },
+    ...{ rebalanceEvery: 10, measureEvery: 10, validationBatches: 1 },
   };
-  const runs = CURES.map((cure) => trainWith(cure, 1, settings, corpus));
+  const runs: Run[] = [];
+  for (const cure of CURES) runs.push(await trainWith(cure, 1, settings, corpus));
   const ends = runs.map(({ measures }) => measures.at(-1)?.drift as number);
   expect(ends[1]).toBeLessThan(1e-4);
   expect(ends[0]).toBeGreaterThan(1e-2);
   for (const { loss } of runs) expect(loss).toBeLessThan(3.4);
+  const html = report(runs, settings, 'wasm');
+  expect(html.match(/<svg viewBox="0 0 480/g)).toHaveLength(3);
   for (const cure of CURES) {
     expect(table(runs)).toContain(cure);
-    expect(drawing(runs)).toContain(`>${cure}</text>`);
+    expect(html).toContain(cure);
   }
 });
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import type { Corpus } from './text.ts';
+import type { Corpus } from '../text.ts';
 
 /** Below 1, likely characters become likelier. */
 const TEMPERATURE = 0.7;

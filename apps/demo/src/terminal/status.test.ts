@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { PRESETS, type RunSettings } from './presets.ts';
+import { PRESETS } from '../presets.ts';
+import type { RunSettings } from '../settings.ts';
+import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import { duration, statusLine } from './status.ts';
-import { type FinishedRun, sparkline, table, verdict } from './summary.ts';
+import { type FinishedRun, scaleTable, sparkline, table, verdict } from './summary.ts';
 
 const run = (decay: number, multipliers: boolean): RunSettings => ({
+  ...DEFAULT_RECIPE,
   name: `decay ${decay}, ${multipliers}`,
+  group: `decay ${decay}, ${multipliers}`,
   preset: PRESETS.tiny,
   learningRate: 4e-3,
   decay,
@@ -14,7 +18,16 @@ const run = (decay: number, multipliers: boolean): RunSettings => ({
 });
 const finished = (decay: number, multipliers: boolean, validationLoss: number): FinishedRun => ({
   settings: run(decay, multipliers),
-  result: { validationLoss, parameters: 111_296, msPerStep: 50, sample: '' },
+  result: {
+    validationLoss,
+    parameters: 111_296,
+    foldedParameters: 111_296,
+    foldedDifference: 0,
+    msPerStep: 50,
+    sample: '',
+    matrices: [{ name: 'head', shape: [4, 5], stored: 0.1, effective: 0.2 }],
+    multipliers: { row: [], column: [] },
+  },
   records: [
     { step: 49, loss: 3, learningRate: 1e-3, validationLoss: 3 },
     { step: 50, loss: 2.9, learningRate: 1e-3 },
@@ -66,6 +79,24 @@ describe('the summary', () => {
     expect(rows[1]).toMatch(/^decay 0.1, false +1\.800 +6\.05 +111,296 +50 +█▁/);
   });
 
+  it('gives mean and spread over seeds, and their differences seed by seed', () => {
+    const runs = [1.8, 2].flatMap((loss) => [
+      finished(8, false, loss),
+      finished(8, true, loss - 0.25),
+    ]);
+    expect(table(runs).split('\n')).toHaveLength(3);
+    expect(table(runs)).toMatch(/^decay 8, false +1\.900 ± 0\.141 +6\.69/m);
+    expect(verdict(runs)).toBe(
+      'With AdamW at weight decay 8 the multipliers lower the validation loss by 0.250 ± 0.000 nats a character (2 seeds).',
+    );
+  });
+
+  it('has the scale of each matrix, a column a run', () => {
+    expect(scaleTable([finished(0.1, false, 1.8), finished(0.1, true, 2)])).toMatch(
+      /\nmatrix +1 +2\nhead +0\.2000 +0\.2000$/,
+    );
+  });
+
   it('says for each decay whether multipliers lowered or raised the loss', () => {
     const runs = [
       finished(0.1, false, 1.8),
@@ -74,8 +105,8 @@ describe('the summary', () => {
       finished(8, true, 2),
     ];
     expect(verdict(runs).split('\n')).toEqual([
-      'At weight decay 0.1 the multipliers raise the validation loss by 0.050 nats a character (one seed).',
-      'At weight decay 8 the multipliers lower the validation loss by 0.100 nats a character (one seed).',
+      'With AdamW at weight decay 0.1 the multipliers raise the validation loss by 0.050 nats a character (one seed).',
+      'With AdamW at weight decay 8 the multipliers lower the validation loss by 0.100 nats a character (one seed).',
     ]);
   });
 });

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
-import type { RunSettings } from './presets.ts';
-import type { Progress } from './train.ts';
+import type { RunFolder } from '../checkpoint/run-folder.ts';
+import type { RunSettings } from '../settings.ts';
+import type { Progress } from '../training/train.ts';
 
 const PLAIN_EVERY = 100;
 
@@ -52,9 +53,15 @@ export class Status {
   readonly #nameWidth: number;
   #drawn = 0;
 
-  constructor(runs: readonly RunSettings[], stream: NodeJS.WriteStream) {
+  constructor(
+    folder: Pick<RunFolder, 'settings' | 'runs' | 'records'>,
+    stream: NodeJS.WriteStream,
+  ) {
+    const { runs } = folder.settings;
     this.#runs = runs;
-    this.#progress = runs.map(() => null);
+    this.#progress = folder.runs.map(
+      ({ result }, i) => result && { records: folder.records[i] ?? [], ...result },
+    );
     this.#stream = stream;
     this.#nameWidth = Math.max(...runs.map(({ name }) => name.length));
     if (stream.isTTY) this.#draw();

@@ -1,0 +1,25 @@
+/** The commands of the demo: an experiment joins as a file beside this one and a line in the table. */
+export interface Command {
+  readonly help: () => string;
+  /** @returns the exit code */
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+interface Listed {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+export const COMMANDS: Readonly<Record<string, Listed>> = {
+  train: {
+    summary: 'trains a language model with and without multipliers, and writes a report',
+    load: () => import('./train.ts'),
+  },
+  symmetry: {
+    summary: 'measures how far training drifts along symmetries, without a cure and with three',
+    load: () => import('./symmetry.ts'),
+  },
+};
+
+/** What a command line without a command means. */
+export const DEFAULT_COMMAND = 'train';

@@ -1,0 +1,133 @@
+import { BACKENDS, type BackendName } from '../backend.ts';
+import { type Flags, number, numbers, oneOf, path, present, whole } from '../flags.ts';
+import { choice, PRESETS, type Preset, type PresetName } from '../presets.ts';
+import { type OptimizerName, DEFAULT_RECIPE as R } from '../training/recipe.ts';
+
+function sizeOf(name: PresetName): string {
+  const { width, blocks, steps } = PRESETS[name];
+  return `${name}: width ${width}, ${blocks} blocks, ${steps} steps`;
+}
+
+const { learningRate, wellSetDecay, badlySetDecay } = choice();
+const { tiny } = PRESETS;
+const both = (key: keyof Preset): string =>
+  `tiny ${PRESETS.tiny[key]}, small ${PRESETS.small[key]}`;
+
+export interface Compared {
+  preset: PresetName;
+  text: string;
+  optimizer: OptimizerName;
+  multipliers: 'on' | 'off' | 'both';
+  decay: readonly number[];
+  seeds: number;
+  seed: number;
+}
+
+/** What is compared. */
+export const COMPARED: Flags<Compared> = {
+  preset: oneOf(
+    Object.keys(PRESETS) as PresetName[],
+    `size of model and training; ${sizeOf('tiny')} (default); ${sizeOf('small')}`,
+  ),
+  text: path('FILE', 'what to learn: a text in UTF-8 (default: Moby Dick)'),
+  optimizer: oneOf(
+    ['adamw', 'muon'],
+    'one alone, at both decays (default: AdamW at both, Muon at the badly set one)',
+  ),
+  multipliers: oneOf(
+    ['on', 'off', 'both'],
+    'with learnable multipliers, without, or both (default)',
+  ),
+  decay: numbers(
+    `weight decays of matrices, embedding and head (default ${wellSetDecay}, well set, and ${badlySetDecay}, badly set)`,
+  ),
+  seeds: whole(
+    1,
+    'seeds for each run; the table gives mean ± sample standard deviation (default 1)',
+  ),
+  seed: whole(0, 'the first seed, of weights and batches (default 1)'),
+};
+
+export type Model = Record<'width' | 'blocks' | 'heads' | 'mlp' | 'context', number>;
+
+/** The model, in place of the preset's. */
+export const MODEL: Flags<Model> = {
+  width: whole(1, `numbers a position; a multiple of twice --heads (${both('width')})`),
+  blocks: whole(1, `blocks of attention and MLP (${both('blocks')})`),
+  heads: whole(1, `heads of attention (${both('heads')})`),
+  mlp: whole(1, `width of the MLP (${both('mlp')})`),
+  context: whole(1, `characters that the model sees (${both('context')})`),
+};
+
+export type Training = Record<
+  | 'steps'
+  | 'batch'
+  | 'learning-rate'
+  | 'warmup'
+  | 'cooldown'
+  | 'final-factor'
+  | 'multiplier-decay'
+  | 'beta1'
+  | 'beta2'
+  | 'epsilon'
+  | 'momentum'
+  | 'clip',
+  number
+>;
+
+/** The training. */
+export const TRAINING: Flags<Training> = {
+  steps: whole(1, `training steps (${both('steps')})`),
+  batch: whole(1, `stretches of text a step (${both('batch')})`),
+  'learning-rate': number(`size of a step, in units of the weight (${learningRate})`),
+  warmup: whole(0, `steps in which the rate rises (${R.warmup})`),
+  cooldown: number(`part of all steps, at the end, in which it falls (${R.cooldown})`, 0, 1),
+  'final-factor': number('what it is multiplied by at the end (1/8)', 0.001),
+  'multiplier-decay': number(`weight decay of the multipliers (${R.multiplierDecay})`),
+  beta1: number(`Adam: decay of the mean gradient, a step (${R.beta1})`, 0, 1),
+  beta2: number(`Adam: decay of the mean squared gradient, a step (${R.beta2})`, 0, 1),
+  epsilon: number(`Adam: added to the root of the latter (${R.epsilon})`),
+  momentum: number(`Muon: decay of the mean gradient, a step (${R.momentum})`, 0, 1),
+  clip: number(
+    `largest norm of the gradients without the multipliers’; 0 clips nothing (${R.clip})`,
+  ),
+};
+
+export interface Running {
+  backend: BackendName;
+  out: string;
+  resume: string;
+  'checkpoint-every': number;
+  json: true;
+  help: true;
+}
+
+/** Where it runs and what becomes of it. */
+export const RUNNING: Flags<Running> = {
+  backend: oneOf(BACKENDS, 'what computes (default: the fastest that is there)'),
+  out: path('DIR', 'a new folder for everything that is written (default runs/<time>)'),
+  resume: {
+    ...path(
+      'DIR',
+      'goes on with an interrupted run, the latest in runs/ if DIR is left out; its settings are kept, so only --json goes with it',
+    ),
+    optional: true,
+    read: (text: string) => text,
+  },
+  'checkpoint-every': whole(1, 'steps between checkpoints (50); there is one every 20 seconds too'),
+  json: present('the results on stdout as JSON, all else on stderr; with npm run --silent'),
+  help: present('this text'),
+};
+
+export type Chosen = Partial<Compared & Model & Training & Running>;
+
+export const FLAGS: Flags<Chosen> = { ...COMPARED, ...MODEL, ...TRAINING, ...RUNNING };
+
+/** The model and training that the flags ask for. */
+export function presetOf(values: Chosen): Preset {
+  const { preset = 'tiny', ...rest } = values;
+  const keys = Object.keys(tiny) as (keyof Preset)[];
+  return Object.fromEntries(
+    keys.map((key) => [key, rest[key] ?? PRESETS[preset][key]]),
+  ) as unknown as Preset;
+}

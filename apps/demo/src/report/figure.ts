@@ -1,0 +1,132 @@
+/** What all charts have in common: the frame with axes, the styles of series, the legend, the table of the data. */
+import { escaped, htmlTable } from './html.ts';
+import { type Axis, type Scale, tickTexts } from './scale.ts';
+
+/** How a series looks; by default each has its own. Colour never is the only difference. */
+export interface Style {
+  readonly hue: number;
+  readonly dash: number;
+  readonly marker: number;
+}
+
+export interface Chart {
+  readonly title: string;
+  /** What is to be seen, in words. */
+  readonly description: string;
+  readonly x: Axis;
+  readonly y: Axis;
+}
+
+// In units of the drawing, which is as wide as its place on the page.
+const WIDTH = 480;
+const HEIGHT = 330;
+const LEFT = 54;
+const RIGHT = WIDTH - 14;
+const TOP = 34;
+const BOTTOM = HEIGHT - 48;
+const HUES = 8;
+
+const DASHES = ['', '7 4', '2 3', '9 3 2 3', '12 4', '5 2 1 2 1 2'];
+/** Shapes around the origin, about 8 wide. */
+const MARKERS = [
+  'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z',
+  'M-3.5-3.5h7v7h-7z',
+  'M0-4.8L4.5 3.4h-9z',
+  'M0-5L5 0L0 5L-5 0z',
+  'M0 4.8L4.5-3.4h-9z',
+  'M-4.5-1.5h3v-3h3v3h3v3h-3v3h-3v-3h-3z',
+];
+
+const pick = (list: readonly string[], at: number): string => list[at % list.length] as string;
+
+export const defaultStyle = (index: number): Style => ({ hue: index, dash: index, marker: index });
+
+export const hueClass = ({ hue }: Style): string => `hue${hue % HUES}`;
+
+const round = (value: number): string => String(Math.round(value * 100) / 100);
+
+/** Places in the drawing. */
+export const across = (scale: Scale, value: number): number =>
+  LEFT + scale.at(value) * (RIGHT - LEFT);
+export const upward = (scale: Scale, value: number): number =>
+  BOTTOM - scale.at(value) * (BOTTOM - TOP);
+
+export type Point = readonly [x: number, y: number];
+
+export const pathOf = (points: readonly Point[]): string =>
+  points.map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${round(x)} ${round(y)}`).join('');
+
+/** A line through places, with about `marks` markers on it. */
+export function strokeOf(
+  points: readonly Point[],
+  style: Style,
+  marks: number,
+  offset: number,
+): string {
+  const dash = pick(DASHES, style.dash);
+  const line = `<path class="line"${dash ? ` stroke-dasharray="${dash}"` : ''} d="${pathOf(points)}"/>`;
+  const every = Math.max(1, Math.ceil(points.length / marks));
+  const markers = points
+    .filter((_, i) => (i + every - (offset % every)) % every === Math.floor(every / 2))
+    .map(
+      ([x, y]) =>
+        `<path class="mark" transform="translate(${round(x)} ${round(y)})" d="${pick(MARKERS, style.marker)}"/>`,
+    );
+  return line + markers.join('');
+}
+
+function axes({ x, y }: Chart, xScale: Scale, yScale: Scale): string {
+  const [xTexts, yTexts] = [tickTexts(xScale.ticks), tickTexts(yScale.ticks)];
+  const xTicks = xScale.ticks.map((tick, i) => {
+    const at = round(across(xScale, tick));
+    return `<path class="grid" d="M${at} ${TOP}V${BOTTOM}"/><text x="${at}" y="${BOTTOM + 17}" text-anchor="middle">${xTexts[i]}</text>`;
+  });
+  const yTicks = yScale.ticks.map((tick, i) => {
+    const at = upward(yScale, tick);
+    return `<path class="grid" d="M${LEFT} ${round(at)}H${RIGHT}"/><text x="${LEFT - 6}" y="${round(at + 4.5)}" text-anchor="end">${yTexts[i]}</text>`;
+  });
+  return `${xTicks.join('')}${yTicks.join('')}<path class="axis" d="M${LEFT} ${TOP}V${BOTTOM}H${RIGHT}"/>
+<text class="label" x="${(LEFT + RIGHT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">${escaped(x.label)}</text>
+<text class="label" x="4" y="16">${escaped(y.label)}</text>`;
+}
+
+const legend = (series: readonly { name: string; style: Style }[]): string =>
+  `<ul class="legend">${series
+    .map(
+      ({ name, style }) =>
+        `<li><svg class="${hueClass(style)}" viewBox="0 0 44 12" aria-hidden="true">${strokeOf(
+          [
+            [2, 6],
+            [22, 6],
+            [42, 6],
+          ],
+          style,
+          1,
+          0,
+        )}</svg> ${escaped(name)}</li>`,
+    )
+    .join('')}</ul>`;
+
+let figures = 0;
+
+/** A whole figure as HTML: heading, drawing, legend, and the data as a table behind a click. */
+export function figure(
+  chart: Chart,
+  scales: { readonly x: Scale; readonly y: Scale },
+  content: string,
+  series: readonly { name: string; style: Style }[],
+  rows: readonly (readonly string[])[],
+): string {
+  const id = `figure${++figures}`;
+  const { title, description } = chart;
+  return `<figure>
+<figcaption><h3>${escaped(title)}</h3><p>${escaped(description)}</p></figcaption>
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}title ${id}description">
+<title id="${id}title">${escaped(title)}</title><desc id="${id}description">${escaped(description)}</desc>
+${axes(chart, scales.x, scales.y)}
+${content}
+</svg>
+${legend(series)}
+<details><summary>The data of this chart</summary>${htmlTable(rows, title)}</details>
+</figure>`;
+}

@@ -1,0 +1,42 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { crossEntropy } from '../model/language-model.ts';
+import type { Preset } from '../presets.ts';
+import { type Batch, type Corpus, nextBatch } from '../text.ts';
+
+const VALIDATION_SEED = 7;
+
+/** Inputs and targets as tensors, both [batch, context]. */
+export function batchTensors(
+  { inputs, targets }: Batch,
+  { batch, context }: Preset,
+): [tf.Tensor2D, tf.Tensor2D] {
+  const shape: [number, number] = [batch, context];
+  return [tf.tensor2d(inputs, shape, 'int32'), tf.tensor2d(targets, shape, 'int32')];
+}
+
+/** Mean loss over the first `count` validation batches, always the same ones. */
+export async function evaluate(
+  model: LayersModel,
+  corpus: Corpus,
+  preset: Preset,
+  count: number,
+): Promise<number> {
+  const random = xoroshiro128plus(VALIDATION_SEED);
+  const total = tf.tidy(() => {
+    let sum: tf.Tensor = tf.scalar(0);
+    for (let i = 0; i < count; i++) {
+      const previous = sum;
+      sum = tf.tidy(() => {
+        const batch = nextBatch(corpus.validation, preset.batch, preset.context, random);
+        const [x, y] = batchTensors(batch, preset);
+        return tf.add(previous, crossEntropy(model.apply(x) as tf.Tensor, y));
+      });
+    }
+    return tf.div(sum, count);
+  });
+  const [value] = await total.data();
+  total.dispose();
+  return value as number;
+}

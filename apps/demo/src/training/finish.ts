@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { foldMultipliers } from '@tfjs-lrm/multipliers';
+import { saveModel } from '../model/save-model.ts';
+import type { RunSettings } from '../settings.ts';
+import type { Corpus } from '../text.ts';
+import { generate } from './generate.ts';
+import { matricesOf, multipliersOf, type Scale, scalesOf } from './scales.ts';
+
+export interface RunResult {
+  readonly validationLoss: number;
+  readonly parameters: number;
+  /** Of the folded model. */
+  readonly foldedParameters: number;
+  /** Largest difference between a logit of the trained and of the folded model. */
+  readonly foldedDifference: number;
+  /** Median, without evaluation. */
+  readonly msPerStep: number;
+  readonly sample: string;
+  readonly matrices: readonly (Scale & { name: string; shape: readonly number[] })[];
+  readonly multipliers: { readonly row: readonly number[]; readonly column: readonly number[] };
+}
+
+const SAMPLE_CHARACTERS = 240;
+
+/** What remains of a trained model: its text, its scales, its multipliers, and the folded model on the disk. */
+export async function finish(
+  model: LayersModel,
+  corpus: Corpus,
+  { settings, modelFolder }: { settings: RunSettings; modelFolder: string },
+): Promise<Omit<RunResult, 'validationLoss' | 'msPerStep'>> {
+  const { context } = settings.preset;
+  const folded = foldMultipliers(model);
+  const foldedDifference = tf.tidy(() => {
+    const ids = tf.tensor2d(corpus.validation.subarray(0, context), [1, context], 'int32');
+    const logits = (of: LayersModel): tf.Tensor => of.apply(ids) as tf.Tensor;
+    return tf.max(tf.abs(tf.sub(logits(model), logits(folded)))).dataSync()[0] as number;
+  });
+  await saveModel(folded, modelFolder, { vocabulary: corpus.vocabulary });
+  const foldedParameters = folded.countParams();
+  folded.dispose();
+  const scales = scalesOf(model);
+  return {
+    parameters: model.countParams(),
+    foldedParameters,
+    foldedDifference,
+    sample: generate(model, corpus, context, SAMPLE_CHARACTERS, settings.seed),
+    matrices: matricesOf(model).map(({ name, shape }) => ({
+      name,
+      shape,
+      ...(scales[name] as Scale),
+    })),
+    multipliers: multipliersOf(model),
+  };
+}
