@@ -1,0 +1,158 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { booleanRule, checkOptions, show } from '@tfjs-lrm/core';
+import { type CompiledStep, type CompileOptions, compile } from './compile.ts';
+
+/** A model whose steps are compiled. */
+export interface CompiledModel {
+  /** How many functions were made so far, for training, evaluation and prediction together. */
+  readonly traces: number;
+  /** Removes the functions; the model is as it was before. */
+  dispose(): void;
+}
+
+type Batch = (tf.Tensor | null)[];
+type Step = CompiledStep<Batch, tf.Tensor[]>;
+
+/** What tfjs-layers hides of a model. */
+interface Model {
+  makeTrainFunction(): (data: Batch) => tf.Tensor[];
+  makeTestFunction(): (data: Batch) => tf.Tensor[];
+  testFunction: (data: Batch) => tf.Tensor[];
+  predictLoop(inputs: tf.Tensor | tf.Tensor[], batchSize?: number): tf.Tensor | tf.Tensor[];
+  compile(...args: unknown[]): void;
+}
+
+const OVERRIDDEN = ['makeTrainFunction', 'makeTestFunction', 'predictLoop', 'compile'] as const;
+
+/**
+ * Makes `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of a model run one function of TensorFlow per
+ * batch. Callbacks, metrics, validation, class weights and `stopTraining` are as before. Functions are kept
+ * from one `fit` to the next, and made anew after `model.compile`.
+ *
+ * @param options xla: whether XLA compiles the functions (false)
+ * @throws TypeError for something that is no model; Error for a model without layers, and for one that is compiled
+ *   already. What a step must not do, see `compile`, is an error in the first two batches.
+ * @example
+ * const compiled = compileModel(model);
+ * await model.fit(x, y, { epochs: 2 });
+ * compiled.dispose();
+ */
+export function compileModel(model: LayersModel, options: CompileOptions = {}): CompiledModel {
+  checkOptions('compileModel', options, { xla: booleanRule(false) });
+  const target = innerModel(model);
+  if (OVERRIDDEN.some((method) => Object.hasOwn(target, method))) {
+    throw new Error(
+      `compileModel: the model "${model.name}" is compiled already. Try to dispose what the first call returned.`,
+    );
+  }
+  const original = Object.fromEntries(
+    OVERRIDDEN.map((method) => [method, target[method].bind(target)]),
+  ) as unknown as Model;
+  const steps = new Map<string, Step>();
+  let former = 0;
+
+  /** One compiled step by name, made when it is first needed. */
+  function stepOf(name: string, make: () => (...batch: Batch) => tf.Tensor[]): Step {
+    let step = steps.get(name);
+    if (step === undefined) {
+      step = compile(make(), options);
+      steps.set(name, step);
+    }
+    return step;
+  }
+
+  function forget(): void {
+    for (const step of steps.values()) {
+      former += step.traces;
+      step.dispose();
+    }
+    steps.clear();
+  }
+
+  target.makeTrainFunction = () => {
+    const train = original.makeTrainFunction();
+    const step = stepOf(
+      'train',
+      () =>
+        (...batch) =>
+          train(batch),
+    );
+    return (data) => step(...data.map((tensor) => tensor ?? null));
+  };
+  target.makeTestFunction = () => {
+    original.makeTestFunction();
+    const test = target.testFunction;
+    const step = stepOf(
+      'test',
+      () =>
+        (...batch) =>
+          test(batch),
+    );
+    target.testFunction = (data) => step(...data);
+    return target.testFunction;
+  };
+  target.predictLoop = (inputs, batchSize = 32) =>
+    inBatches(inputs, batchSize, (batch) => {
+      const size = (batch[0] as tf.Tensor).shape[0] as number;
+      const step = stepOf('predict', () => (...given) => {
+        const all = given as tf.Tensor[];
+        return [original.predictLoop(all.length === 1 ? (all[0] as tf.Tensor) : all, size)].flat();
+      });
+      return step(...batch);
+    });
+  target.compile = (...args) => {
+    original.compile(...args);
+    forget();
+  };
+
+  return {
+    get traces() {
+      return [...steps.values()].reduce((sum, step) => sum + step.traces, former);
+    },
+    dispose() {
+      forget();
+      for (const method of OVERRIDDEN) Reflect.deleteProperty(target, method);
+    },
+  };
+}
+
+/** Runs a step on pieces of the inputs along their first axis, and joins what it returns. */
+function inBatches(
+  inputs: tf.Tensor | tf.Tensor[],
+  size: number,
+  step: (batch: tf.Tensor[]) => tf.Tensor[],
+): tf.Tensor | tf.Tensor[] {
+  const all = [inputs].flat();
+  const [total] = (all[0] as tf.Tensor).shape as [number];
+  return tf.tidy(() => {
+    const pieces: tf.Tensor[][] = [];
+    for (let from = 0; from < total; from += size) {
+      const length = Math.min(size, total - from);
+      const batch = length === total ? all : all.map((x) => tf.slice(x, from, length));
+      pieces.push(step(batch));
+    }
+    const outputs = (pieces[0] as tf.Tensor[]).map((first, i) =>
+      pieces.length === 1 ? first : tf.concat(pieces.map((piece) => piece[i] as tf.Tensor)),
+    );
+    return outputs.length === 1 ? (outputs[0] as tf.Tensor) : outputs;
+  });
+}
+
+/** The model that trains: a Sequential hands everything on to one inside it. */
+function innerModel(model: LayersModel): Model {
+  const candidate = model as unknown as {
+    makeTrainFunction?: unknown;
+    model?: Model | null;
+  } | null;
+  if (typeof candidate?.makeTrainFunction !== 'function') {
+    throw new TypeError(
+      `compileModel: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
+    );
+  }
+  if (model.getClassName() !== 'Sequential') return candidate as unknown as Model;
+  if (candidate.model != null) return candidate.model;
+  throw new Error(
+    'compileModel: a tf.sequential must have its layers and an input shape. Received one that is not built. Try to add the layers, and an inputShape to the first.',
+  );
+}
