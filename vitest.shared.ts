@@ -9,6 +9,7 @@ const config: ViteUserConfig = defineConfig({
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
     include: ['src/**/*.test.ts'],
+    globalSetup: [fileURLToPath(new URL('./test/skipped.ts', import.meta.url))],
     setupFiles: [fileURLToPath(new URL('./test/properties.ts', import.meta.url))],
     testTimeout: 60_000,
     pool: 'forks',

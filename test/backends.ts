@@ -1,4 +1,4 @@
-/** Runs a suite on every backend that works in Node without native code. */
+/** Runs a suite on every backend of this machine: cpu, wasm, and tensorflow where tfjs-node is linked. */
 import '@tensorflow/tfjs-backend-cpu';
 // tfjs registers gradients only when its layers are imported.
 import '@tensorflow/tfjs-layers';
@@ -6,15 +6,28 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { isLinked } from '@tfjs-lrm/native/linked';
 import { beforeAll, describe } from 'vitest';
 
-export const backends = ['cpu', 'wasm'] as const;
-export type Backend = (typeof backends)[number];
+export type Backend = 'cpu' | 'wasm' | 'tensorflow';
+export const backends: readonly Backend[] = [
+  'cpu',
+  'wasm',
+  ...(isLinked() ? ['tensorflow' as const] : []),
+];
 
 const wasm = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
 setWasmPaths(`${dirname(wasm)}/`);
 
+/** One thread, so that results are the same bit for bit, and quick beside other test files. */
+async function loadTensorFlow(): Promise<void> {
+  process.env['TF_NUM_INTRAOP_THREADS'] ??= '1';
+  process.env['TF_NUM_INTEROP_THREADS'] ??= '1';
+  await import('@tfjs-lrm/native');
+}
+
 export async function useBackend(backend: Backend): Promise<void> {
+  if (backend === 'tensorflow') await loadTensorFlow();
   if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} does not start`);
   // The first tensor on cpu advertises the native backend, in every test file, unless tfjs tests itself.
   tf.env().set('IS_TEST', true);
