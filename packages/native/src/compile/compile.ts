@@ -157,7 +157,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
       () => ({
         execute: (...operation) => addon.executeOp(...operation),
         see: () => {},
-        afterHostHalf: () => {},
+        hostHalf: (run) => run(),
         create(shape, dtype, values, draw) {
           if (draw === undefined) constants.add(shape, dtype, values);
           return addon.createTensor(shape, dtype, values);

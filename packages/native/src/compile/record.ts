@@ -57,15 +57,13 @@ export function record(
   const seen = new Map<number, tf.TensorInfo>();
   const inputs = new Map<Reference, Source>();
   const references = new Map<object, Reference>();
-  let values = new Map<tf.Variable, object>();
   let isSettled = true;
   let draws = 0;
 
   unshare(backend);
-  const note = (): void => {
-    values = new Map(registered().map((variable) => [variable, variable.dataId]));
-  };
-  note();
+  // What every variable holds without the step.
+  const valuesNow = () => new Map(registered().map((variable) => [variable, variable.dataId]));
+  const values = valuesNow();
   // Copies, so that an argument is told from a variable with the same value.
   const copies = batch.map((tensor) =>
     tensor === null ? null : backend.createOutputTensor(copyOf(backend, tensor)),
@@ -223,7 +221,13 @@ export function record(
       (place) => ({
         execute,
         see: (id, tensor) => void seen.set(id, tensor),
-        afterHostHalf: note,
+        hostHalf(run) {
+          const before = valuesNow();
+          run();
+          for (const [variable, value] of valuesNow()) {
+            if (before.get(variable) !== value) values.set(variable, value);
+          }
+        },
         create(shape, dtype, content, draw) {
           if (draw !== undefined) return random(shape, dtype, draw);
           if (!constants.has(shape, dtype, content)) {

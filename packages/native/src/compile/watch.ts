@@ -14,8 +14,8 @@ export interface Watcher {
   create(shape: number[], dtype: number, values: Values, draw: Draw | undefined): number;
   /** A tensor that is the input of an operation, with its id. */
   see(id: number, tensor: tf.TensorInfo): void;
-  /** Called after the host half of an optimizer, which is no part of the step. */
-  afterHostHalf(): void;
+  /** Calls the host half of an optimizer, which is no part of the step. */
+  hostHalf(run: () => void): void;
 }
 
 export interface Watched<R> {
@@ -49,11 +49,10 @@ export function watch<R>(
     if (done.has(root)) return;
     isHostHalf = true;
     try {
-      tf.tidy(() => root.beforeStep());
+      watcher.hostHalf(() => tf.tidy(() => root.beforeStep()));
     } finally {
       isHostHalf = false;
     }
-    watcher.afterHostHalf();
   });
 
   const watched: NodeBackend['binding'] = Object.create(addon, {
