@@ -84,6 +84,10 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
   checkOptions('compile', options, { xla: booleanRule(false) });
   const { xla = false } = options;
   const entries = new Map<string, Entry>();
+  const keptBefore = new WeakSet<object>();
+  const noteKept = (tensors: ReadonlySet<tf.Tensor>): void => {
+    for (const { dataId } of tensors) keptBefore.add(dataId);
+  };
   let traces = 0;
   let count = 0;
   let hasWarnedOfMany = false;
@@ -150,7 +154,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
   function runOnce(backend: NodeBackend, entry: Entry, batch: A, done: Set<TensorOptimizer>): R {
     const constants = makeConstants();
     const { binding: addon } = backend;
-    const { result, optimizers } = watch(
+    const { result, optimizers, kept } = watch(
       backend,
       () => listed(entry, batch)(batch),
       done,
@@ -164,6 +168,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
         },
       }),
     );
+    noteKept(kept);
     entry.constants = constants;
     entry.parts = constantParts(optimizers);
     return shaped(entry, result);
@@ -177,13 +182,14 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     done: Set<TensorOptimizer>,
   ): R {
     const isLast = entry.failures + 1 >= ATTEMPTS;
-    const circumstances = { constants, isLast, done, count };
-    const { results, optimizers, recording } = record(
+    const circumstances = { constants, keptBefore, isLast, done, count };
+    const { results, optimizers, kept, recording } = record(
       backend,
       listed(entry, batch),
       batch,
       circumstances,
     );
+    noteKept(kept);
     entry.parts = constantParts(optimizers);
     if (recording === null) {
       entry.failures += 1;

@@ -29,6 +29,7 @@ export interface Recording {
 export interface Recorded {
   readonly results: readonly tf.Tensor[];
   readonly optimizers: Optimizers;
+  readonly kept: ReadonlySet<tf.Tensor>;
   /** Null when this call cannot be repeated as it is, because it made variables or new constants. */
   readonly recording: Recording | null;
 }
@@ -36,6 +37,8 @@ export interface Recorded {
 export interface Circumstances {
   /** What the call before has made in JavaScript. */
   readonly constants: Constants;
+  /** Values of tensors that calls before have kept. */
+  readonly keptBefore: WeakSet<object>;
   /** Whether constants that were not seen before are an error now. */
   readonly isLast: boolean;
   readonly done: ReadonlySet<TensorOptimizer>;
@@ -49,7 +52,7 @@ export function record(
   backend: NodeBackend,
   step: (batch: readonly (tf.Tensor | null)[]) => tf.Tensor[],
   batch: readonly (tf.Tensor | null)[],
-  { constants, isLast, done, count }: Circumstances,
+  { constants, keptBefore, isLast, done, count }: Circumstances,
 ): Recorded {
   const { binding: addon } = backend;
   const graph = makeGraph(addon);
@@ -59,11 +62,14 @@ export function record(
   const references = new Map<object, Reference>();
   let isSettled = true;
   let draws = 0;
+  let where = (): string => '';
 
   unshare(backend);
   // What every variable holds without the step.
   const valuesNow = () => new Map(registered().map((variable) => [variable, variable.dataId]));
   const values = valuesNow();
+  // Whose value it was before the step; by now others may have been assigned it.
+  const owners = new Map([...values].map(([variable, value]) => [value, variable]));
   // Copies, so that an argument is told from a variable with the same value.
   const copies = batch.map((tensor) =>
     tensor === null ? null : backend.createOutputTensor(copyOf(backend, tensor)),
@@ -90,10 +96,11 @@ export function record(
     const { dtype } = backend.tensorMap.get(dataId);
     const index = copies.findIndex((copy) => copy?.dataId === dataId);
     if (index >= 0) return input({ kind: 'argument', index }, copies[index] as object, dtype);
-    const variable = registered().find((each) => each.dataId === dataId);
+    const variable = owners.get(dataId);
     if (variable !== undefined) return input({ kind: 'variable', variable }, variable, dtype);
     const known = references.get(dataId);
     if (known !== undefined) return known;
+    if (keptBefore.has(dataId)) throw carried(tensor.shape, where());
     return input({ kind: 'captured', tensor: hold(backend, tensor) }, dataId, dtype);
   }
 
@@ -164,19 +171,17 @@ export function record(
     return run('Cast', cast as typeof t, [id]);
   }
 
-  /** The reference of a tensor's value after the step. */
-  function finalReference(tensor: tf.TensorInfo): Reference {
-    const stored = backend.tensorMap.get(tensor.dataId);
-    if (stored.values !== null) return graph.constant(stored.dtype, stored.shape, stored.values);
-    seen.set(stored.id, tensor);
-    return made.get(stored.id) ?? outside(stored.id);
+  /** Results and new values that no operation has used are made by TensorFlow only now. */
+  function settle(results: readonly tf.Tensor[]): void {
+    const changed = registered().filter((each) => values.get(each) !== each.dataId);
+    backend.getInputTensorIds([...results, ...changed]);
   }
 
   /** An output that is no input and no other output. */
-  function output(tensor: tf.TensorInfo): Reference {
-    const { dtype } = backend.tensorMap.get(tensor.dataId);
-    const reference = finalReference(tensor);
-    return `${graph.add('Identity', [{ name: 'T', type: addon.TF_ATTR_TYPE, value: dtype }], [reference])}:0`;
+  function output({ dataId }: tf.TensorInfo): Reference {
+    const { id, dtype } = backend.tensorMap.get(dataId);
+    const type = { name: 'T', type: addon.TF_ATTR_TYPE, value: dtype };
+    return `${graph.add('Identity', [type], [made.get(id) ?? outside(id)])}:0`;
   }
 
   function finish(results: readonly tf.Tensor[]): Recording | null {
@@ -214,34 +219,43 @@ export function record(
 
   const former = registered().map((variable) => [variable, tf.clone(variable)] as const);
   try {
-    const { result, optimizers } = watch(
+    const { result, optimizers, kept } = watch(
       backend,
-      () => step(copies),
+      () => {
+        const results = step(copies);
+        settle(results);
+        return results;
+      },
       done,
-      (place) => ({
-        execute,
-        see: (id, tensor) => void seen.set(id, tensor),
-        hostHalf(run) {
-          const before = valuesNow();
-          run();
-          for (const [variable, value] of valuesNow()) {
-            if (before.get(variable) !== value) values.set(variable, value);
-          }
-        },
-        create(shape, dtype, content, draw) {
-          if (draw !== undefined) return random(shape, dtype, draw);
-          if (!constants.has(shape, dtype, content)) {
-            if (isLast) throw changing(shape, content, place.describe());
-            isSettled = false;
-            constants.add(shape, dtype, content);
-          }
-          return constant(shape, dtype, content);
-        },
-      }),
+      (place) => {
+        where = place.describe;
+        return {
+          execute,
+          see: (id, tensor) => void seen.set(id, tensor),
+          hostHalf(run) {
+            const before = valuesNow();
+            run();
+            for (const [variable, value] of valuesNow()) {
+              if (before.get(variable) === value) continue;
+              values.set(variable, value);
+              owners.set(value, variable);
+            }
+          },
+          create(shape, dtype, content, draw) {
+            if (draw !== undefined) return random(shape, dtype, draw);
+            if (!constants.has(shape, dtype, content)) {
+              if (isLast) throw changing(shape, content, where());
+              isSettled = false;
+              constants.add(shape, dtype, content);
+            }
+            return constant(shape, dtype, content);
+          },
+        };
+      },
     );
     const recording = finish(result);
     if (recording === null) for (const source of inputs.values()) release(source);
-    return { results: result, optimizers, recording };
+    return { results: result, optimizers, kept, recording };
   } catch (error) {
     for (const [variable, value] of former) if (!variable.isDisposed) variable.assign(value);
     for (const source of inputs.values()) release(source);
@@ -275,5 +289,11 @@ function changing(shape: readonly number[], content: unknown, place: string): Er
       : `a tensor of shape [${shape}]`;
   return new Error(
     `compile: values that a step makes in JavaScript must be the same in every call, because a recording repeats them. Received ${what}, made in ${place}, which no call before has made. Try to hand it over as an argument, or to hold it in a tf.variable that is assigned outside.`,
+  );
+}
+
+function carried(shape: readonly number[], place: string): Error {
+  return new Error(
+    `compile: a step must hand tensors to its next call in variables only. Received one of shape [${shape}] that a call before has kept, used in ${place}. Try stateful: false for a recurrent layer, or tf.variable and assign.`,
   );
 }

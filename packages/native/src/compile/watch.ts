@@ -21,6 +21,8 @@ export interface Watcher {
 export interface Watched<R> {
   readonly result: R;
   readonly optimizers: Optimizers;
+  /** What tf.keep was called with. */
+  readonly kept: ReadonlySet<tf.Tensor>;
 }
 
 /** Kernels that look at values only to check them; TensorFlow checks them too. */
@@ -149,20 +151,8 @@ export function watch<R>(
   backend.binding = watched;
   try {
     const result = within(run);
-    refuseKept(kept, result);
-    return { result, optimizers };
+    return { result, optimizers, kept };
   } finally {
     backend.binding = addon;
   }
-}
-
-function refuseKept(kept: ReadonlySet<tf.Tensor>, result: unknown): void {
-  const returned = new Set([result].flat());
-  const left = [...kept].filter((tensor) => !tensor.isDisposed && !returned.has(tensor));
-  if (left.length === 0) return;
-  const shapes = left.map(({ shape }) => `[${shape}]`).join(', ');
-  throw new Error(
-    `compile: a step must keep no tensor for later but in variables. Received tensors of shape ${shapes} kept by tf.keep ` +
-      'or by a recurrent layer with stateful: true. Try stateful: false, or tf.variable and assign.',
-  );
 }
