@@ -15,15 +15,17 @@ type Batch = (tf.Tensor | null)[];
 type Step = CompiledStep<Batch, tf.Tensor[]>;
 
 /** What tfjs-layers hides of a model. */
-interface Model {
+interface Model extends Methods {
+  testFunction: (data: Batch) => tf.Tensor[];
+}
+
+/** What is overridden. */
+interface Methods {
   makeTrainFunction(): (data: Batch) => tf.Tensor[];
   makeTestFunction(): (data: Batch) => tf.Tensor[];
-  testFunction: (data: Batch) => tf.Tensor[];
   predictLoop(inputs: tf.Tensor | tf.Tensor[], batchSize?: number): tf.Tensor | tf.Tensor[];
   compile(...args: unknown[]): void;
 }
-
-const OVERRIDDEN = ['makeTrainFunction', 'makeTestFunction', 'predictLoop', 'compile'] as const;
 
 /**
  * Makes `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of a model run one function of TensorFlow per
@@ -40,17 +42,15 @@ const OVERRIDDEN = ['makeTrainFunction', 'makeTestFunction', 'predictLoop', 'com
  */
 export function compileModel(model: LayersModel, options: CompileOptions = {}): CompiledModel {
   checkOptions('compileModel', options, { xla: booleanRule(false) });
-  const target = innerModel(model);
-  if (OVERRIDDEN.some((method) => Object.hasOwn(target, method))) {
+  const first = innerModel(model);
+  if (Object.hasOwn(first, 'makeTrainFunction')) {
     throw new Error(
       `compileModel: the model "${model.name}" is compiled already. Try to dispose what the first call returned.`,
     );
   }
-  const original = Object.fromEntries(
-    OVERRIDDEN.map((method) => [method, target[method].bind(target)]),
-  ) as unknown as Model;
   const steps = new Map<string, Step>();
   let former = 0;
+  let detach = attach(first);
 
   /** One compiled step by name, made when it is first needed. */
   function stepOf(name: string, make: () => (...batch: Batch) => tf.Tensor[]): Step {
@@ -70,50 +70,84 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
     steps.clear();
   }
 
-  target.makeTrainFunction = () => {
-    const train = original.makeTrainFunction();
-    const step = stepOf(
-      'train',
-      () =>
-        (...batch) =>
-          train(batch),
-    );
-    return (data) => step(...data.map((tensor) => tensor ?? null));
-  };
-  target.makeTestFunction = () => {
-    original.makeTestFunction();
-    const test = target.testFunction;
-    const step = stepOf(
-      'test',
-      () =>
-        (...batch) =>
-          test(batch),
-    );
-    target.testFunction = (data) => step(...data);
-    return target.testFunction;
-  };
-  target.predictLoop = (inputs, batchSize = 32) =>
-    inBatches(inputs, batchSize, (batch) => {
-      const size = (batch[0] as tf.Tensor).shape[0] as number;
-      const step = stepOf('predict', () => (...given) => {
-        const all = given as tf.Tensor[];
-        return [original.predictLoop(all.length === 1 ? (all[0] as tf.Tensor) : all, size)].flat();
-      });
-      return step(...batch);
-    });
-  target.compile = (...args) => {
-    original.compile(...args);
-    forget();
-  };
+  /** Overrides the methods of a model; the returned function takes that back. */
+  function attach(target: Model): () => void {
+    const methods: Methods = {
+      makeTrainFunction() {
+        const train = original.makeTrainFunction();
+        const step = stepOf('train', () => takingList(train));
+        return (data) => step(...data.map((tensor) => tensor ?? null));
+      },
+      makeTestFunction() {
+        original.makeTestFunction();
+        const test = target.testFunction;
+        const step = stepOf('test', () => takingList(test));
+        target.testFunction = (data) => step(...data);
+        return target.testFunction;
+      },
+      predictLoop: (inputs, batchSize = 32) =>
+        inBatches(inputs, batchSize, (batch) => {
+          const [size] = (batch[0] as tf.Tensor).shape as [number];
+          const predict = (given: Batch): tf.Tensor[] =>
+            [original.predictLoop(given as tf.Tensor[], size)].flat();
+          return stepOf(`predict ${size}`, () => takingList(predict))(...batch);
+        }),
+      compile(...args) {
+        original.compile(...args);
+        forget();
+      },
+    };
+    const names = Object.keys(methods) as (keyof Methods)[];
+    const original = Object.fromEntries(
+      names.map((name) => [name, target[name].bind(target)]),
+    ) as unknown as Methods;
+    Object.assign(target, methods);
+    return () => {
+      for (const name of names) Reflect.deleteProperty(target, name);
+    };
+  }
 
+  const takeBack = onReplacement(model, first, (next) => {
+    detach();
+    forget();
+    detach = attach(next);
+  });
   return {
     get traces() {
       return [...steps.values()].reduce((sum, step) => sum + step.traces, former);
     },
     dispose() {
       forget();
-      for (const method of OVERRIDDEN) Reflect.deleteProperty(target, method);
+      detach();
+      takeBack();
     },
+  };
+}
+
+const takingList =
+  (step: (batch: Batch) => tf.Tensor[]) =>
+  (...batch: Batch): tf.Tensor[] =>
+    step(batch);
+
+/** A Sequential makes a new model inside whenever it is compiled or gets another layer. */
+function onReplacement(
+  model: LayersModel,
+  first: Model,
+  replaced: (next: Model) => void,
+): () => void {
+  if ((model as unknown) === first) return () => {};
+  let inner = first;
+  const property = { enumerable: true, configurable: true };
+  Object.defineProperty(model, 'model', {
+    ...property,
+    get: () => inner,
+    set(next: Model) {
+      inner = next;
+      if (next != null) replaced(next);
+    },
+  });
+  return () => {
+    Object.defineProperty(model, 'model', { ...property, writable: true, value: inner });
   };
 }
 
