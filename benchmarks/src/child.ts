@@ -14,7 +14,8 @@ const WARM_UP_STEPS = 5;
 let step: Step | null = null;
 
 async function prepare(side: Side): Promise<void> {
-  if (side.backend === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  if (side.backend === 'tensorflow') await import('@tfjs-lrm/native');
+  else if (side.backend === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
   else await import('@tensorflow/tfjs-backend-cpu');
   await tf.setBackend(side.backend);
   await tf.ready();

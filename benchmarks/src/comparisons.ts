@@ -8,7 +8,7 @@ export interface Side {
   readonly label: string;
   readonly workload: WorkloadName;
   readonly options: Readonly<Record<string, boolean | string>>;
-  readonly backend: 'wasm' | 'cpu';
+  readonly backend: 'wasm' | 'tensorflow' | 'cpu';
   /** Whether the kernels of @tfjs-lrm/kernels are registered. */
   readonly kernels: boolean;
 }

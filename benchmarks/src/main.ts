@@ -9,15 +9,16 @@ import type { Summary } from './statistics.ts';
 
 const HELP = `Measures what each feature costs: two processes take turns, and the ratio of their times a step is reported.
 
-  npm run bench -- [name ...] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
+  npm run bench -- [name ...] [--backend wasm|tensorflow] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
 
   names      ${COMPARISONS.map(({ name }) => name).join(', ')} (default: all)
+  --backend  wasm, or tensorflow where tfjs-node is linked (default wasm)
   --preset   size of the demo's model (default tiny)
   --rounds   rounds of each side (default 9)
   --steps    training steps a round (default 10)
   --json     also write the results to a file`;
 
-function environment(): Record<string, string> {
+async function environment(backend: string): Promise<Record<string, string>> {
   const require = createRequire(import.meta.url);
   const version = (name: string): string =>
     (
@@ -30,8 +31,18 @@ function environment(): Record<string, string> {
     machine: `${cores.length} × ${cores[0]?.model.trim()}, ${platform()} ${arch()}`,
     node: process.version,
     'tfjs-core': version('@tensorflow/tfjs-core'),
-    'tfjs-backend-wasm': `${version('@tensorflow/tfjs-backend-wasm')} (SIMD, one thread)`,
+    ...(backend === 'tensorflow'
+      ? { tensorflow: await nameOfTensorFlow() }
+      : {
+          'tfjs-backend-wasm': `${version('@tensorflow/tfjs-backend-wasm')} (SIMD, one thread)`,
+        }),
   };
+}
+
+async function nameOfTensorFlow(): Promise<string> {
+  const { info } = await import('@tfjs-lrm/native');
+  const { tensorflow, package: name, devices } = info();
+  return `${tensorflow} through ${name} on ${devices.map(({ type }) => type).join(', ')}`;
 }
 
 const spread = ({ median, min, max }: Summary, digits: number): string =>
@@ -65,6 +76,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      backend: { type: 'string', default: 'wasm' },
       preset: { type: 'string', default: 'tiny' },
       rounds: { type: 'string', default: '9' },
       steps: { type: 'string', default: '10' },
@@ -87,11 +99,14 @@ async function main(): Promise<void> {
   }
   if (!Object.hasOwn(PRESETS, values.preset))
     throw new Error(`--preset must be one of ${Object.keys(PRESETS).join(', ')}.`);
-  const conditions = { ...environment(), preset: values.preset };
+  const { backend } = values;
+  if (backend !== 'wasm' && backend !== 'tensorflow')
+    throw new Error('--backend must be wasm or tensorflow.');
+  const conditions = { ...(await environment(backend)), preset: values.preset };
   for (const [name, value] of Object.entries(conditions)) console.log(`${name}: ${value}`);
   const results: Result[] = [];
   for (const comparison of chosen)
-    results.push(await measured(sized(comparison, values.preset), sizes));
+    results.push(await measured(sized(comparison, values.preset, backend), sizes));
   console.log(
     `\n${sizes.rounds} rounds of ${sizes.stepsPerRound} steps in turn; median (smallest–largest)\n${table(results)}`,
   );
@@ -99,9 +114,13 @@ async function main(): Promise<void> {
     writeFileSync(values.json, `${JSON.stringify({ conditions, results }, null, 2)}\n`);
 }
 
-/** The comparison with the demo's model in the size of a preset. */
-function sized({ name, a, b }: Comparison, preset: string): Comparison {
-  const sideOf = (side: Side): Side => ({ ...side, options: { ...side.options, preset } });
+/** The comparison on a backend, with the demo's model in the size of a preset. */
+function sized({ name, a, b }: Comparison, preset: string, backend: Side['backend']): Comparison {
+  const sideOf = (side: Side): Side => ({
+    ...side,
+    backend,
+    options: { ...side.options, preset },
+  });
   return { name, a: sideOf(a), b: sideOf(b) };
 }
 

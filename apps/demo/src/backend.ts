@@ -1,20 +1,13 @@
-import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
-
-const require = createRequire(import.meta.url);
+import { isLinked } from '@tfjs-lrm/native/linked';
 
 /** Backends of the demo, the fastest first. */
 export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
 
-/** The fastest backend of this machine: TensorFlow where tfjs-node is installed and linked, else wasm. */
+/** The fastest backend of this machine: TensorFlow where tfjs-node is linked, else wasm. */
 export function bestBackend(): (typeof BACKENDS)[number] {
-  try {
-    require.resolve('@tensorflow/tfjs-node');
-  } catch {
-    return 'wasm';
-  }
-  return 'tensorflow';
+  return isLinked() ? 'tensorflow' : 'wasm';
 }
 
 /**
@@ -26,7 +19,9 @@ export async function useBackend(name: string): Promise<void> {
   if (name === 'wasm') {
     await import('@tensorflow/tfjs-backend-wasm');
   } else if (name === 'tensorflow') {
-    require('@tensorflow/tfjs-node');
+    // Runs go side by side, one a core; and with one thread, a run repeats bit for bit.
+    process.env['TF_NUM_INTRAOP_THREADS'] ??= '1';
+    await import('@tfjs-lrm/native');
   } else {
     await import('@tensorflow/tfjs-backend-cpu');
   }

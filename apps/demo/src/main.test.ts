@@ -14,7 +14,7 @@ describe('the demo', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('trains four runs, draws the table and keeps every step', () => {
+  it('trains four runs, draws the table and keeps every step', { timeout: 600_000 }, () => {
     const out = join(folder, 'run');
     const { status, stdout, stderr } = demo('--steps', '12', '--out', out);
     expect(stderr).toBe('');

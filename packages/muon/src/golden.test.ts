@@ -47,7 +47,7 @@ test('the reference agrees with torch.optim.Muon and optax.contrib.muon', () => 
 eachBackend((backend) => {
   // Rounding polar-express-5 to float32 alone moves some singular values by 1.2e-5.
   const bound = (coefficients: unknown): number =>
-    backend === 'wasm' && coefficients === 'polar-express-5' ? 2e-5 : 1e-5;
+    backend !== 'cpu' && coefficients === 'polar-express-5' ? 2e-5 : 1e-5;
 
   test.each(traces)('30 steps: $name', ({ shape, seed, options, split, view, weights }) => {
     const size = tf.util.sizeFromShape(shape);

@@ -3,13 +3,14 @@
 const util = require('node:util');
 const { createRequire } = require('node:module');
 const path = require('node:path');
+const { realpathSync } = require('node:fs');
 
 const [folder, addon] = process.argv.slice(2);
 util.isNullOrUndefined ??= (value) => value === null || value === undefined;
 util.isArray ??= Array.isArray;
 const fromTfjsNode = createRequire(path.join(folder, 'package.json'));
 // tfjs-node asks this for the path of its addon.
-fromTfjsNode('@mapbox/node-pre-gyp').find = () => addon;
+fromTfjsNode('@mapbox/node-pre-gyp/lib/pre-binding.js').find = () => addon;
 const tf = fromTfjsNode(folder);
 
 function same(what, tensor, expected) {
@@ -22,6 +23,7 @@ function same(what, tensor, expected) {
   if (!isSame) throw new Error(`${what}: expected ${expected}, received ${values}`);
 }
 
+if (require.cache[realpathSync(addon)] === undefined) throw new Error(`${addon} was not loaded`);
 if (tf.getBackend() !== 'tensorflow') throw new Error(`the backend is ${tf.getBackend()}`);
 const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
 same('matMul', tf.matMul(x, x), [7, 10, 15, 22]);
