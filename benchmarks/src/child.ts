@@ -20,7 +20,7 @@ async function prepare(side: Side): Promise<void> {
   await tf.setBackend(side.backend);
   await tf.ready();
   if (side.kernels) enableTraining();
-  step = makeStep(side);
+  step = await makeStep(side);
   for (let i = 0; i < WARM_UP_STEPS; i++) await step();
 }
 

@@ -84,9 +84,11 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
   checkOptions('compile', options, { xla: booleanRule(false) });
   const { xla = false } = options;
   const entries = new Map<string, Entry>();
-  const keptBefore = new WeakSet<object>();
+  const keptBefore = new WeakMap<object, { isUsed: boolean }>();
   const noteKept = (tensors: ReadonlySet<tf.Tensor>): void => {
-    for (const { dataId } of tensors) keptBefore.add(dataId);
+    for (const { dataId } of tensors) {
+      if (!keptBefore.has(dataId)) keptBefore.set(dataId, { isUsed: false });
+    }
   };
   let traces = 0;
   let count = 0;

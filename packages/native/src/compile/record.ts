@@ -37,8 +37,8 @@ export interface Recorded {
 export interface Circumstances {
   /** What the call before has made in JavaScript. */
   readonly constants: Constants;
-  /** Values of tensors that calls before have kept. */
-  readonly keptBefore: WeakSet<object>;
+  /** Values of tensors that calls before have kept, and whether one of them has used them since. */
+  readonly keptBefore: WeakMap<object, { isUsed: boolean }>;
   /** Whether constants that were not seen before are an error now. */
   readonly isLast: boolean;
   readonly done: ReadonlySet<TensorOptimizer>;
@@ -100,7 +100,13 @@ export function record(
     if (variable !== undefined) return input({ kind: 'variable', variable }, variable, dtype);
     const known = references.get(dataId);
     if (known !== undefined) return known;
-    if (keptBefore.has(dataId)) throw carried(tensor.shape, where());
+    const kept = keptBefore.get(dataId);
+    // What one call keeps for the next is a state; what it keeps for all later ones is no more than a constant.
+    if (kept?.isUsed === false) {
+      if (isLast) throw carried(tensor.shape, where());
+      isSettled = false;
+      kept.isUsed = true;
+    }
     return input({ kind: 'captured', tensor: hold(backend, tensor) }, dataId, dtype);
   }
 

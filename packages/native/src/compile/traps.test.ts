@@ -341,15 +341,27 @@ onTensorFlow(() => {
         return null;
       });
       expect(() => {
-        for (let i = 0; i < 3; i++) step(tf.ones([1]));
+        for (let i = 0; i < 5; i++) step(tf.ones([1]));
       }).toThrow(/a call before has kept, used in kernel Add/);
+    });
+
+    it('may be kept once for all calls', () => {
+      let table: tf.Tensor | undefined;
+      const step = compile((x: tf.Tensor) => {
+        table ??= tf.keep(tf.neg(tf.ones([1])));
+        return tf.mul(x, table);
+      });
+      for (let i = 0; i < 5; i++) expect(read(step(tf.ones([1])))).toEqual([-1]);
+      expect(step.traces).toBe(1);
+      table?.dispose();
+      step.dispose();
     });
 
     it('a recurrent layer that keeps its states is refused', () => {
       const layer = layers.layers.lstm({ units: 2, stateful: true, batchInputShape: [1, 3, 2] });
       const step = compile((x: tf.Tensor) => layer.apply(x) as tf.Tensor);
       expect(() => {
-        for (let i = 0; i < 3; i++) step(tf.ones([1, 3, 2]));
+        for (let i = 0; i < 5; i++) step(tf.ones([1, 3, 2]));
       }).toThrow(/kept, used in.*LSTM.*stateful: false/s);
     });
   });
