@@ -37,7 +37,7 @@ interface Entry {
 }
 
 /** So many functions at most are kept; beyond, the one that was not used for the longest time goes. */
-const MOST = 32;
+const MOST = 16;
 /** With so many a mistake is likely, and said once. */
 const MANY = 10;
 const ATTEMPTS = 3;
