@@ -16,7 +16,7 @@ function report(what: string, { begin, end }: Growth): boolean {
   const grown = end.resident - begin.resident;
   const isFine = end.tensors === begin.tensors && grown <= MOST;
   console.log(
-    `${what}: tensors ${begin.tensors} after a tenth and ${end.tensors} at the end, resident memory ` +
+    `${what}: tensors ${begin.tensors} after the beginning and ${end.tensors} at the end, resident memory ` +
       `${begin.resident.toFixed(1)} and ${end.resident.toFixed(1)} MB (${grown.toFixed(1)} of at most ${MOST} MB more)` +
       (isFine ? '' : ': TOO MUCH'),
   );

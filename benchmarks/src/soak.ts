@@ -13,24 +13,24 @@ export interface Held {
   readonly resident: number;
 }
 
-/** What was held after the first tenth, and at the end. */
+/** What was held after a beginning, and at the end. */
 export interface Growth {
   readonly begin: Held;
   readonly end: Held;
 }
 
 export interface Soak {
-  /** So many steps with batches of one size. */
+  /** So many steps with batches of one size; the first tenth is the beginning. */
   steps(count: number): Promise<Growth>;
-  /** So many recordings, three steps each: batches of more sizes than are kept, so that each is recorded again. */
+  /** So many recordings, three steps each: batches of more sizes than are kept, so that each is recorded again. The first 60 come on top. */
   retraces(count: number): Promise<Growth>;
   dispose(): void;
 }
 
 const FEATURES = 16;
 /**
- * More than `compile` keeps, and no more than a tenth of the recordings: TensorFlow's matrix products keep some
- * memory for each shape that they have met, compiled or not.
+ * More than `compile` keeps. TensorFlow's matrix products keep some memory for each shape that they have met,
+ * compiled or not, so each size comes three times before memory is compared.
  */
 const SIZES = 20;
 
@@ -60,20 +60,18 @@ export async function makeSoak(): Promise<Soak> {
     if (!Number.isFinite(value)) throw new Error(`soak: the loss became ${value}`);
   }
 
-  async function grow(count: number, work: (at: number) => Promise<void>): Promise<Growth> {
-    let begin = held();
-    for (let at = 0; at < count; at++) {
-      await work(at);
-      if (at + 1 === Math.ceil(count / 10)) begin = held();
-    }
+  async function grow(warmUp: number, count: number, work: () => Promise<void>): Promise<Growth> {
+    for (let at = 0; at < warmUp; at++) await work();
+    const begin = held();
+    for (let at = 0; at < count; at++) await work();
     return { begin, end: held() };
   }
 
   let size = 0;
   return {
-    steps: (count) => grow(count, () => train(64)),
+    steps: (count) => grow(count / 10, count - count / 10, () => train(64)),
     retraces: (count) =>
-      grow(count, async () => {
+      grow(3 * SIZES, count, async () => {
         size = (size + 1) % SIZES;
         for (let i = 0; i < 3; i++) await train(100 + size);
       }),

@@ -29,8 +29,6 @@ const SCRIPTS: Partial<Record<Variant, string>> = {
   'JAX jit': 'jax_step.py',
 };
 
-export const needsPython = (variant: Variant): boolean => SCRIPTS[variant] !== undefined;
-
 /** Starts a variant; it has taken its first steps then. */
 export function start(variant: Variant, task: Task, python: string): Promise<Runner> {
   const { optimizer, multipliers, preset } = task;
