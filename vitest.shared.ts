@@ -12,6 +12,7 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: [fileURLToPath(new URL('./test/skipped.ts', import.meta.url))],
     setupFiles: [fileURLToPath(new URL('./test/properties.ts', import.meta.url))],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
   },
 });

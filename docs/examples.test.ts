@@ -4,11 +4,15 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { isLinked } from '@tfjs-lrm/native/linked';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const work = join(import.meta.dirname, '.examples');
-const packages = readdirSync(join(root, 'packages'));
+// The native package cannot be imported before the link.
+const packages = readdirSync(join(root, 'packages')).filter(
+  (name) => name !== 'native' || isLinked(),
+);
 
 interface Example {
   readonly name: string;

@@ -1,7 +1,7 @@
 /**
  * `npm run check:packed`: installs each package from its packed tarball into scratch projects and runs the
  * examples of its README there, once with `@tensorflow/tfjs` and once with `tfjs-core` and `tfjs-layers`.
- * Takes two minutes; needs the npm registry.
+ * Takes two minutes; needs the npm registry, and for native what its link needs.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -62,10 +62,14 @@ function check(name, way, { manifests, tarballs, folders }) {
   const examples = [...readme.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)].map(([, code]) => code);
   const own = ownDependencies(name, manifests, examples);
   const wasm = /tfjs-backend-wasm/.test(examples.join()) ? ['@tensorflow/tfjs-backend-wasm'] : [];
+  const isNative = name === '@tfjs-lrm/native';
+  const node = isNative ? ['@tensorflow/tfjs-node'] : [];
   const project = join(work, `${name.replace('@tfjs-lrm/', '')}-${Object.keys(WAYS).indexOf(way)}`);
   mkdirSync(project);
   const dependencies = {
-    ...Object.fromEntries([...WAYS[way].dependencies, ...wasm].map((each) => [each, TFJS])),
+    ...Object.fromEntries(
+      [...WAYS[way].dependencies, ...wasm, ...node].map((each) => [each, TFJS]),
+    ),
     ...Object.fromEntries(own.map((each) => [each, `file:${tarballs.get(each)}`])),
   };
   writeFileSync(
@@ -74,9 +78,17 @@ function check(name, way, { manifests, tarballs, folders }) {
   );
   run(
     'npm',
-    ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'],
+    [
+      'install',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+      '--loglevel=error',
+    ],
     project,
   );
+  if (isNative) run('npx', ['--no-install', '@tfjs-lrm/native', 'link'], project);
   return examples.map((code, i) => {
     const file = join(project, `example${i}.mjs`);
     writeFileSync(

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
+import { addNodeFunctions } from './node-functions.ts';
 import { installedTfjsNode, readLink, type TfjsNode } from './tfjs-node.ts';
 
 /** What tfjs-node runs on. */
@@ -49,16 +50,9 @@ function findLinked(): { tfjsNode: TfjsNode; libraries: string } {
   );
 }
 
-/** tfjs-node calls two functions that Node 23 removed. */
-function prepareNode(): void {
-  const target = util as unknown as Record<string, unknown>;
-  target['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
-  target['isArray'] ??= Array.isArray;
-}
-
 function load(): { info: NativeInfo; binding: Binding } {
   const { tfjsNode, libraries } = findLinked();
-  prepareNode();
+  addNodeFunctions(util as unknown as Record<string, unknown>);
   // TensorFlow reads them when it is loaded. 2 leaves errors.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   const nvcc = join(libraries, '..', 'nvidia', 'cuda_nvcc');

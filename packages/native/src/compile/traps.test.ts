@@ -145,8 +145,8 @@ onTensorFlow(() => {
 
     it('a tensor that changes from call to call is refused, with the layer', () => {
       class Jitter extends layers.layers.Layer {
-        static override readonly className: string = 'Jitter';
-        call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        static readonly className: string = 'Jitter';
+        override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
           const numbers = Float32Array.from({ length: 6 }, () => Math.random());
           return tf.add([inputs].flat()[0] as tf.Tensor, tf.tensor(numbers, [6]));
         }
