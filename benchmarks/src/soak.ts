@@ -22,7 +22,7 @@ export interface Growth {
 export interface Soak {
   /** So many steps with batches of one size; the first tenth is the beginning. */
   steps(count: number): Promise<Growth>;
-  /** So many recordings, three steps each: batches of more sizes than are kept, so that each is recorded again. The first 60 come on top. */
+  /** So many recordings, three steps each: batches of more sizes than are kept, so that each is recorded again. The first 200 come on top. */
   retraces(count: number): Promise<Growth>;
   dispose(): void;
 }
@@ -30,7 +30,7 @@ export interface Soak {
 const FEATURES = 16;
 /**
  * More than `compile` keeps. TensorFlow's matrix products keep some memory for each shape that they have met,
- * compiled or not, so each size comes three times before memory is compared.
+ * compiled or not, so each size comes ten times before memory is compared.
  */
 const SIZES = 20;
 
@@ -71,7 +71,7 @@ export async function makeSoak(): Promise<Soak> {
   return {
     steps: (count) => grow(count / 10, count - count / 10, () => train(64)),
     retraces: (count) =>
-      grow(3 * SIZES, count, async () => {
+      grow(10 * SIZES, count, async () => {
         size = (size + 1) % SIZES;
         for (let i = 0; i < 3; i++) await train(100 + size);
       }),

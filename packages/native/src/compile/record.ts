@@ -5,6 +5,7 @@ import { copyOf, engine, hold, type NodeBackend, type Output, replaceValue } fro
 import type { Constants } from './constants.ts';
 import { type Graph, makeGraph, type Reference } from './graph.ts';
 import type { Optimizers } from './optimizers.ts';
+import { addProduct } from './products.ts';
 import type { Draw } from './random.ts';
 import { watch } from './watch.ts';
 
@@ -122,6 +123,15 @@ export function record(
       return reference;
     });
     const outputs = addon.executeOp(op, attributes, ids, n);
+    const operands = from.map((reference, i) => {
+      const shape = seen.get(ids[i] as number)?.shape;
+      return shape === undefined ? null : { reference, shape };
+    });
+    const product = addProduct(addon, graph, op, attributes, operands, outputs[0] as Output);
+    if (product !== null) {
+      made.set((outputs[0] as Output).id, product);
+      return outputs;
+    }
     const name = graph.add(op, attributes, from);
     outputs.forEach(({ id }, i) => {
       made.set(id, `${name}:${i}`);

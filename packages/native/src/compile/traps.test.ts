@@ -295,15 +295,15 @@ onTensorFlow(() => {
       expect(read(step(tf.tensor([40], [1])))).toEqual([40, 4, 1]);
     });
 
-    it('are told from each other after one was assigned to another', () => {
+    it('are told from each other, and from copies, after one was assigned to another', () => {
       const [target, online] = [variable([0], [1]), variable([1], [1])];
       target.assign(online);
-      const step = compile(() => {
-        online.assign(tf.add(online, 1));
-        return tf.concat([target, online]);
-      });
+      const copy = tf.clone(online);
+      const step = compile(() => tf.concat([target, online, copy]));
       for (let i = 0; i < 2; i++) read(step());
-      expect(read(step())).toEqual([1, 4]);
+      target.assign(tf.tensor([5], [1]));
+      online.assign(tf.tensor([6], [1]));
+      expect(read(step())).toEqual([5, 6, 1]);
     });
 
     it('whose new value is that of an argument, a constant or another variable', () => {
