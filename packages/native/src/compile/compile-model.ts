@@ -36,6 +36,7 @@ interface Methods {
  * @throws TypeError for something that is no model; Error for a model without layers, and for one that is compiled
  *   already. What a step must not do, see `compile`, is an error in the first two batches.
  * @example
+ * await tf.setBackend('tensorflow');
  * const compiled = compileModel(model);
  * await model.fit(x, y, { epochs: 2 });
  * compiled.dispose();

@@ -69,6 +69,7 @@ const areEqual = (parts: Entry['parts']): boolean =>
  *   read in the step, random numbers of other kinds, constants that change from call to call, tensors kept for later,
  *   tfjs' own optimizer under a schedule, clipping with nonFinite 'skip' or 'throw'.
  * @example
+ * await tf.setBackend('tensorflow');
  * const step = compile((x, y) => optimizer.minimize(() => tf.losses.meanSquaredError(y, model.apply(x)), true));
  * const loss = step(x, y);
  */
