@@ -217,6 +217,16 @@ onTensorFlow(() => {
       handle.dispose();
     });
 
+    it('are made anew after a layer was added', () => {
+      const model = layers.sequential({ layers: [dense({ units: 2, inputShape: [4] })] });
+      const handle = compileModel(model);
+      const [x] = data(3);
+      for (let i = 0; i < 3; i++) expect((model.predict(x) as tf.Tensor).shape).toEqual([3, 2]);
+      model.add(dense({ units: 5 }));
+      for (let i = 0; i < 3; i++) expect((model.predict(x) as tf.Tensor).shape).toEqual([3, 5]);
+      handle.dispose();
+    });
+
     it('leave nothing behind, and the model as it was', async () => {
       const model = classifier();
       const [x, y] = data(16);
