@@ -223,6 +223,7 @@ onTensorFlow(() => {
       const [x] = data(3);
       for (let i = 0; i < 3; i++) expect((model.predict(x) as tf.Tensor).shape).toEqual([3, 2]);
       model.add(dense({ units: 5 }));
+      model.build(undefined as never);
       for (let i = 0; i < 3; i++) expect((model.predict(x) as tf.Tensor).shape).toEqual([3, 5]);
       handle.dispose();
     });

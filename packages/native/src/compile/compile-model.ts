@@ -186,6 +186,8 @@ function innerModel(model: LayersModel): Model {
     );
   }
   if (model.getClassName() !== 'Sequential') return candidate as unknown as Model;
+  // With an input shape it has inputs, though the model inside may not be made yet.
+  if (candidate.model == null && model.inputs?.length > 0) model.build(undefined as never);
   if (candidate.model != null) return candidate.model;
   throw new Error(
     'compileModel: a tf.sequential must have its layers and an input shape. Received one that is not built. Try to add the layers, and an inputShape to the first.',
