@@ -1,7 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import type { Reply, Request } from './child.ts';
-import type { Comparison, Side } from './comparisons.ts';
+import type { Comparison } from './comparisons.ts';
+import { inTurn, nodeRunner, type Runner } from './runner.ts';
 import { type Summary, summarize } from './statistics.ts';
 
 /** Milliseconds a step on both sides, and a over b round by round. */
@@ -14,51 +12,18 @@ export interface Result {
   readonly ratio: Summary;
 }
 
-async function ask(child: ChildProcess, request: Request): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const settle = (reply: Reply): void => {
-      child.off('exit', ended);
-      if ('error' in reply) reject(new Error(reply.error));
-      else resolve(reply);
-    };
-    const ended = (code: number | null): void =>
-      reject(new Error(`a benchmark process ended with exit code ${code}`));
-    child.once('message', settle);
-    child.once('exit', ended);
-    child.send(request);
-  });
-}
-
-/**
- * Runs two sides in two processes, in turn: a round of one, a round of the other, each while the other
- * sleeps, so that both meet the same weather on the machine. Which side begins changes every round.
- */
+/** Runs two sides in two processes, in turn. */
 export async function compare(
   comparison: Comparison,
-  { rounds, stepsPerRound }: { rounds: number; stepsPerRound: number },
+  sizes: { rounds: number; stepsPerRound: number },
 ): Promise<Result> {
-  const path = fileURLToPath(new URL('./child.js', import.meta.url));
-  const children = [fork(path), fork(path)] as const;
+  const runners: Runner[] = [];
   try {
-    const sides: readonly Side[] = [comparison.a, comparison.b];
-    for (const i of [0, 1] as const) await ask(children[i], { prepare: sides[i] as Side });
-    const times: [number[], number[]] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      for (const i of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-        const reply = await ask(children[i], { round: stepsPerRound });
-        times[i].push('msPerStep' in reply ? reply.msPerStep : Number.NaN);
-      }
-    }
-    const ratios = times[0].map((a, round) => a / (times[1][round] as number));
-    return {
-      comparison,
-      rounds,
-      stepsPerRound,
-      a: summarize(times[0]),
-      b: summarize(times[1]),
-      ratio: summarize(ratios),
-    };
+    for (const side of [comparison.a, comparison.b]) runners.push(await nodeRunner(side));
+    const [a, b] = (await inTurn(runners, sizes)) as [number[], number[]];
+    const ratios = a.map((time, round) => time / (b[round] as number));
+    return { comparison, ...sizes, a: summarize(a), b: summarize(b), ratio: summarize(ratios) };
   } finally {
-    for (const child of children) child.kill();
+    for (const runner of runners) runner.stop();
   }
 }

@@ -16,7 +16,9 @@ export type WorkloadName =
 export interface Side {
   readonly label: string;
   readonly workload: WorkloadName;
-  readonly options: Readonly<Record<string, boolean | string>>;
+  readonly options: Readonly<Record<string, boolean | string | number>>;
+  /** Whether the step is one function of TensorFlow. */
+  readonly compile?: 'graph' | 'xla';
   readonly backend: 'wasm' | 'tensorflow' | 'cpu';
   /** Whether the kernels of @tfjs-lrm/kernels are registered. */
   readonly kernels: boolean;

@@ -4,7 +4,7 @@ import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
 import { crossEntropy, languageModel } from '@tfjs-lrm/demo/model';
-import { PRESETS, type PresetName } from '@tfjs-lrm/demo/presets';
+import { PRESETS, type Preset, type PresetName } from '@tfjs-lrm/demo/presets';
 import { foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
@@ -17,6 +17,8 @@ import { mobilenetStep } from './mobilenet.ts';
 export type Step = () => Promise<void>;
 
 const RATE = 1e-3;
+/** Characters of the demo's text. */
+export const VOCABULARY = 83;
 
 function optimizerOf(name: unknown): tf.Optimizer {
   const options = { learningRate: RATE, beta1: 0.9, beta2: 0.95 };
@@ -39,38 +41,52 @@ function optimizerOf(name: unknown): tf.Optimizer {
   }
 }
 
-async function minimize(
-  optimizer: tf.Optimizer,
-  loss: () => tf.Scalar,
-  variables: tf.Variable[],
-): Promise<void> {
-  const value = optimizer.minimize(loss, true, variables) as tf.Scalar;
-  await value.data();
-  value.dispose();
+/** The size of the model that options name: a preset, and numbers of it that differ. */
+export function sizeOf(options: Side['options']): Preset {
+  const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
+  const numbers = Object.entries(options).filter(([, value]) => typeof value === 'number');
+  return { ...preset, ...Object.fromEntries(numbers) };
 }
 
-/** The demo's model in the size of a preset, with a batch of its input and targets. */
+/** The demo's model, with a batch of its input and targets. */
 function demo(options: Side['options']): { model: LayersModel; x: tf.Tensor; y: tf.Tensor } {
-  const vocabulary = 83;
-  const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
-  const model = languageModel(preset, vocabulary, options['multipliers'] === true, 1);
+  const size = sizeOf(options);
+  const model = languageModel(size, VOCABULARY, options['multipliers'] === true, 1);
   const ids = (seed: number): tf.Tensor =>
-    tf.randomUniform([preset.batch, preset.context], 0, vocabulary, 'int32', seed);
+    tf.randomUniform([size.batch, size.context], 0, VOCABULARY, 'int32', seed);
   return { model, x: ids(1), y: ids(2) };
 }
 
 /** A training step of the demo's model. */
-function languageModelStep(options: Side['options']): Step {
+async function languageModelStep({ options, compile }: Side): Promise<Step> {
   const { model, x, y } = demo(options);
   assignRoles(model);
   const optimizer = optimizerOf(options['optimizer']);
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-  const loss = (): tf.Scalar => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y);
-  return () => minimize(optimizer, loss, variables);
+  const minimize = (inputs: tf.Tensor, targets: tf.Tensor): tf.Scalar =>
+    optimizer.minimize(
+      () => crossEntropy(model.apply(inputs, { training: true }) as tf.Tensor, targets),
+      true,
+      variables,
+    ) as tf.Scalar;
+  const step = compile === undefined ? minimize : await compiled(minimize, compile);
+  return async () => {
+    const value = step(x, y);
+    await value.data();
+    value.dispose();
+  };
+}
+
+async function compiled<A extends tf.Tensor[], R extends tf.Tensor>(
+  step: (...batch: A) => R,
+  how: 'graph' | 'xla',
+): Promise<(...batch: A) => R> {
+  const { compile } = await import('@tfjs-lrm/native');
+  return compile(step, { xla: how === 'xla' });
 }
 
 /** A prediction of the demo's model, or of what is left of it after folding. */
-function predictionStep(options: Side['options']): Step {
+function predictionStep({ options }: Side): Step {
   const { model: made, x } = demo(options);
   const model = options['folded'] === true ? foldMultipliers(made) : made;
   return async () => {
@@ -120,19 +136,17 @@ const lstmStep = (): Step =>
     layers.dense({ units: 10 }),
   ]);
 
-const WORKLOADS: Readonly<
-  Record<WorkloadName, (options: Side['options']) => Step | Promise<Step>>
-> = {
+const WORKLOADS: Readonly<Record<WorkloadName, (side: Side) => Step | Promise<Step>>> = {
   'language-model': languageModelStep,
   prediction: predictionStep,
   mlp: mlpStep,
-  mobilenet: mobilenetStep,
+  mobilenet: ({ options }) => mobilenetStep(options),
   convnet: convnetStep,
   lstm: lstmStep,
-  kernel: ({ call }) => kernelStep(call),
+  kernel: ({ options: { call } }) => kernelStep(call),
 };
 
 /** Builds a workload; call it after the backend is ready. */
-export async function makeStep({ workload, options }: Side): Promise<Step> {
-  return WORKLOADS[workload](options);
+export async function makeStep(side: Side): Promise<Step> {
+  return WORKLOADS[side.workload](side);
 }

@@ -73,6 +73,12 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     this.#exclude = options.exclude ?? 'multiplier';
   }
 
+  override get obstacle(): string | null {
+    const { nonFinite } = this.#options;
+    if (nonFinite !== 'skip' && nonFinite !== 'throw') return null;
+    return `withClipping with nonFinite: '${nonFinite}' reads a value in every step, which cannot be recorded. Try nonFinite: 'zero'.`;
+  }
+
   override update(entries: readonly Entry[]): void {
     // All at once, so that asking for the norms allocates nothing.
     if (this.#options.globalNorm !== undefined) for (const name of MEASURED) this.state(name, []);

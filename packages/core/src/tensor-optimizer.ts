@@ -153,6 +153,11 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     this.incrementIterations();
   }
 
+  /** Why this optimizer's own part of a step cannot be recorded and replayed, with what to do; null when it can. */
+  get obstacle(): string | null {
+    return null;
+  }
+
   /** The tensor half of a step. Entries without a gradient change nothing. */
   abstract update(entries: readonly Entry[]): void;
 

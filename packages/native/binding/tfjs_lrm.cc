@@ -16,8 +16,19 @@
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/eager/c_api.h"
 
+// tfjs-node keeps the names of attributes in one set for all threads, unguarded: workers that run operations
+// at once would break it. This turns its declaration, and its use, into a set for each thread.
+#define ATTR_NAME_SET (*AttributeNames())
+
 // tfjs-node registers itself at the end of its second source; this file does it in its place.
 #include "binding/tfjs_backend.cc"
+#undef ATTR_NAME_SET
+namespace tfnodejs {
+static std::set<std::string> *AttributeNames() {
+  static thread_local std::set<std::string> names;
+  return &names;
+}
+}  // namespace tfnodejs
 #undef NAPI_MODULE
 #define NAPI_MODULE(name, init)
 #include "binding/tfjs_binding.cc"

@@ -1,0 +1,45 @@
+"""A training step of the demo's model in PyTorch, eager or through torch.compile."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent / '../../apps/demo/reference'))
+
+from model import Config, initial_weights, loss  # noqa: E402
+from serve import serve  # noqa: E402
+
+RATE = 1e-3
+BETAS = (0.9, 0.95)
+
+
+def optimizers(weights, name):
+    """Adam for all, or Muon for the matrices of the blocks and Adam for the rest."""
+    hidden = [w for key, w in weights.items() if name == 'muon' and key.startswith('block') and key.endswith('/kernel')]
+    rest = [w for w in weights.values() if not any(w is other for other in hidden)]
+    adam = torch.optim.Adam(rest, lr=RATE, betas=BETAS, fused=True)
+    return [adam, torch.optim.Muon(hidden, lr=RATE, weight_decay=0)] if hidden else [adam]
+
+
+def prepare(settings):
+    size = settings['size']
+    config = Config(settings['vocabulary'], size['width'], size['blocks'], size['heads'], size['mlp'])
+    weights = initial_weights(config, settings['multipliers'], 1)
+    shape = (size['batch'], size['context'])
+    x, y = (torch.randint(settings['vocabulary'], shape) for _ in range(2))
+    steppers = optimizers(weights, settings['optimizer'])
+    compiled = torch.compile(loss) if settings['compile'] else loss
+
+    def step():
+        value = compiled(weights, config, x, y)
+        value.backward()
+        for stepper in steppers:
+            stepper.step()
+            stepper.zero_grad()
+        return value.item()
+
+    return step, f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads'
+
+
+serve(prepare)

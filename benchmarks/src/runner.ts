@@ -1,0 +1,113 @@
+/** Processes that measure when they are told to, and sleep between. */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Reply, Request } from './child.ts';
+import type { Side } from './comparisons.ts';
+
+export interface Runner {
+  /** Milliseconds a step, over so many steps. */
+  round(steps: number): Promise<number>;
+  stop(): void;
+}
+
+type Answer = Reply | { readonly ready: string };
+
+/** Sends a request and waits for its answer. */
+function ask(
+  child: ChildProcess,
+  send: () => void,
+  listen: (settle: (answer: Answer) => void) => () => void,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null): void =>
+      reject(new Error(`a benchmark process ended with exit code ${code}`));
+    const stop = listen((answer) => {
+      child.off('exit', ended);
+      stop();
+      if ('error' in answer) reject(new Error(answer.error));
+      else resolve(answer);
+    });
+    child.once('exit', ended);
+    send();
+  });
+}
+
+function runner(child: ChildProcess, request: (message: object) => Promise<Answer>): Runner {
+  return {
+    async round(steps) {
+      const answer = await request({ round: steps });
+      return 'msPerStep' in answer ? answer.msPerStep : Number.NaN;
+    },
+    stop: () => void child.kill(),
+  };
+}
+
+/** A side in a process of Node. */
+export async function nodeRunner(side: Side): Promise<Runner> {
+  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)));
+  const request = (message: object): Promise<Answer> =>
+    ask(
+      child,
+      () => child.send(message as Request),
+      (settle) => {
+        child.on('message', settle);
+        return () => child.off('message', settle);
+      },
+    );
+  return prepared(runner(child, request), request, side);
+}
+
+/** A script of the folder `python` in a process of Python. */
+export async function pythonRunner(
+  python: string,
+  script: string,
+  settings: object,
+): Promise<Runner> {
+  const path = fileURLToPath(new URL(`../python/${script}`, import.meta.url));
+  const child = spawn(python, [path], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const lines = createInterface(child.stdout);
+  const request = (message: object): Promise<Answer> =>
+    ask(
+      child,
+      () => child.stdin.write(`${JSON.stringify(message)}\n`),
+      (settle) => {
+        const parse = (line: string): void => settle(JSON.parse(line) as Answer);
+        lines.on('line', parse);
+        return () => lines.off('line', parse);
+      },
+    );
+  return prepared(runner(child, request), request, settings);
+}
+
+async function prepared(
+  made: Runner,
+  request: (message: object) => Promise<Answer>,
+  prepare: object,
+): Promise<Runner> {
+  try {
+    await request({ prepare });
+    return made;
+  } catch (error) {
+    made.stop();
+    throw error;
+  }
+}
+
+/**
+ * Milliseconds a step, runner by runner and round by round. They take turns, each while the others sleep, so that
+ * all meet the same weather on the machine. Another one begins in every round.
+ */
+export async function inTurn(
+  runners: readonly Runner[],
+  { rounds, stepsPerRound }: { rounds: number; stepsPerRound: number },
+): Promise<number[][]> {
+  const times = runners.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < runners.length; turn++) {
+      const at = (round + turn) % runners.length;
+      times[at]?.push(await (runners[at] as Runner).round(stepsPerRound));
+    }
+  }
+  return times;
+}

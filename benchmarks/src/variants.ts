@@ -1,0 +1,70 @@
+/** The ways in which one training step of the demo's model can run. */
+import type { Side } from './comparisons.ts';
+import { nodeRunner, pythonRunner, type Runner } from './runner.ts';
+import { sizeOf, VOCABULARY } from './workloads.ts';
+
+export const VARIANTS = [
+  'op by op',
+  'graph',
+  'XLA',
+  'PyTorch eager',
+  'torch.compile',
+  'JAX jit',
+  'wasm',
+] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+/** What they all compute. */
+export interface Task {
+  readonly optimizer: 'adam' | 'muon';
+  readonly multipliers: boolean;
+  readonly preset: string;
+  /** Numbers that differ from the preset's. */
+  readonly size: Readonly<Record<string, number>>;
+}
+
+const SCRIPTS: Partial<Record<Variant, string>> = {
+  'PyTorch eager': 'torch_step.py',
+  'torch.compile': 'torch_step.py',
+  'JAX jit': 'jax_step.py',
+};
+
+/** Starts a variant; it has taken its first steps then. */
+export function start(variant: Variant, task: Task, python: string): Promise<Runner> {
+  const { optimizer, multipliers, preset } = task;
+  const options = { optimizer, multipliers, preset, ...task.size };
+  const script = SCRIPTS[variant];
+  if (script !== undefined) {
+    const compile = variant === 'torch.compile';
+    const size = sizeOf(options);
+    return pythonRunner(python, script, {
+      ...{ size, optimizer, multipliers, compile, vocabulary: VOCABULARY },
+    });
+  }
+  const backend = variant === 'wasm' ? 'wasm' : 'tensorflow';
+  const side: Side = {
+    ...{ label: variant, workload: 'language-model', options, backend },
+    kernels: backend === 'wasm',
+    ...(variant === 'graph' ? { compile: 'graph' } : {}),
+    ...(variant === 'XLA' ? { compile: 'xla' } : {}),
+  };
+  return nodeRunner(side);
+}
+
+/** Starts those that this machine has; says which it leaves out. */
+export async function startAll(
+  variants: readonly Variant[],
+  task: Task,
+  python: string,
+): Promise<Map<Variant, Runner>> {
+  const started = new Map<Variant, Runner>();
+  for (const variant of variants) {
+    try {
+      started.set(variant, await start(variant, task, python));
+    } catch (error) {
+      const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+      console.log(`skipped: ${variant}: ${reason}`);
+    }
+  }
+  return started;
+}

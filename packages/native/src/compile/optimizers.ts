@@ -1,0 +1,101 @@
+/** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
+import * as tf from '@tensorflow/tfjs-core';
+import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
+import type { Patch } from './patches.ts';
+
+/** Where core looks for whoever records a step. */
+const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
+type Global = { [TRACING]?: { readonly roots: { add(root: TensorOptimizer): unknown } } };
+
+export interface Optimizers {
+  /** The outermost ones that follow the contract of core. */
+  readonly roots: ReadonlySet<TensorOptimizer>;
+  /** tfjs' own, and how often each applies gradients in a step. */
+  readonly own: ReadonlyMap<tf.Optimizer, number>;
+}
+
+const OWN = [
+  tf.SGDOptimizer,
+  tf.MomentumOptimizer,
+  tf.AdagradOptimizer,
+  tf.AdadeltaOptimizer,
+  tf.AdamOptimizer,
+  tf.AdamaxOptimizer,
+  tf.RMSPropOptimizer,
+];
+
+/** True while a step is being watched, here or by another copy of this package. */
+export const isWatching = (): boolean => (globalThis as Global)[TRACING] !== undefined;
+
+/**
+ * Runs `body` as a step whose host halves are called by `meet`, when its gradients are applied, and not by the
+ * optimizers themselves.
+ */
+export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
+  optimizers: Optimizers;
+  patches: readonly Patch[];
+  within<T>(body: () => T): T;
+} {
+  const roots = new Set<TensorOptimizer>();
+  const own = new Map<tf.Optimizer, number>();
+  const add = (root: TensorOptimizer): void => {
+    if (roots.has(root)) return;
+    refuse(root, null);
+    roots.add(root);
+    meet(root);
+  };
+  const counted = (by: number) => (former: (...args: unknown[]) => unknown) =>
+    function (this: tf.Optimizer, ...args: unknown[]) {
+      if (!isTensorOptimizer(this)) own.set(this, (own.get(this) ?? 0) + by);
+      return former.apply(this, args);
+    };
+  return {
+    optimizers: { roots, own },
+    patches: [
+      { object: tf.Optimizer.prototype, method: 'minimize', by: counted(0) },
+      ...OWN.map(({ prototype }) => ({
+        object: prototype,
+        method: 'applyGradients',
+        by: counted(1),
+      })),
+    ],
+    within(body) {
+      (globalThis as Global)[TRACING] = { roots: { add } };
+      try {
+        return body();
+      } finally {
+        delete (globalThis as Global)[TRACING];
+      }
+    },
+  };
+}
+
+/** Throws for an optimizer whose step cannot be replayed. */
+function refuse(optimizer: TensorOptimizer, schedule: TensorOptimizer | null): void {
+  const { obstacle } = optimizer;
+  if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
+  const around = optimizer.getClassName() === 'LrmSchedule' ? optimizer : schedule;
+  if (around !== null && optimizer.getClassName() === 'LrmTfjsOptimizer') {
+    const [inner] = optimizer.inners() as [tf.Optimizer];
+    throw new Error(
+      `compile: ${inner.getClassName()} of tfjs cannot stand under a schedule, because its learning rate is a ` +
+        'number of JavaScript, which a recorded step repeats. Try adam() of @tfjs-lrm/adam, whose rate is a variable.',
+    );
+  }
+  for (const child of optimizer.distinctChildren()) refuse(child, around);
+}
+
+/** What of an optimizer of tfjs is part of a recording: its numbers, and which variables it has. */
+export function partsOf(optimizer: tf.Optimizer): unknown[] {
+  return Object.entries(optimizer).flatMap(([name, value]: [string, unknown]) => {
+    if (name === 'iterations_') return [];
+    if (Array.isArray(value)) return value.map((slot) => slot?.variable ?? slot);
+    return typeof value === 'function' ? [] : [value];
+  });
+}
+
+/** Counts a step that tfjs' own optimizer did not take itself. */
+export function countStep(optimizer: tf.Optimizer, times: number): void {
+  const counter = optimizer as unknown as { incrementIterations(): void };
+  for (let i = 0; i < times; i++) counter.incrementIterations();
+}
