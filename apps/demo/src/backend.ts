@@ -1,5 +1,6 @@
 import { isLinked } from '@tfjs-lrm/native/linked';
 import { Mistake } from './mistake.ts';
+import type { Compile } from './settings.ts';
 
 /** Backends of the demo, the fastest first. */
 export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
@@ -8,6 +9,21 @@ export type BackendName = (typeof BACKENDS)[number];
 
 /** The fastest backend of this machine: TensorFlow where tfjs-node is linked, else wasm. */
 export const bestBackend = (): BackendName => (isLinked() ? 'tensorflow' : 'wasm');
+
+/**
+ * How a step runs for `--compile`: by itself compiled wherever that can be.
+ *
+ * @throws Mistake where a backend cannot compile
+ */
+export function compileFor(asked: Compile | 'auto', backend: BackendName): Compile {
+  if (asked === 'auto') return backend === 'tensorflow' ? 'graph' : 'off';
+  if (asked !== 'off' && backend !== 'tensorflow') {
+    throw new Mistake(
+      `--compile ${asked} needs the backend tensorflow, and this is ${backend}. Try --compile auto.`,
+    );
+  }
+  return asked;
+}
 
 /** @throws Mistake when a backend is not there */
 export function checkBackend(name: BackendName): void {

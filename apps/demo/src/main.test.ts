@@ -58,6 +58,10 @@ describe('the demo', () => {
       ['--backend', 'metal'],
       'demo: --backend must be one of tensorflow, wasm, cpu. Received "metal". Try --help.\n',
     ],
+    [
+      ['--backend', 'wasm', '--compile', 'xla'],
+      'demo: --compile xla needs the backend tensorflow, and this is wasm. Try --compile auto.\n',
+    ],
     [['--stepz', '3'], 'demo: there is no option --stepz. Did you mean --steps? Try --help.\n'],
     [['--steps'], 'demo: --steps needs a value, N. Try --help.\n'],
     [['trian'], 'demo: there is no command "trian". Did you mean "train"? Try --help.\n'],

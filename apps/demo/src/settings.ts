@@ -1,6 +1,9 @@
 import { choice, type Preset } from './presets.ts';
 import { DEFAULT_RECIPE, type OptimizerName, type Recipe } from './training/recipe.ts';
 
+/** How a training step runs: operation by operation, or as one function of TensorFlow, also through XLA. */
+export type Compile = 'off' | 'graph' | 'xla';
+
 /** One training run of a comparison: everything that decides its numbers, but the text. */
 export interface RunSettings extends Recipe {
   /** Its name in this comparison, unlike every other's. */
@@ -11,12 +14,14 @@ export interface RunSettings extends Recipe {
   readonly multipliers: boolean;
   readonly seed: number;
   readonly backend: string;
+  readonly compile: Compile;
 }
 
 /** What a comparison varies; what is left out is the default comparison's. */
 export interface Comparison {
   readonly preset: Preset;
   readonly backend: string;
+  readonly compile: Compile;
   readonly recipe?: Partial<Recipe>;
   readonly optimizer?: OptimizerName | undefined;
   readonly decays?: readonly number[] | undefined;
@@ -33,7 +38,14 @@ export interface Comparison {
  */
 export function comparison(wanted: Comparison): RunSettings[] {
   const { learningRate, wellSetDecay, badlySetDecay } = choice();
-  const { preset, backend, recipe = {}, multipliers = [false, true], seeds = [1] } = wanted;
+  const {
+    preset,
+    backend,
+    compile,
+    recipe = {},
+    multipliers = [false, true],
+    seeds = [1],
+  } = wanted;
   const optimizers: readonly OptimizerName[] = wanted.optimizer
     ? [wanted.optimizer]
     : ['adamw', 'muon'];
@@ -61,6 +73,7 @@ export function comparison(wanted: Comparison): RunSettings[] {
             multipliers: hasMultipliers,
             seed,
             backend,
+            compile,
           };
         }),
       ),

@@ -158,6 +158,11 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     return null;
   }
 
+  /** Hears that a recorded step has run in the place of `update`: the variables now hold what it wrote. */
+  settled(): void {
+    for (const child of this.distinctChildren()) child.settled();
+  }
+
   /** The tensor half of a step. Entries without a gradient change nothing. */
   abstract update(entries: readonly Entry[]): void;
 

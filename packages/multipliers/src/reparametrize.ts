@@ -198,6 +198,11 @@ class Reparametrized extends OptimizerAdapter {
     super.beforeStep();
   }
 
+  override settled(): void {
+    for (const kernel of this.slotOwners()) this.#known.set(kernel, kernel.dataId);
+    super.settled();
+  }
+
   // On the device, because nothing waits for it: W ← kernel and factors ← 1, unless the kernel is W_eff as it was.
   #adopt(kernel: tf.Variable): void {
     const parts = this.store.slots.get(kernel) as Parts;

@@ -1,6 +1,7 @@
 import { BACKENDS, type BackendName } from '../backend.ts';
 import { type Flags, number, numbers, oneOf, path, present, whole } from '../flags.ts';
 import { choice, PRESETS, type Preset, type PresetName } from '../presets.ts';
+import type { Compile } from '../settings.ts';
 import { type OptimizerName, DEFAULT_RECIPE as R } from '../training/recipe.ts';
 
 function sizeOf(name: PresetName): string {
@@ -95,6 +96,7 @@ export const TRAINING: Flags<Training> = {
 
 export interface Running {
   backend: BackendName;
+  compile: Compile | 'auto';
   out: string;
   resume: string;
   'checkpoint-every': number;
@@ -105,6 +107,10 @@ export interface Running {
 /** Where it runs and what becomes of it. */
 export const RUNNING: Flags<Running> = {
   backend: oneOf(BACKENDS, 'what computes (default: the fastest that is there)'),
+  compile: oneOf(
+    ['auto', 'graph', 'xla', 'off'],
+    'on tensorflow, a whole step as one function; resumed runs then differ by rounding (default auto: graph on tensorflow, else off)',
+  ),
   out: path('DIR', 'a new folder for everything that is written (default runs/<time>)'),
   resume: {
     ...path(

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { bestBackend, checkBackend } from '../backend.ts';
+import { bestBackend, checkBackend, compileFor } from '../backend.ts';
 import { VERSION } from '../checkpoint/format.ts';
 import { RunFolder, refuseExisting } from '../checkpoint/run-folder.ts';
 import { describeFlags, readFlags } from '../flags.ts';
@@ -52,6 +52,7 @@ function begin(values: Chosen): RunFolder {
     );
   const backend = values.backend ?? bestBackend();
   checkBackend(backend);
+  const compile = compileFor(values.compile ?? 'auto', backend);
   const { text, source } = readText(values.text ?? null);
   checkLength(makeCorpus(text), preset.context);
   const out = values.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));
@@ -72,6 +73,7 @@ function begin(values: Chosen): RunFolder {
   const runs = comparison({
     preset,
     backend,
+    compile,
     recipe,
     optimizer: values.optimizer,
     decays: values.decay,

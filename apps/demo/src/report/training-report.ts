@@ -217,13 +217,13 @@ export function trainingReport(
 ): string {
   const groups = groupsOf(runs);
   const { text } = folder.settings;
-  const { preset, backend } = (runs[0] as FinishedRun).settings;
+  const { preset, backend, compile } = (runs[0] as FinishedRun).settings;
   const charts = [
     ...lossCharts(groups, preset.steps),
     ...normCharts(groups),
     ...multiplierCharts(groups),
   ];
-  const introduction = `<p>A character-level language model of width ${preset.width} with ${preset.blocks} blocks learned <bdi>${escaped(text.file ?? 'Moby Dick')}</bdi> for ${preset.steps} steps of ${preset.batch} × ${preset.context} characters, on ${escaped(backend)}.</p>
+  const introduction = `<p>A character-level language model of width ${preset.width} with ${preset.blocks} blocks learned <bdi>${escaped(text.file ?? 'Moby Dick')}</bdi> for ${preset.steps} steps of ${preset.batch} × ${preset.context} characters, on ${escaped(backend)}${compile === 'off' ? '' : `, compiled (${compile})`}.</p>
 ${verdict(runs)
   .split('\n')
   .filter(Boolean)

@@ -15,6 +15,7 @@ const run = (decay: number, multipliers: boolean): RunSettings => ({
   multipliers,
   seed: 1,
   backend: 'wasm',
+  compile: 'off',
 });
 const finished = (decay: number, multipliers: boolean, validationLoss: number): FinishedRun => ({
   settings: run(decay, multipliers),

@@ -10,6 +10,7 @@ import { finish, type RunResult } from './finish.ts';
 import { optimizerOf, scheduleOf } from './optimizer.ts';
 import { type Scale, scalesOf } from './scales.ts';
 import { putState, type RunState, takeState } from './state.ts';
+import { trainingStep } from './step.ts';
 
 /** What is known after a step. Losses are nats a character. */
 export interface StepRecord {
@@ -71,14 +72,24 @@ export async function train(
   const model = languageModel(preset, corpus.vocabulary.length, multipliers, seed);
   assignRoles(model);
   const optimizer = optimizerOf(settings, scheduleOf(preset.steps, settings));
-  const free = (): void => {
-    optimizer.dispose();
-    model.dispose();
-  };
   if (from !== null) await putState(model, optimizer, from);
   const random = from === null ? xoroshiro128plus(seed) : xoroshiro128plusFromState(from.random);
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const rate = learningRateOf(optimizer, variables[0] as tf.Variable);
+  const taking = await trainingStep(
+    (x, y) =>
+      optimizer.minimize(
+        () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
+        true,
+        variables,
+      ) as tf.Scalar,
+    settings.compile,
+  );
+  const free = (): void => {
+    taking.dispose();
+    optimizer.dispose();
+    model.dispose();
+  };
   const times: number[] = [];
   let waiting: { step: number; loss: tf.Scalar; rate: tf.Tensor }[] = [];
   let validationLoss = from?.validationLoss ?? null;
@@ -88,12 +99,7 @@ export async function train(
     const began = performance.now();
     const batch = nextBatch(corpus.training, preset.batch, preset.context, random);
     const [x, y] = batchTensors(batch, preset);
-    const loss = optimizer.minimize(
-      () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
-      true,
-      variables,
-    );
-    waiting.push({ step, loss: loss as tf.Scalar, rate: tf.clone(rate) });
+    waiting.push({ step, loss: taking.take(x, y), rate: tf.clone(rate) });
     tf.dispose([x, y]);
     const done = step + 1;
     const isLast = done === preset.steps;

@@ -83,6 +83,7 @@ export function makeTrace(
         replaceValue(backend, variable, made[results + i] as Output);
       });
       for (const [own, times] of optimizers.own) countStep(own, times);
+      for (const root of optimizers.roots) root.settled();
       return made.slice(0, results).map((output) => backend.createOutputTensor(output));
     },
 
