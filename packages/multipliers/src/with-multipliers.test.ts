@@ -150,74 +150,80 @@ eachBackend(() => {
         both.dispose();
       });
 
-      test.runIf(hasGradient)('its gradients are those of eq. 4', () => {
-        const both = pair(given, factors);
-        const kernels = new Map(
-          given.kernels.map((name) => [name, weightOf(both.plain, `wrapped/${name}`).dataSync()]),
-        );
-        const scalings = scramble(both, given, factors);
-        const [plain, wrapped] = [
-          gradients(both.plain, both.input),
-          gradients(both.wrapped, both.input),
-        ];
-        // Losses lie between 0.1 and 30; below 2.5 the bound is absolute.
-        expect(Math.abs(wrapped.loss - plain.loss) / Math.max(plain.loss, 2.5)).toBeLessThan(2e-6);
-        for (const [at, name] of given.kernels.entries()) {
-          const view = viewed(
-            weightOf(both.plain, `wrapped/${name}`).shape,
-            axesOf(given)[at] as Axes,
+      if (hasGradient)
+        test('its gradients are those of eq. 4', () => {
+          const both = pair(given, factors);
+          const kernels = new Map(
+            given.kernels.map((name) => [name, weightOf(both.plain, `wrapped/${name}`).dataSync()]),
           );
-          const [kernel, scaling] = [
-            kernels.get(name) as Float32Array,
-            scalings.get(name) as Scaling,
+          const scalings = scramble(both, given, factors);
+          const [plain, wrapped] = [
+            gradients(both.plain, both.input),
+            gradients(both.wrapped, both.input),
           ];
-          const expected = byHand(
-            kernel,
-            view.shape,
-            scaling,
-            plain.of.get(`wrapped/${name}`) as Float32Array,
-            view.axes,
+          // Losses lie between 0.1 and 30; below 2.5 the bound is absolute.
+          expect(Math.abs(wrapped.loss - plain.loss) / Math.max(plain.loss, 2.5)).toBeLessThan(
+            2e-6,
           );
-          const found = (of: string): Float32Array =>
-            wrapped.of.get(`wrapped/${name}${of}`) as Float32Array;
-          expect(distance(found(''), expected.kernel)).toBeLessThan(1e-5);
-          for (const factor of ['row', 'column', 'scalar'] as const) {
-            if (scaling[factor] === undefined) continue;
-            const gradient = found(`/${factor}_multiplier`);
-            // A scalar's is one sum over all elements, most of which cancels.
-            expect(distance(gradient, [expected[factor]].flat())).toBeLessThan(
-              factor === 'scalar' ? 1e-4 : 1e-5,
+          for (const [at, name] of given.kernels.entries()) {
+            const view = viewed(
+              weightOf(both.plain, `wrapped/${name}`).shape,
+              axesOf(given)[at] as Axes,
+            );
+            const [kernel, scaling] = [
+              kernels.get(name) as Float32Array,
+              scalings.get(name) as Scaling,
+            ];
+            const expected = byHand(
+              kernel,
+              view.shape,
+              scaling,
+              plain.of.get(`wrapped/${name}`) as Float32Array,
+              view.axes,
+            );
+            const found = (of: string): Float32Array =>
+              wrapped.of.get(`wrapped/${name}${of}`) as Float32Array;
+            expect(distance(found(''), expected.kernel)).toBeLessThan(1e-5);
+            for (const factor of ['row', 'column', 'scalar'] as const) {
+              if (scaling[factor] === undefined) continue;
+              const gradient = found(`/${factor}_multiplier`);
+              // A scalar's is one sum over all elements, most of which cancels.
+              expect(distance(gradient, [expected[factor]].flat())).toBeLessThan(
+                factor === 'scalar' ? 1e-4 : 1e-5,
+              );
+            }
+          }
+          both.dispose();
+        });
+
+      if (hasGradient)
+        test('its gradients are those of finite differences', () => {
+          const both = pair(given, factors);
+          scramble(both, given, factors);
+          const { of } = gradients(both.wrapped, both.input);
+          const step = 1 / 64;
+          for (const weight of both.wrapped.trainableWeights) {
+            const variable = weight.read() as tf.Variable;
+            const values = [...variable.dataSync()];
+            const lossAt = (at: number, by: number): number => {
+              tf.tidy(() =>
+                variable.assign(
+                  tf.tensor(values.with(at, (values[at] as number) + by), variable.shape),
+                ),
+              );
+              return tf.tidy(() => lossOf(both.wrapped, both.input).dataSync()[0] as number);
+            };
+            const slope = (at: number, by: number): number =>
+              (lossAt(at, by) - lossAt(at, -by)) / (2 * by);
+            // The error that grows with the square of the step cancels.
+            const slopes = values.map((_, at) => (4 * slope(at, step) - slope(at, 2 * step)) / 3);
+            tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+            expect(distance(of.get(weight.originalName) as Float32Array, slopes)).toBeLessThan(
+              2e-3,
             );
           }
-        }
-        both.dispose();
-      });
-
-      test.runIf(hasGradient)('its gradients are those of finite differences', () => {
-        const both = pair(given, factors);
-        scramble(both, given, factors);
-        const { of } = gradients(both.wrapped, both.input);
-        const step = 1 / 64;
-        for (const weight of both.wrapped.trainableWeights) {
-          const variable = weight.read() as tf.Variable;
-          const values = [...variable.dataSync()];
-          const lossAt = (at: number, by: number): number => {
-            tf.tidy(() =>
-              variable.assign(
-                tf.tensor(values.with(at, (values[at] as number) + by), variable.shape),
-              ),
-            );
-            return tf.tidy(() => lossOf(both.wrapped, both.input).dataSync()[0] as number);
-          };
-          const slope = (at: number, by: number): number =>
-            (lossAt(at, by) - lossAt(at, -by)) / (2 * by);
-          // The error that grows with the square of the step cancels.
-          const slopes = values.map((_, at) => (4 * slope(at, step) - slope(at, 2 * step)) / 3);
-          tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
-          expect(distance(of.get(weight.originalName) as Float32Array, slopes)).toBeLessThan(2e-3);
-        }
-        both.dispose();
-      });
+          both.dispose();
+        });
     });
 
     test('row and column factors cannot be exchanged', () => {

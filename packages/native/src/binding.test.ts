@@ -93,7 +93,12 @@ describe.runIf(isLinked())('the addon', { timeout: 300_000 }, () => {
       [1, 2, 3].map(
         (number) =>
           new Promise((resolve, reject) => {
-            const worker = new Worker(source, { eval: true, workerData: { index, graph, number } });
+            // Without the tests' own conditions, under which the packages are their sources.
+            const worker = new Worker(source, {
+              eval: true,
+              execArgv: [],
+              workerData: { index, graph, number },
+            });
             worker.once('message', resolve).once('error', reject);
           }),
       ),
