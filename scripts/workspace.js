@@ -18,11 +18,12 @@ export function findPackages(base = root) {
   });
 }
 
-/** The code of the examples that a page shows, and its line that installs. */
+/** The code of the examples that a page shows, its line that installs, and the command of ours that sets it up. */
 export function readPage(path) {
   const text = readFileSync(path, 'utf8');
   return {
     examples: [...text.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)].map(([, code]) => code),
     install: text.match(/^npm install (.*)$/m)?.[1].split(/\s+/) ?? null,
+    setup: text.match(/^npx (@tfjs-lrm\/.*)$/m)?.[1].split(/\s+/) ?? null,
   };
 }

@@ -51,7 +51,9 @@ export function makeProject(folder, packages, way, env) {
   for (const { name, install } of pages) {
     if (!install?.includes(name)) throw new Error(`${name}: its README has no "npm install" of it`);
   }
-  const named = [...new Set(pages.flatMap(({ install }) => install))];
+  const words = [...new Set(pages.flatMap(({ install }) => install))];
+  const flags = words.filter((each) => each.startsWith('-'));
+  const named = words.filter((each) => !each.startsWith('-'));
   const installs = named.flatMap((each) =>
     each === '@tensorflow/tfjs' ? WAYS[way].installs : [each],
   );
@@ -62,12 +64,16 @@ export function makeProject(folder, packages, way, env) {
     join(folder, 'package.json'),
     JSON.stringify({ type: 'module', private: true, dependencies }),
   );
-  run('npm', ['install'], { cwd: folder, env });
+  run('npm', ['install', ...flags], { cwd: folder, env });
+  for (const { setup } of pages)
+    if (setup) run('npx', ['--no-install', ...setup], { cwd: folder, env });
   return pages.flatMap(({ folder: short, examples }) =>
     examples.map((code, i) => {
       const file = `${short}-${i + 1}.ts`;
       const imports = /import \* as tf from '@tensorflow\/tfjs(-core)?';/;
-      const text = code.replace(imports, () => WAYS[way].imports);
+      const text = named.includes('@tensorflow/tfjs')
+        ? code.replace(imports, () => WAYS[way].imports)
+        : code;
       // An example without imports or exports is a module all the same.
       writeFileSync(join(folder, file), `${text}\nexport {};\n`);
       return file;

@@ -3,8 +3,8 @@
 export interface Patch {
   readonly object: object;
   readonly method: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a replacement has the signature of what it replaces
-  readonly by: (former: any) => (...args: any[]) => unknown;
+  /** Makes the replacement; both have the signature of what is there. */
+  readonly by: (former: never) => (...args: never[]) => unknown;
 }
 
 /** Runs `body` with the methods replaced, and puts them back whatever happens. */
@@ -13,7 +13,7 @@ export function withPatches<T>(patches: readonly Patch[], body: () => T): T {
   try {
     for (const { object, method, by } of patches) {
       const own = Object.getOwnPropertyDescriptor(object, method);
-      const value = by(Reflect.get(object, method));
+      const value = by(Reflect.get(object, method) as never);
       Object.defineProperty(object, method, { value, configurable: true, writable: true });
       undo.push(() => {
         if (own === undefined) Reflect.deleteProperty(object, method);
