@@ -13,7 +13,7 @@ import { latest } from './checkpoint/store.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const SETTINGS =
-  '--optimizer adamw --decay 8 --width 8 --heads 2 --mlp 8 --blocks 1 --context 8 --batch 2 --steps 40 --checkpoint-every 3'.split(
+  '--backend wasm --optimizer adamw --decay 8 --width 8 --heads 2 --mlp 8 --blocks 1 --context 8 --batch 2 --steps 40 --checkpoint-every 3'.split(
     ' ',
   );
 
