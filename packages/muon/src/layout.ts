@@ -87,26 +87,34 @@ export function layoutOf(
   return { axis, sizes, order: [...batch, ...named], parts, hasView: view !== null };
 }
 
-/** Applies `fn` to each matrix of a kernel: [inputs, outputs], or [batch, inputs, outputs] where there are several. */
-export function mapMatrices(
+/** The matrices of a kernel, one for each part: [inputs, outputs], or [batch, inputs, outputs] where there are several. */
+export function matricesOf(
   kernel: tf.Tensor,
   { axis, sizes, order, parts }: Layout,
-  fn: (matrix: tf.Tensor, part: Part) => tf.Tensor,
-): tf.Tensor {
-  const inPlace = order.every((from, to) => from === to);
-  const back = order.map((_, axis) => order.indexOf(axis));
-  const mapped = (sizes.length === 1 ? [kernel] : tf.split(kernel, [...sizes], axis)).map(
-    (piece, i) => {
-      const part = parts[i] as Part;
-      const { shape, batch, inputs, outputs } = part;
-      const moved = inPlace ? piece : tf.transpose(piece, [...order]);
-      const matrix = tf.reshape(moved, batch === 1 ? [inputs, outputs] : [batch, inputs, outputs]);
-      const result = tf.reshape(
-        fn(matrix, part),
-        order.map((a) => shape[a] as number),
-      );
-      return inPlace ? result : tf.transpose(result, back);
-    },
-  );
-  return mapped.length === 1 ? (mapped[0] as tf.Tensor) : tf.concat(mapped, axis);
+): readonly tf.Tensor[] {
+  const pieces = sizes.length === 1 ? [kernel] : tf.split(kernel, [...sizes], axis);
+  return pieces.map((piece, i) => {
+    const { batch, inputs, outputs } = parts[i] as Part;
+    const moved = isInPlace(order) ? piece : tf.transpose(piece, [...order]);
+    return tf.reshape(moved, batch === 1 ? [inputs, outputs] : [batch, inputs, outputs]);
+  });
 }
+
+/** The kernel that `matricesOf` takes apart into these matrices. */
+export function kernelOf(
+  matrices: readonly tf.Tensor[],
+  { axis, order, parts }: Layout,
+): tf.Tensor {
+  const back = order.map((_, at) => order.indexOf(at));
+  const pieces = matrices.map((matrix, i) => {
+    const { shape } = parts[i] as Part;
+    const moved = tf.reshape(
+      matrix,
+      order.map((a) => shape[a] as number),
+    );
+    return isInPlace(order) ? moved : tf.transpose(moved, back);
+  });
+  return pieces.length === 1 ? (pieces[0] as tf.Tensor) : tf.concat(pieces, axis);
+}
+
+const isInPlace = (order: readonly number[]): boolean => order.every((from, to) => from === to);

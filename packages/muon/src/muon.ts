@@ -17,7 +17,7 @@ import {
   TensorOptimizer,
 } from '@tfjs-lrm/core';
 import { type Coefficients, type Iteration, iterationOf, type Preset } from './coefficients.ts';
-import { type Layout, layoutOf, mapMatrices } from './layout.ts';
+import { kernelOf, type Layout, layoutOf, matricesOf } from './layout.ts';
 import { looksMisplaced } from './misplaced.ts';
 import {
   isSplit,
@@ -27,7 +27,7 @@ import {
   SCALES,
   type Scale,
 } from './options.ts';
-import { orthogonalizeBy } from './orthogonalize.ts';
+import { orthogonalizeEach } from './orthogonalize.ts';
 
 /** The role under which a `byRole` around the optimizer hands it the variable; null where none does. */
 function groupOf(optimizer: TensorOptimizer, variable: tf.Variable): Role | null {
@@ -111,25 +111,35 @@ class Muon extends TensorOptimizer {
 
   override update(entries: readonly Entry[]): void {
     const { taken, left } = this.#divide(entries);
-    for (const { variable, gradient } of taken)
-      if (gradient !== null) tf.tidy(() => this.#step(variable, gradient));
+    this.#step(taken.filter(({ gradient }) => gradient !== null));
     if (left.length > 0) this.#fallback.update(left);
   }
 
-  #step(variable: tf.Variable, gradient: tf.Tensor): void {
+  #step(entries: readonly Entry[]): void {
+    const apart = entries.map((entry) =>
+      tf.tidy(() => [...matricesOf(this.#directionOf(entry), this.#layoutOf(entry.variable))]),
+    );
+    // All together, so that those of equal shape can share the operations.
+    const orthogonal = orthogonalizeEach(apart.flat(), this.#iteration);
+    const scale = SCALES[this.#scale];
+    for (const { variable } of entries) {
+      const layout = this.#layoutOf(variable);
+      tf.tidy(() => {
+        const updates = layout.parts.map(({ inputs, outputs }) =>
+          tf.mul(orthogonal.shift() as tf.Tensor, tf.mul(this.rate, scale(inputs, outputs))),
+        );
+        variable.assign(tf.sub(variable, kernelOf(updates, layout)));
+      });
+    }
+  }
+
+  /** What is to be orthogonalised: the running mean of the gradients, or Nesterov's look ahead. */
+  #directionOf({ variable, gradient }: Entry): tf.Tensor {
     const momentum = this.slot(variable, 'momentum');
-    const fresh = tf.mul(gradient, 1 - this.#momentum);
+    const fresh = tf.mul(gradient as tf.Tensor, 1 - this.#momentum);
     const mean = tf.add(tf.mul(momentum, this.#momentum), fresh);
     momentum.assign(mean);
-    const direction = this.#nesterov ? tf.add(tf.mul(mean, this.#momentum), fresh) : mean;
-    const scale = SCALES[this.#scale];
-    const update = mapMatrices(direction, this.#layoutOf(variable), (matrix, part) =>
-      tf.mul(
-        orthogonalizeBy(matrix, this.#iteration),
-        tf.mul(this.rate, scale(part.inputs, part.outputs)),
-      ),
-    );
-    variable.assign(tf.sub(variable, update));
+    return this.#nesterov ? tf.add(tf.mul(mean, this.#momentum), fresh) : mean;
   }
 
   /** Everything that can be wrong with the variables of a step. */

@@ -48,16 +48,63 @@ export function orthogonalize(matrix: tf.Tensor, options: OrthogonalizeOptions =
 /** What `orthogonalize` does, for an iteration that was checked before. */
 export function orthogonalizeBy(matrix: tf.Tensor, iteration: Iteration): tf.Tensor {
   if (matrix.size === 0) return tf.clone(matrix);
-  // wasm multiplies a batch in a scalar loop, several times slower than its matrices one by one.
-  if (matrix.rank === 2 || tf.getBackend() !== 'wasm') {
-    return tf.tidy(() => iterate(matrix, iteration));
-  }
+  if (matrix.rank === 2 || !isSlowInBatches()) return tf.tidy(() => iterate(matrix, iteration));
   return tf.tidy(() => {
     const batch = tf.reshape(matrix, [-1, ...matrix.shape.slice(-2)]);
     const each = tf.unstack(batch).map((one) => orthogonalizeBy(one, iteration));
     return tf.reshape(tf.stack(each), matrix.shape);
   });
 }
+
+/** wasm multiplies a batch in a scalar loop, several times slower than its matrices one by one. */
+const isSlowInBatches = (): boolean => tf.getBackend() === 'wasm';
+
+/**
+ * Each matrix, or batch of matrices, orthogonalised. Where batches are fast, all that have sides of the same lengths,
+ * in either order, go through the iteration as one: a small product takes TensorFlow longer to start than to do.
+ *
+ * @param matrices [inputs, outputs] or [batch, inputs, outputs] each
+ */
+export function orthogonalizeEach(
+  matrices: readonly tf.Tensor[],
+  iteration: Iteration,
+): tf.Tensor[] {
+  if (isSlowInBatches()) return matrices.map((matrix) => orthogonalizeBy(matrix, iteration));
+  const groups = new Map<string, number[]>();
+  matrices.forEach(({ shape }, i) => {
+    const key = String(shape.slice(-2).sort((a, b) => b - a));
+    groups.set(key, [...(groups.get(key) ?? []), i]);
+  });
+  const results: tf.Tensor[] = [];
+  for (const members of groups.values()) {
+    const own = members.map((i) => matrices[i] as tf.Tensor);
+    for (const [at, result] of together(own, iteration).entries()) {
+      results[members[at] as number] = result;
+    }
+  }
+  return results;
+}
+
+/** Matrices of equal sides, stacked with the longer side first. */
+function together(matrices: readonly tf.Tensor[], iteration: Iteration): tf.Tensor[] {
+  if (matrices.length === 1) return matrices.map((matrix) => orthogonalizeBy(matrix, iteration));
+  return tf.tidy(() => {
+    const tall = matrices.map((matrix) => {
+      const upright = isWide(matrix) ? transpose(matrix) : matrix;
+      return tf.reshape(upright, [-1, ...upright.shape.slice(-2)]);
+    });
+    const stacked = orthogonalizeBy(tf.concat(tall, 0), iteration);
+    const sizes = tall.map(({ shape }) => shape[0] as number);
+    return tf.split(stacked, sizes, 0).map((each, i) => {
+      const matrix = matrices[i] as tf.Tensor;
+      if (!isWide(matrix)) return tf.reshape(each, matrix.shape);
+      return tf.reshape(transpose(each), matrix.shape);
+    });
+  });
+}
+
+const isWide = ({ shape }: tf.Tensor): boolean =>
+  (shape.at(-2) as number) < (shape.at(-1) as number);
 
 /** The smallest number that the backend holds with full precision: what zero is divided by. */
 const leastNormal = (): number => (tf.backend().floatPrecision() === 16 ? 2 ** -14 : 2 ** -126);
@@ -72,21 +119,21 @@ function normalize(matrix: tf.Tensor, safety: number): tf.Tensor {
   return tf.div(scaled, tf.mul(rms, Math.sqrt(rows * columns) * (1 + safety)));
 }
 
-// Products take explicit transposes, which wasm has a fast path for, and the transpose is always the left
-// operand: wasm keeps right operands packed by buffer alone and would mix up one buffer under two shapes,
-// which [n, 1] and its transpose are.
 function iterate(matrix: tf.Tensor, { tuples, safety }: Iteration): tf.Tensor {
-  const [rows, columns] = matrix.shape.slice(-2) as [number, number];
-  const isWide = rows < columns;
-  let x = normalize(isWide ? transpose(matrix) : matrix, safety); // [..., longer, shorter]
+  let x = normalize(isWide(matrix) ? transpose(matrix) : matrix, safety); // [..., longer, shorter]
   for (const [a, b, c] of tuples) {
-    const gram = tf.matMul(transpose(x), x); // [..., shorter, shorter]
+    const gram = gramOf(x); // [..., shorter, shorter]
     const linear = tf.mul(gram, b);
     const even = c === 0 ? linear : tf.add(linear, tf.mul(tf.matMul(gram, gram), c));
     x = tf.add(tf.mul(x, a), tf.matMul(x, even));
   }
-  return isWide ? transpose(x) : x;
+  return isWide(matrix) ? transpose(x) : x;
 }
+
+// wasm has a fast path for an explicit transpose alone, and it must be the left operand: right ones are kept packed
+// by buffer alone, and one buffer under two shapes, which [n, 1] and its transpose are, would be mixed up.
+const gramOf = (x: tf.Tensor): tf.Tensor =>
+  tf.getBackend() === 'wasm' ? tf.matMul(transpose(x), x) : tf.matMul(x, x, true);
 
 function transpose(matrix: tf.Tensor): tf.Tensor {
   const axes = matrix.shape.map((_, axis) => axis);
