@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isTapeOn } from './internals.ts';
+import { isTapeOn, isTracing } from './internals.ts';
 
 const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1]);
 const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
@@ -15,14 +15,20 @@ function scalesOf(u: tf.Tensor | undefined, v: tf.Tensor | undefined, m: number)
   return v === undefined ? asColumn(u) : tf.mul(asColumn(u), v);
 }
 
+// TensorFlow takes longer to start a product with a vector than for the sum of an elementwise product; not in a
+// recording, where it starts as a part of a whole.
+const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow' && !isTracing();
+
 /** P·v, where a missing v is all ones: [n]. */
 function sumOverColumns(product: tf.Tensor, v: tf.Tensor | undefined): tf.Tensor {
   if (v === undefined) return tf.sum(product, 1);
+  if (areProductsSlow()) return tf.sum(tf.mul(product, v), 1);
   return tf.reshape(tf.matMul(product, asRow(v), false, true), [-1]);
 }
 
 /** Pᵀ·u, where a missing u is all ones: [m]. */
 function sumOverRows(product: tf.Tensor, u: tf.Tensor | undefined): tf.Tensor {
+  if (areProductsSlow()) return tf.sum(u === undefined ? product : tf.mul(product, asColumn(u)), 0);
   // P stays the left operand: wasm copies a right one into its packed form first, which costs more than the product.
   const weights = u === undefined ? tf.ones([product.shape[0] as number, 1]) : asColumn(u);
   return tf.reshape(tf.matMul(product, weights, true, false), [-1]);
