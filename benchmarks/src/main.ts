@@ -132,11 +132,11 @@ async function main(): Promise<void> {
     writeFileSync(values.json, `${JSON.stringify({ conditions, results }, null, 2)}\n`);
 }
 
-/** The comparison on a backend, with the demo's model in the size of a preset. */
+/** The comparison on a backend in the place of wasm, with the demo's model in the size of a preset. */
 function sized({ name, a, b }: Comparison, preset: string, backend: Side['backend']): Comparison {
   const sideOf = (side: Side): Side => ({
     ...side,
-    backend,
+    backend: side.backend === 'wasm' ? backend : side.backend,
     options: { ...side.options, preset },
   });
   return { name, a: sideOf(a), b: sideOf(b) };
