@@ -136,3 +136,22 @@ it('text that could break a page or a terminal goes through training and report'
   // Every tag is one of the page's own.
   expect(report.match(/<\/?b[ >]/g)).toBeNull();
 });
+
+/** The demo in a shell, its last exit code as that of the shell. */
+const inShell = (script: string) => spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+const command = (out: string, steps: number): string =>
+  ['node', main, ...RUN, '--steps', steps, '--out', out].map((word) => `'${word}'`).join(' ');
+
+it('a reader that goes away ends the run with a checkpoint and without a trace', () => {
+  const { stderr } = inShell(`${command(at('unread'), 100_000)} | head -1`);
+  expect(stderr).not.toMatch(/EPIPE|at .*\.js/);
+  expect(readdirSync(join(at('unread'), 'checkpoints')).length).toBeGreaterThan(0);
+});
+
+it('a disk that is full is told in one line, and a checkpoint is kept', () => {
+  // The shell lets files grow to 60 kB, which the log passes.
+  const { status, stderr } = inShell(`ulimit -f 60; ${command(at('full'), 100_000)} > /dev/null`);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^demo: .*(larger than allowed|no room).*\n$/);
+  expect(readdirSync(join(at('full'), 'checkpoints')).length).toBeGreaterThan(0);
+});
