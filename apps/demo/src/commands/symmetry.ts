@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { BACKENDS, type BackendName, bestBackend, checkBackend } from '../backend.ts';
+import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
 import { writeDurably } from '../checkpoint/durable.ts';
 import { refuseExisting } from '../checkpoint/run-folder.ts';
 import { describeFlags, type Flags, oneOf, path, readFlags, whole } from '../flags.ts';
@@ -43,6 +43,7 @@ async function run(args: readonly string[]): Promise<number> {
   refuseExisting(out);
   mkdirSync(out, { recursive: true });
   await useBackend(backend);
+  const compile = compileFor('auto', backend);
   const given = readSettings();
   const settings = {
     ...given,
@@ -54,7 +55,7 @@ async function run(args: readonly string[]): Promise<number> {
   const total = settings.seeds.length * CURES.length;
   for (const seed of settings.seeds) {
     for (const cure of CURES) {
-      const done = await trainWith(cure, seed, settings, corpus);
+      const done = await trainWith(cure, seed, settings, corpus, compile);
       runs.push(done);
       console.log(
         `${runs.length}/${total}  seed ${seed}, cure: ${cure}: validation loss ${done.loss.toFixed(3)}`,

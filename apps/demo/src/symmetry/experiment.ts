@@ -8,10 +8,12 @@ import { minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { crossEntropy, languageModel } from '../model/language-model.ts';
 import type { Preset } from '../presets.ts';
+import type { Compile } from '../settings.ts';
 import { type Corpus, nextBatch } from '../text.ts';
 import { batchTensors, evaluate } from '../training/evaluate.ts';
 import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
 import { DEFAULT_RECIPE } from '../training/recipe.ts';
+import { trainingStep } from '../training/step.ts';
 
 /** What settings.json fixes. */
 export interface Settings {
@@ -84,6 +86,7 @@ export async function trainWith(
   seed: number,
   settings: Settings,
   corpus: Corpus,
+  compile: Compile = 'off',
 ): Promise<Run> {
   const { preset, learningRate, decay, rebalanceEvery, measureEvery } = settings;
   const model = build(settings, corpus.vocabulary.length, cure, seed);
@@ -102,18 +105,25 @@ export async function trainWith(
   );
   unused.dispose();
   const measures = [measure(model, stream, probe, 0)];
+  const training = await trainingStep(
+    (x, y) =>
+      optimizer.minimize(
+        () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
+        true,
+        variables,
+      ) as tf.Scalar,
+    compile,
+  );
   for (let step = 1; step <= steps; step++) {
-    tf.tidy(() => {
-      const [x, y] = batchTensors(nextBatch(corpus.training, batch, context, random), preset);
-      const loss = () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y);
-      optimizer.minimize(loss, false, variables);
-    });
+    const [x, y] = batchTensors(nextBatch(corpus.training, batch, context, random), preset);
+    tf.dispose([x, y, training.take(x, y)]);
     if (cure === 'rebalancing' && step % rebalanceEvery === 0)
       rebalance(model, { optimizer, normalisation: true });
     if (step % measureEvery === 0) measures.push(measure(model, stream, probe, step));
   }
   const loss = await evaluate(model, corpus, preset, settings.validationBatches);
   probe.dispose();
+  training.dispose();
   optimizer.dispose();
   model.dispose();
   return { cure, seed, loss, measures };
