@@ -21,7 +21,7 @@ export interface Chart {
 const WIDTH = 480;
 const HEIGHT = 330;
 const LEFT = 54;
-const RIGHT = WIDTH - 14;
+const RIGHT = WIDTH - 22; // room for half of the last number
 const TOP = 34;
 const BOTTOM = HEIGHT - 48;
 const HUES = 8;
