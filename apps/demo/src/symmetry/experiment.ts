@@ -6,7 +6,7 @@ import { assignRoles, roleOf } from '@tfjs-lrm/core';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { crossEntropy, languageModel } from '../model/language-model.ts';
+import { languageModel } from '../model/language-model.ts';
 import type { Preset } from '../presets.ts';
 import type { Compile } from '../settings.ts';
 import { type Corpus, nextBatch } from '../text.ts';
@@ -96,7 +96,6 @@ export async function trainWith(
   const multiplierDecay = cure === 'light decay' ? settings.multiplierDecay : 0;
   const recipe = { ...DEFAULT_RECIPE, learningRate, decay, multiplierDecay };
   const optimizer = optimizerOf(recipe, scheduleOf(preset.steps));
-  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const [random, probeRandom] = [xoroshiro128plus(seed), xoroshiro128plus(PROBE_SEED)];
   const { batch, context, steps } = preset;
   const [probe, unused] = batchTensors(
@@ -105,15 +104,7 @@ export async function trainWith(
   );
   unused.dispose();
   const measures = [measure(model, stream, probe, 0)];
-  const training = await trainingStep(
-    (x, y) =>
-      optimizer.minimize(
-        () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
-        true,
-        variables,
-      ) as tf.Scalar,
-    compile,
-  );
+  const training = await trainingStep(model, optimizer, compile);
   for (let step = 1; step <= steps; step++) {
     const [x, y] = batchTensors(nextBatch(corpus.training, batch, context, random), preset);
     tf.dispose([x, y, training.take(x, y)]);

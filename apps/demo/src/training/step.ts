@@ -1,4 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { crossEntropy } from '../model/language-model.ts';
 import type { Compile } from '../settings.ts';
 
 /** From inputs and targets, both [batch, context], to the loss before the step that it takes. */
@@ -9,8 +11,19 @@ interface TrainingStep {
   readonly dispose: () => void;
 }
 
-/** A training step as it is, or as one function of TensorFlow. */
-export async function trainingStep(minimize: Minimize, how: Compile): Promise<TrainingStep> {
+/** The training step of a model, operation by operation or as one function of TensorFlow. */
+export async function trainingStep(
+  model: LayersModel,
+  optimizer: tf.Optimizer,
+  how: Compile,
+): Promise<TrainingStep> {
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const minimize: Minimize = (x, y) =>
+    optimizer.minimize(
+      () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
+      true,
+      variables,
+    ) as tf.Scalar;
   if (how === 'off') return { take: minimize, dispose: () => {} };
   const { compile } = await import('@tfjs-lrm/native');
   const take = compile(minimize, { xla: how === 'xla' });

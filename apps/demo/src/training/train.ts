@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assignRoles, learningRateOf } from '@tfjs-lrm/core';
 import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { Failure } from '../mistake.ts';
-import { crossEntropy, languageModel } from '../model/language-model.ts';
+import { languageModel } from '../model/language-model.ts';
 import type { RunSettings } from '../settings.ts';
 import { type Corpus, nextBatch } from '../text.ts';
 import { batchTensors, evaluate } from './evaluate.ts';
@@ -74,17 +74,8 @@ export async function train(
   const optimizer = optimizerOf(settings, scheduleOf(preset.steps, settings));
   if (from !== null) await putState(model, optimizer, from);
   const random = from === null ? xoroshiro128plus(seed) : xoroshiro128plusFromState(from.random);
-  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-  const rate = learningRateOf(optimizer, variables[0] as tf.Variable);
-  const taking = await trainingStep(
-    (x, y) =>
-      optimizer.minimize(
-        () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
-        true,
-        variables,
-      ) as tf.Scalar,
-    settings.compile,
-  );
+  const rate = learningRateOf(optimizer, model.trainableWeights[0]?.read() as tf.Variable);
+  const taking = await trainingStep(model, optimizer, settings.compile);
   const free = (): void => {
     taking.dispose();
     optimizer.dispose();
