@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { adam } from '@tfjs-lrm/adam';
 import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
 import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2';
 import type { Side } from './comparisons.ts';
@@ -19,14 +20,21 @@ async function mobilenet(): Promise<LayersModel> {
   return model;
 }
 
-/** A step of training or a prediction, for two images, of the plain, the multiplied or the folded model. */
-export async function mobilenetStep(options: Side['options']): Promise<() => Promise<void>> {
+/** So few that the step takes a second, and enough that images cost more than weights, as in fine-tuning. */
+const BATCH = 8;
+
+/** A step of training or a prediction, of the plain, the multiplied or the folded model. */
+export async function mobilenetStep({ options, compile }: Side): Promise<() => Promise<void>> {
   const plain = await mobilenet();
   const multiplied = options['form'] === 'plain' ? plain : addMultipliers(plain);
   const model = options['form'] === 'folded' ? foldMultipliers(multiplied) : multiplied;
-  const x = tf.randomUniform([2, 224, 224, 3], 0, 1, 'float32', 1);
-  const y = tf.oneHot([0, 3], 5);
-  model.compile({ optimizer: tf.train.adam(1e-4), loss: 'categoricalCrossentropy' });
+  const x = tf.randomUniform([BATCH, 224, 224, 3], 0, 1, 'float32', 1);
+  const y = tf.oneHot(tf.range(0, BATCH, 1, 'int32'), 5);
+  model.compile({ optimizer: adam({ learningRate: 1e-4 }), loss: 'categoricalCrossentropy' });
+  if (compile !== undefined) {
+    const { compileModel } = await import('@tfjs-lrm/native');
+    compileModel(model, { xla: compile === 'xla' });
+  }
   if (options['trains'] === true) {
     return async () => {
       await model.trainOnBatch(x, y);

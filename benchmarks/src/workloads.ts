@@ -140,7 +140,7 @@ const WORKLOADS: Readonly<Record<WorkloadName, (side: Side) => Step | Promise<St
   'language-model': languageModelStep,
   prediction: predictionStep,
   mlp: mlpStep,
-  mobilenet: ({ options }) => mobilenetStep(options),
+  mobilenet: mobilenetStep,
   convnet: convnetStep,
   lstm: lstmStep,
   kernel: ({ options: { call } }) => kernelStep(call),

@@ -8,11 +8,11 @@ const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
  * What the matrix is multiplied by, element by element: [n, m], or what broadcasts to it. On cpu tfjs
  * broadcasts a column slowly; a matrix product of two vectors takes a third of the time there.
  */
-function scalesOf(u: tf.Tensor | undefined, v: tf.Tensor | undefined, m: number): tf.Tensor {
-  if (u === undefined) return v as tf.Tensor;
+function scalesOf(column: tf.Tensor | undefined, v: tf.Tensor | undefined, m: number): tf.Tensor {
+  if (column === undefined) return v as tf.Tensor;
   if (tf.getBackend() === 'cpu')
-    return tf.matMul(asColumn(u), v === undefined ? tf.ones([1, m]) : asRow(v));
-  return v === undefined ? asColumn(u) : tf.mul(asColumn(u), v);
+    return tf.matMul(column, v === undefined ? tf.ones([1, m]) : asRow(v));
+  return v === undefined ? column : tf.mul(column, v);
 }
 
 // TensorFlow takes longer to start a product with a vector than for the sum of an elementwise product; not in a
@@ -27,10 +27,10 @@ function sumOverColumns(product: tf.Tensor, v: tf.Tensor | undefined): tf.Tensor
 }
 
 /** Pᵀ·u, where a missing u is all ones: [m]. */
-function sumOverRows(product: tf.Tensor, u: tf.Tensor | undefined): tf.Tensor {
-  if (areProductsSlow()) return tf.sum(u === undefined ? product : tf.mul(product, asColumn(u)), 0);
+function sumOverRows(product: tf.Tensor, column: tf.Tensor | undefined): tf.Tensor {
+  if (areProductsSlow()) return tf.sum(column === undefined ? product : tf.mul(product, column), 0);
   // P stays the left operand: wasm copies a right one into its packed form first, which costs more than the product.
-  const weights = u === undefined ? tf.ones([product.shape[0] as number, 1]) : asColumn(u);
+  const weights = column ?? tf.ones([product.shape[0] as number, 1]);
   return tf.reshape(tf.matMul(product, weights, true, false), [-1]);
 }
 
@@ -66,17 +66,20 @@ export function scaleMatrix(
     const save = inputs.pop() as tf.GradSaveFunc;
     const [w, ...factors] = inputs as tf.Tensor[] as [tf.Tensor, ...tf.Tensor[]];
     const { u, v } = given(factors);
-    const scales = scalesOf(u, v, m);
-    save([w, scales, ...factors]);
+    const column = u === undefined ? undefined : asColumn(u);
+    const scales = scalesOf(column, v, m);
+    save([w, scales, ...factors, ...(column === undefined ? [] : [column])]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-      const [w, scales, ...factors] = saved as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-      const { u, v } = given(factors);
+      const [w, savedScales, ...rest] = saved as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+      const { u, v } = given(rest);
+      // Under a gradient of this gradient the factors must be seen again, which what is made of them hides.
+      const again = isTapeOn();
+      const column = u === undefined ? undefined : again ? asColumn(u) : rest.at(-1);
       const product = tf.mul(dy, w);
       return [
-        // Under a gradient of this gradient the factors must be seen again, which the saved product hides.
-        tf.mul(dy, isTapeOn() ? scalesOf(u, v, m) : scales),
+        tf.mul(dy, again ? scalesOf(column, v, m) : savedScales),
         ...(u === undefined ? [] : [sumOverColumns(product, v)]),
-        ...(v === undefined ? [] : [sumOverRows(product, u)]),
+        ...(v === undefined ? [] : [sumOverRows(product, column)]),
       ];
     };
     return { value: tf.mul(w, scales), gradFunc };

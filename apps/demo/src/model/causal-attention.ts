@@ -7,42 +7,38 @@ const BASE = 10_000;
 const BLOCKED = -1e9;
 
 /**
- * What rotates positions: x·cos + (x·turn)·sin. `turn` maps a head's (a, b) to (−b, a), where a and b are
- * its halves, so pair i of a head turns by position · 10000^(−2i/headWidth) (Su et al., 2021).
+ * What rotates positions: x·cos + swapped(x)·sin, where swapped(x) is (b, a) for a head's halves (a, b) and sin
+ * has the opposite sign on the first half, so pair i of a head turns by position · 10000^(−2i/headWidth)
+ * (Su et al., 2021). Both are scaled by headWidth^(−1/4), for query and key, so that scores come out over √headWidth.
  */
 interface Rotation {
   readonly cos: tf.Tensor2D; // [time, width]
   readonly sin: tf.Tensor2D; // [time, width]
-  readonly turn: tf.Tensor2D; // [width, width]
 }
 
 function makeRotation(time: number, width: number, heads: number): Rotation {
   const headWidth = width / heads;
+  const scale = headWidth ** -0.25;
   const half = headWidth / 2;
   const angle = (position: number, channel: number): number =>
-    position * BASE ** ((-2 * ((channel % headWidth) % half)) / headWidth);
-  const table = (f: (angle: number) => number): tf.Tensor2D =>
+    position * BASE ** ((-2 * (channel % half)) / headWidth);
+  const table = (f: (position: number, channel: number) => number): tf.Tensor2D =>
     tf.tensor2d(
-      Array.from({ length: time }, (_, t) =>
-        Array.from({ length: width }, (_, c) => f(angle(t, c))),
-      ),
+      Array.from({ length: time }, (_, t) => Array.from({ length: width }, (_, c) => f(t, c))),
     );
-  const turn = new Float32Array(width * width);
-  for (let head = 0; head < width; head += headWidth) {
-    for (let i = 0; i < half; i++) {
-      const [a, b] = [head + i, head + half + i];
-      turn[b * width + a] = -1;
-      turn[a * width + b] = 1;
-    }
-  }
-  return { cos: table(Math.cos), sin: table(Math.sin), turn: tf.tensor2d(turn, [width, width]) };
+  const sign = (channel: number): number => (channel % headWidth < half ? -1 : 1);
+  return {
+    cos: table((t, c) => scale * Math.cos(angle(t, c))),
+    sin: table((t, c) => scale * sign(c) * Math.sin(angle(t, c))),
+  };
 }
 
-/** The rotation, or with `back` its inverse, which is also how gradients pass. x: [batch, time, width]. */
-function rotate(x: tf.Tensor, { cos, sin, turn }: Rotation, back: boolean): tf.Tensor {
+/** Rotates, or with `back` the other way, which is how gradients pass. x: [batch, time, width]. */
+function rotate(x: tf.Tensor, heads: number, { cos, sin }: Rotation, back: boolean): tf.Tensor {
   const [batch, time, width] = x.shape as [number, number, number];
-  const turned = tf.reshape(tf.matMul(tf.reshape(x, [batch * time, width]), turn), x.shape);
-  const [straight, across] = [tf.mul(x, cos), tf.mul(turned, sin)];
+  const halves = tf.reshape(x, [batch * time * heads, 2, width / heads / 2]);
+  const swapped = tf.reshape(tf.reverse(halves, 1), x.shape);
+  const [straight, across] = [tf.mul(x, cos), tf.mul(swapped, sin)];
   return back ? tf.sub(straight, across) : tf.add(straight, across);
 }
 
@@ -76,7 +72,6 @@ export function causalAttention(
   rotation: Rotation,
   mask: tf.Tensor2D,
 ): tf.Tensor {
-  const scale = 1 / Math.sqrt((query.shape[2] as number) / heads);
   const attend = tf.customGrad((...args) => {
     const [q0, k0, v0, save] = args as unknown as [
       tf.Tensor,
@@ -84,8 +79,8 @@ export function causalAttention(
       tf.Tensor,
       (tensors: tf.Tensor[]) => void,
     ];
-    const q = split(tf.mul(rotate(q0, rotation, false), scale), heads);
-    const k = split(rotate(k0, rotation, false), heads);
+    const q = split(rotate(q0, heads, rotation, false), heads);
+    const k = split(rotate(k0, heads, rotation, false), heads);
     const v = split(v0, heads);
     const p = tf.softmax(tf.add(tf.matMul(q, k, false, true), mask)) as tf.Tensor3D; // [batch·heads, time, time]
     const out = tf.matMul(p, v);
@@ -104,9 +99,13 @@ export function causalAttention(
         const dV = tf.matMul(sp, dOut, true, false);
         const along = tf.sum(tf.mul(dOut, so), -1, true); // [batch·heads, time, 1]
         const dScores = tf.mul(sp, tf.sub(tf.matMul(dOut, sv, false, true), along)) as tf.Tensor3D;
-        const dQ = tf.mul(merge(tf.matMul(dScores, sk), heads), scale);
+        const dQ = merge(tf.matMul(dScores, sk), heads);
         const dK = merge(tf.matMul(dScores, sq, true, false), heads);
-        return [rotate(dQ, rotation, true), rotate(dK, rotation, true), merge(dV, heads)];
+        return [
+          rotate(dQ, heads, rotation, true),
+          rotate(dK, heads, rotation, true),
+          merge(dV, heads),
+        ];
       },
     };
   });
