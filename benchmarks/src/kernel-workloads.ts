@@ -77,6 +77,7 @@ export const KERNEL_CALLS: Readonly<Record<string, KernelCall>> = {
     inputs: { x: volume, dy: [4, 8, 16, 16, 16] },
     attrs: { ...conv3d, filterShape: [3, 3, 3, 8, 16] },
   },
+  reverse: { kernel: 'Reverse', inputs: { x: [8192, 2, 16] }, attrs: { dims: [1] } },
   'einsum-bqhd,bkhd->bhqk': einsum('bqhd,bkhd->bhqk', [16, 64, 4, 16], [16, 64, 4, 16]),
   'einsum-btd,dhe->bthe': einsum('btd,dhe->bthe', [16, 64, 64], [64, 4, 16]),
   'einsum-bthe,bte->hb': einsum('bthe,bte->hb', [16, 64, 4, 16], [16, 64, 16]),

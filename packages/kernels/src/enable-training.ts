@@ -20,6 +20,7 @@ import {
   type KernelConfig,
   type KernelFunc,
   MaxPoolGrad,
+  Reverse,
   registerGradient,
   registerKernel,
   Select,
@@ -38,6 +39,7 @@ import { einsum } from './einsum.ts';
 import { einsumGradient } from './einsum-gradient.ts';
 import { identity } from './identity.ts';
 import { maxPoolGrad } from './max-pool-grad.ts';
+import { reverse } from './reverse.ts';
 import { withSamePadding } from './same-padding.ts';
 import { select } from './select.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
@@ -106,6 +108,11 @@ const overrides: readonly Override[] = [
     create: (stock) => (stock === undefined ? null : maxPoolGrad),
   },
   {
+    kernelName: Reverse,
+    backendName: 'wasm',
+    create: (stock) => (stock === undefined ? null : reverse),
+  },
+  {
     kernelName: Select,
     backendName: 'wasm',
     create: (stock) => (stock === undefined ? null : select(stock)),
@@ -140,7 +147,7 @@ const find = (kernelName: string, backendName: string): Registered | undefined =
 /**
  * Registers what tfjs lacks for training. On wasm: a `BatchMatMul` that is fast for transposed and batched operands,
  * an `Identity` that does not copy, `UnsortedSegmentSum`, without which no embedding trains, the gradients of
- * convolutions, plain and depthwise, and `Einsum`; and in place of what is slow or wrong there, `Conv3D`, gradients of
+ * convolutions, plain and depthwise, and `Einsum`; and in place of what is slow or wrong there, `Conv3D`, `Reverse`, gradients of
  * 2D and 3D convolutions, the gradient of max pooling in negative windows, `tf.where` of bools, and convolutions whose
  * stride is larger than the filter. On every backend: the gradients of `tf.einsum` and of `tf.conv3dTranspose`.
  *

@@ -19,6 +19,7 @@ const slow: readonly [string, Record<string, number[]>, object][] = [
     { x: [2, 8, 8, 8, 16], filter: [3, 3, 3, 16, 32] },
     { strides: [1, 1, 1], pad: 'same', dilations: [1, 1, 1] },
   ],
+  ['Reverse', { x: [2048, 2, 64] }, { dims: [1] }],
 ];
 
 test.each(slow)('stock tfjs takes more than twice as long for %s', (name, shapes, attrs) => {
