@@ -131,7 +131,9 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     (entry: Entry, given: readonly (tf.Tensor | null)[]) =>
     (batch: readonly (tf.Tensor | null)[]): tf.Tensor[] =>
       tf.tidy(() => {
-        const result = step(...(batch as A)) as Result | Promise<unknown>;
+        // Arguments are values: a recording could not assign to a variable that comes as one.
+        const args = batch.map((each) => (each instanceof tf.Variable ? tf.clone(each) : each));
+        const result = step(...(args as A)) as Result | Promise<unknown>;
         checkResult(result);
         const list = (Array.isArray(result) ? result : [result]) as (tf.Tensor | null)[];
         entry.form = {

@@ -232,6 +232,18 @@ onTensorFlow(() => {
       );
     });
 
+    it('no assignment to an argument: a variable comes as its value, from the first call on', () => {
+      const w = variable([1], [1]);
+      const assigning = compile((x: tf.Tensor) => (x as tf.Variable).assign(tf.add(x, 1)) as never);
+      for (let i = 0; i < 3; i++) expect(() => assigning(w)).toThrow('assign is not a function');
+      const reading = compile((x: tf.Tensor) => tf.mul(x, 2));
+      for (let i = 1; i < 5; i++) {
+        w.assign(tf.tensor([i], [1]));
+        expect(values(reading(w))).toEqual([2 * i]);
+      }
+      expect(values(w)).toEqual([4]);
+    });
+
     it('nothing at all', () => {
       const step = compile(() => null);
       for (let i = 0; i < 4; i++) expect(step()).toBe(null);
