@@ -264,8 +264,7 @@ onTensorFlow(() => {
       [
         'another optimizer set',
         (model) => {
-          // biome-ignore lint/suspicious/noExplicitAny: tfjs' type has no setter
-          (model as any).optimizer = tf.train.sgd(0.3);
+          (model as { optimizer: tf.Optimizer }).optimizer = tf.train.sgd(0.3);
         },
       ],
       [
