@@ -14,11 +14,12 @@ RATE = 1e-3
 BETAS = (0.9, 0.95)
 
 
-def optimizers(weights, name):
-    """Adam for all, or Muon for the matrices of the blocks and Adam for the rest."""
+def optimizers(weights, name, fused):
+    """Adam for all, or Muon for the matrices of the blocks and Adam for the rest. `fused` is Adam's, Muon has no such form."""
     hidden = [w for key, w in weights.items() if name == 'muon' and key.startswith('block') and key.endswith('/kernel')]
     rest = [w for w in weights.values() if not any(w is other for other in hidden)]
-    adam = torch.optim.Adam(rest, lr=RATE, betas=BETAS, fused=True)
+    # By default Adam on a CPU updates weight by weight.
+    adam = torch.optim.Adam(rest, lr=RATE, betas=BETAS, **({'fused': True} if fused else {}))
     return [adam, torch.optim.Muon(hidden, lr=RATE, weight_decay=0)] if hidden else [adam]
 
 
@@ -28,7 +29,7 @@ def prepare(settings):
     weights = initial_weights(config, settings['multipliers'], 1)
     shape = (size['batch'], size['context'])
     x, y = (torch.randint(settings['vocabulary'], shape) for _ in range(2))
-    steppers = optimizers(weights, settings['optimizer'])
+    steppers = optimizers(weights, settings['optimizer'], settings['fused'])
     compiled = torch.compile(loss) if settings['compile'] else loss
 
     def step():

@@ -4,7 +4,9 @@ import { drawPanels } from './growth-drawing.ts';
 describe('drawPanels', () => {
   it('puts twice the time as far above as half the time is below', () => {
     const points = [10, 20, 40].map((y, i) => ({ x: 2 ** i, y }));
-    const svg = drawPanels([{ axis: 'width', lines: [{ name: 'graph', points }] }]);
+    const svg = drawPanels([
+      { axis: 'width', fixed: '4 blocks', lines: [{ name: 'graph', points }] },
+    ]);
     const drawn = /polyline points="([^"]+)"/
       .exec(svg)?.[1]
       ?.split(' ')

@@ -8,6 +8,7 @@ export const VARIANTS = [
   'graph',
   'XLA',
   'PyTorch eager',
+  'PyTorch eager (fused)',
   'torch.compile',
   'JAX jit',
   'wasm',
@@ -23,22 +24,29 @@ export interface Task {
   readonly size: Readonly<Record<string, number>>;
 }
 
+/** Those with `torch.optim.Adam(fused=True)`; by default PyTorch on a CPU updates weight by weight. */
+const FUSED: readonly Variant[] = ['PyTorch eager (fused)', 'torch.compile'];
+
 const SCRIPTS: Partial<Record<Variant, string>> = {
   'PyTorch eager': 'torch_step.py',
+  'PyTorch eager (fused)': 'torch_step.py',
   'torch.compile': 'torch_step.py',
   'JAX jit': 'jax_step.py',
 };
 
 /** Starts a variant; it has taken its first steps then. */
-export function start(variant: Variant, task: Task, python: string): Promise<Runner> {
+export async function start(variant: Variant, task: Task, python: string): Promise<Runner> {
   const { optimizer, multipliers, preset } = task;
+  if (variant === 'PyTorch eager (fused)' && optimizer === 'muon') {
+    throw new Error('torch.optim.Muon has no fused form');
+  }
   const options = { optimizer, multipliers, preset, ...task.size };
   const script = SCRIPTS[variant];
   if (script !== undefined) {
-    const compile = variant === 'torch.compile';
+    const [compile, fused] = [variant === 'torch.compile', FUSED.includes(variant)];
     const size = sizeOf(options);
     return pythonRunner(python, script, {
-      ...{ size, optimizer, multipliers, compile, vocabulary: VOCABULARY },
+      ...{ size, optimizer, multipliers, compile, fused, vocabulary: VOCABULARY },
     });
   }
   const backend = variant === 'wasm' ? 'wasm' : 'tensorflow';

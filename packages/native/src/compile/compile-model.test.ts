@@ -3,54 +3,25 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles, bindState } from '@tfjs-lrm/core';
-import { withMultipliers } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { loadArtifacts, savedArtifacts } from '../../../../test/models.ts';
-import { noise, random, tensorsLeftBy, values } from '../../../../test/tensors.ts';
+import { tensorsLeftBy, values } from '../../../../test/tensors.ts';
+import {
+  classifier,
+  data,
+  dataOfTwoHeads,
+  expectEqual,
+  numbersOf,
+  twoHeads,
+  weightsOf,
+} from '../../test/classifier.ts';
 import { onTensorFlow, seedWeights } from '../../test/training.ts';
 import { compileModel } from './compile-model.ts';
 
 type FitArgs = layers.ModelFitArgs;
 const { dense } = layers.layers;
-
-function classifier(optimizer: tf.Optimizer = adam({ learningRate: 0.02 })): layers.Sequential {
-  const model = layers.sequential({
-    layers: [
-      withMultipliers(dense({ units: 6, useBias: false, inputShape: [4] })),
-      layers.layers.batchNormalization(),
-      layers.layers.activation({ activation: 'tanh' }),
-      dense({
-        units: 3,
-        activation: 'softmax',
-        kernelRegularizer: layers.regularizers.l2({ l2: 0.01 }),
-      }),
-    ],
-  });
-  seedWeights(model, 1);
-  model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy', 'mse'] });
-  return model;
-}
-
-function data(size: number, seed = 1): [tf.Tensor, tf.Tensor] {
-  const next = random(seed);
-  const labels = Array.from({ length: size }, () => Math.floor(next() * 3));
-  return [
-    tf.tensor(noise(next, size * 4), [size, 4]),
-    tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), 3), 'float32')),
-  ];
-}
-
-const numbersOf = (history: layers.History): number[] =>
-  Object.values(history.history).flat().map(Number);
-const weightsOf = (model: layers.LayersModel): number[] => model.getWeights().flatMap(values);
-
-function expectEqual(actual: readonly number[], expected: readonly number[]): void {
-  expect(actual.length).toBe(expected.length);
-  const differences = actual.map((value, i) => Math.abs(value - (expected[i] as number)));
-  expect(Math.max(...differences)).toBeLessThan(1e-5);
-}
 
 /** A fit with the options, operation by operation and compiled. */
 async function bothFits(options: FitArgs, make = classifier) {
@@ -160,28 +131,14 @@ onTensorFlow(() => {
   });
 
   it('several inputs and outputs are as before', async () => {
-    const make = (): layers.LayersModel => {
-      const [a, b] = [layers.input({ shape: [4] }), layers.input({ shape: [4] })];
-      const both = layers.layers.add().apply([a, b]) as layers.SymbolicTensor;
-      const heads = [2, 3].map((units) => dense({ units }).apply(both) as layers.SymbolicTensor);
-      const model = layers.model({ inputs: [a, b], outputs: heads });
-      seedWeights(model, 2);
-      model.compile({ optimizer: adam(), loss: ['meanSquaredError', 'meanAbsoluteError'] });
-      return model;
-    };
-    const next = random(5);
-    const tensor = (width: number): tf.Tensor => tf.tensor(noise(next, 10 * width), [10, width]);
-    const [x, y] = [
-      [tensor(4), tensor(4)],
-      [tensor(2), tensor(3)],
-    ];
+    const [x, y] = dataOfTwoHeads(10);
     const run = async (model: layers.LayersModel): Promise<number[]> => {
       await model.fit(x, y, { epochs: 4, batchSize: 4, shuffle: false, verbose: 0 });
       return [...weightsOf(model), ...(model.predict(x) as tf.Tensor[]).flatMap(values)];
     };
-    const compiled = make();
+    const compiled = twoHeads();
     compileModel(compiled);
-    expectEqual(await run(compiled), await run(make()));
+    expectEqual(await run(compiled), await run(twoHeads()));
   });
 
   it('dropout acts in fit and not in predict', async () => {

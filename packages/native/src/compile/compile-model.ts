@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions, show } from '@tfjs-lrm/core';
+import { engine } from './backend.ts';
 import { type CompiledStep, type CompileOptions, compile } from './compile.ts';
 
 /** A model whose steps are compiled. */
@@ -16,6 +17,7 @@ type Step = CompiledStep<Batch, tf.Tensor[]>;
 
 /** What tfjs-layers hides of a model. */
 interface Model extends Methods {
+  readonly optimizer: tf.Optimizer;
   testFunction: (data: Batch) => tf.Tensor[];
 }
 
@@ -51,6 +53,8 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
   }
   const steps = new Map<string, Step>();
   let former = 0;
+  /** The optimizer of the compiled training step. */
+  let trainer: tf.Optimizer | null = null;
   let detach = attach(first);
 
   /** One compiled step by name, made when it is first needed. */
@@ -63,12 +67,12 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
     return step;
   }
 
-  function forget(): void {
-    for (const step of steps.values()) {
-      former += step.traces;
-      step.dispose();
+  function forget(...names: readonly string[]): void {
+    for (const name of names.length > 0 ? names : [...steps.keys()]) {
+      former += steps.get(name)?.traces ?? 0;
+      steps.get(name)?.dispose();
+      steps.delete(name);
     }
-    steps.clear();
   }
 
   /** Overrides the methods of a model; the returned function takes that back. */
@@ -76,23 +80,28 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
     const methods: Methods = {
       makeTrainFunction() {
         const train = original.makeTrainFunction();
-        const step = stepOf('train', () => takingList(train));
-        return (data) => step(...data.map((tensor) => tensor ?? null));
+        return (data) => {
+          // Another optimizer may have been set since, and model.compile called by a callback.
+          if (trainer !== target.optimizer) forget('train');
+          trainer = target.optimizer;
+          return stepOf('train', () => takingList(train))(...data.map((tensor) => tensor ?? null));
+        };
       },
       makeTestFunction() {
         original.makeTestFunction();
         const test = target.testFunction;
-        const step = stepOf('test', () => takingList(test));
-        target.testFunction = (data) => step(...data);
+        target.testFunction = (data) => stepOf('test', () => takingList(test))(...data);
         return target.testFunction;
       },
-      predictLoop: (inputs, batchSize = 32) =>
-        inBatches(inputs, batchSize, (batch) => {
-          const [size] = (batch[0] as tf.Tensor).shape as [number];
-          const predict = (given: Batch): tf.Tensor[] =>
-            [original.predictLoop(given as tf.Tensor[], size)].flat();
-          return stepOf(`predict ${size}`, () => takingList(predict))(...batch);
-        }),
+      predictLoop(inputs, batchSize = 32) {
+        // A function of TensorFlow has no gradient.
+        if (engine().state.gradientDepth > 0) return original.predictLoop(inputs, batchSize);
+        const predict = (batch: Batch): tf.Tensor[] =>
+          [original.predictLoop(batch as tf.Tensor[], sizeOf(batch))].flat();
+        return inBatches(inputs, batchSize, (batch) =>
+          stepOf('predict', () => takingList(predict))(...batch),
+        );
+      },
       compile(...args) {
         original.compile(...args);
         forget();
@@ -124,6 +133,8 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
     },
   };
 }
+
+const sizeOf = (batch: Batch): number => (batch[0] as tf.Tensor).shape[0] as number;
 
 const takingList =
   (step: (batch: Batch) => tf.Tensor[]) =>
@@ -159,7 +170,7 @@ function inBatches(
   step: (batch: tf.Tensor[]) => tf.Tensor[],
 ): tf.Tensor | tf.Tensor[] {
   const all = [inputs].flat();
-  const [total] = (all[0] as tf.Tensor).shape as [number];
+  const total = sizeOf(all);
   return tf.tidy(() => {
     const pieces: tf.Tensor[][] = [];
     for (let from = 0; from < total; from += size) {

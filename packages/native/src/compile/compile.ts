@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { booleanRule, checkOptions, show, type TensorOptimizer } from '@tfjs-lrm/core';
 import { engine, type NodeBackend, nodeBackend } from './backend.ts';
 import { type Constants, makeConstants } from './constants.ts';
-import { isWatching, type Optimizers, partsOf } from './optimizers.ts';
+import { isWatching, type Optimizers, partsOf, uncountedIfThrown } from './optimizers.ts';
 import { record } from './record.ts';
 import { makeTrace, type Trace } from './trace.ts';
 import { watch } from './watch.ts';
@@ -28,6 +28,8 @@ interface Entry {
   trace: Trace | null;
   /** What the last call has made in JavaScript; null before the first one. */
   constants: Constants | null;
+  /** The optimizers that the last call has met. */
+  optimizers: readonly tf.Optimizer[];
   /** The optimizers of tfjs in it, with their numbers. */
   parts: (readonly [tf.Optimizer, unknown[]])[];
   /** How many calls could not be recorded. */
@@ -108,6 +110,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     const entry = entries.get(key) ?? {
       trace: null,
       constants: null,
+      optimizers: [],
       parts: [],
       failures: 0,
       form,
@@ -128,7 +131,9 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     (entry: Entry, given: readonly (tf.Tensor | null)[]) =>
     (batch: readonly (tf.Tensor | null)[]): tf.Tensor[] =>
       tf.tidy(() => {
-        const result = step(...(batch as A)) as Result | Promise<unknown>;
+        // Arguments are values: a recording could not assign to a variable that comes as one.
+        const args = batch.map((each) => (each instanceof tf.Variable ? tf.clone(each) : each));
+        const result = step(...(args as A)) as Result | Promise<unknown>;
         checkResult(result);
         const list = (Array.isArray(result) ? result : [result]) as (tf.Tensor | null)[];
         entry.form = {
@@ -173,6 +178,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     );
     noteKept(kept);
     entry.constants = constants;
+    entry.optimizers = [...optimizers.roots, ...optimizers.own.keys()];
     entry.parts = constantParts(optimizers);
     return shaped(entry, result);
   }
@@ -193,6 +199,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
       circumstances,
     );
     noteKept(kept);
+    entry.optimizers = [...optimizers.roots, ...optimizers.own.keys()];
     entry.parts = constantParts(optimizers);
     if (recording === null) {
       entry.failures += 1;
@@ -233,18 +240,24 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     const entry = entryOf(signature(batch));
     const done = new Set<TensorOptimizer>();
     if (entry.trace !== null && !entry.trace.isUsable()) forget(entry);
-    if (entry.trace !== null) {
-      for (const root of entry.trace.roots) {
-        tf.tidy(() => root.beforeStep());
-        done.add(root);
-      }
-      const changed = entry.trace.changedOptimizer();
-      if (changed === null) return shaped(entry, entry.trace.run(batch, count));
-      warnOfRate(changed);
+    const { trace } = entry;
+    if (trace !== null) {
+      const results = uncountedIfThrown(entry.optimizers, () => {
+        for (const root of trace.roots) {
+          tf.tidy(() => root.beforeStep());
+          done.add(root);
+        }
+        return trace.changedOptimizer() === null ? trace.run(batch, count) : null;
+      });
+      if (results !== null) return shaped(entry, results);
+      warnOfRate(trace.changedOptimizer() as tf.Optimizer);
       forget(entry);
     }
-    if (entry.constants !== null && areEqual(entry.parts)) {
-      return recordStep(backend, entry, entry.constants, batch, done);
+    const { constants } = entry;
+    if (constants !== null && areEqual(entry.parts)) {
+      return uncountedIfThrown(entry.optimizers, () =>
+        recordStep(backend, entry, constants, batch, done),
+      );
     }
     return runOnce(backend, entry, batch, done);
   };
@@ -261,6 +274,11 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
 
 function checkBatch(batch: readonly unknown[]): void {
   batch.forEach((value, i) => {
+    if (value instanceof tf.Tensor && value.isDisposed) {
+      throw new Error(
+        `compile: every argument of a step must hold its values. Received a tensor that was disposed as number ${i + 1}. Try to dispose it after the step.`,
+      );
+    }
     if (value === null || value instanceof tf.Tensor) return;
     throw new TypeError(
       `compile: every argument of a step must be a tensor or null. Received ${show(value)} as number ${i + 1}. Try tf.tensor(…).`,
@@ -271,6 +289,8 @@ function checkBatch(batch: readonly unknown[]): void {
 function checkResult(result: unknown): void {
   const list = Array.isArray(result) ? result : [result];
   if (list.every((each) => each == null || each instanceof tf.Tensor)) return;
+  // The error below says it all; what becomes of the rest of the step would only end the process.
+  if (result instanceof Promise) result.catch(() => {});
   throw new TypeError(
     `compile: a step must return a tensor, null, or an array of them. Received ${show(result)}.` +
       (result instanceof Promise ? ' Try a step without async and await.' : ''),

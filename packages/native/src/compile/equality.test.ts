@@ -1,82 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
-import { withClipping } from '@tfjs-lrm/clipping';
-import { byRole } from '@tfjs-lrm/core';
 import { withMultipliers } from '@tfjs-lrm/multipliers';
-import { muon } from '@tfjs-lrm/muon';
-import { chain, cosine, linear, warmupStableDecay, withSchedule } from '@tfjs-lrm/schedule';
-import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { describe, expect, it } from 'vitest';
-import { TFJS_OPTIMIZERS } from '../../../../test/optimizers.ts';
+import { multiplied, OF_TFJS, OURS, perceptron, wholeStack } from '../../test/optimizers.ts';
 import { onTensorFlow, type Run, type Task, train } from '../../test/training.ts';
 import { compile } from './compile.ts';
 
 const { dense } = layers.layers;
 const STEPS = 100;
-
-const perceptron: Task = {
-  layers: () => [
-    dense({ units: 6, activation: 'tanh', inputShape: [4] }),
-    dense({ units: 5, activation: 'relu' }),
-    dense({ units: 3 }),
-  ],
-  input: [8, 4],
-};
-const multiplied: Task = {
-  layers: () => [
-    withMultipliers(dense({ units: 6, activation: 'tanh', inputShape: [4] })),
-    withMultipliers(dense({ units: 5, activation: 'tanh' }), { scalar: true }),
-    withMultipliers(dense({ units: 3 }), { row: false }),
-  ],
-  input: [8, 4],
-};
-
-const optimizers: readonly (readonly [string, () => tf.Optimizer])[] = [
-  ['adam', () => adam({ learningRate: 0.01 })],
-  ['muon', () => muon({ learningRate: 0.01 })],
-  ['by role', () => byRole({ matrix: muon(), multiplier: tf.train.sgd(0.1), default: adam() })],
-  ['weight decay', () => withWeightDecay(adam({ learningRate: 0.01 }), { decay: 0.5 })],
-  ['cautious decay', () => withWeightDecay(adam({ learningRate: 0.01 }), { cautious: true })],
-  ['decay of tfjs adam', () => withWeightDecay(tf.train.adam(0.01))],
-  [
-    'clipping by the common norm',
-    () => withClipping(adam({ learningRate: 0.01 }), { globalNorm: 0.1 }),
-  ],
-  [
-    'every clipping',
-    () =>
-      withClipping(adam({ learningRate: 0.01 }), {
-        ...{ globalNorm: 1, perVariableNorm: 0.5, value: 0.1, adaptive: 0.2 },
-        ...{ excluded: 'own-norm', nonFinite: 'zero' },
-      }),
-  ],
-  [
-    'schedule',
-    () =>
-      withSchedule(
-        adam({ learningRate: 0.05 }),
-        warmupStableDecay({ warmup: 10, stable: 40, decay: 40 }),
-      ),
-  ],
-  [
-    'the whole stack',
-    () =>
-      withSchedule(
-        withClipping(withWeightDecay(muon({ learningRate: 0.02 })), { globalNorm: 0.5 }),
-        chain([
-          { steps: 20, schedule: linear({ steps: 20, from: 0.1, to: 1 }) },
-          { steps: 80, schedule: cosine({ steps: 80 }) },
-        ]),
-      ),
-  ],
-];
-
-const ofTfjs = [
-  // tfjs subtracts epsilon under the root, so a small gradient makes NaN of it; a negative one does not.
-  ...TFJS_OPTIMIZERS.filter(([name]) => name !== 'centered rmsprop'),
-  ['centered rmsprop', () => tf.train.rmsprop(0.01, 0.9, 0.5, -1e-2, true)],
-] as const;
 
 const tasks: readonly (readonly [string, Task])[] = [
   [
@@ -247,7 +179,7 @@ onTensorFlow(() => {
     ['a perceptron', perceptron],
     ['a perceptron with multipliers', multiplied],
   ])('a hundred compiled steps of %s are those taken operation by operation', (_, task) => {
-    it.each([...optimizers, ...ofTfjs])('with %s', async (_name, make) => {
+    it.each([...OURS, ...OF_TFJS])('with %s', async (_name, make) => {
       expect(await difference(task, make)).toBeLessThan(1e-5);
     });
   });
@@ -261,7 +193,7 @@ onTensorFlow(() => {
   describe('a hundred steps compiled by XLA are those taken operation by operation', () => {
     it.each([
       ['adam', perceptron, () => adam({ learningRate: 0.01 })],
-      ['the whole stack', multiplied, (optimizers.at(-1) as (typeof optimizers)[number])[1]],
+      ['the whole stack', multiplied, wholeStack],
       ['tf.train.adam', multiplied, () => tf.train.adam(0.01)],
       ['batch norm', (tasks[0] as (typeof tasks)[number])[1], () => adam({ learningRate: 0.01 })],
       ['embedding', tasks.find(([name]) => name === 'embedding')?.[1] as Task, () => adam()],

@@ -94,6 +94,25 @@ export function partsOf(optimizer: tf.Optimizer): unknown[] {
   });
 }
 
+/** Runs what changes no variable when it throws; the optimizers and those inside them do not count it then. */
+export function uncountedIfThrown<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
+  type Counter = { iterations_: number };
+  const counts = new Map<tf.Optimizer, number>();
+  const note = (optimizer: tf.Optimizer): void => {
+    counts.set(optimizer, optimizer.iterations);
+    if (isTensorOptimizer(optimizer)) optimizer.inners().forEach(note);
+  };
+  for (const optimizer of optimizers) note(optimizer);
+  try {
+    return step();
+  } catch (error) {
+    for (const [optimizer, count] of counts) {
+      (optimizer as unknown as Counter).iterations_ = count;
+    }
+    throw error;
+  }
+}
+
 /** Counts a step that tfjs' own optimizer did not take itself. */
 export function countStep(optimizer: tf.Optimizer, times: number): void {
   const counter = optimizer as unknown as { incrementIterations(): void };

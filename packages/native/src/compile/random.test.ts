@@ -67,6 +67,57 @@ onTensorFlow(() => {
         expect(areDifferent(calls)).toBe(true);
       },
     );
+
+    it('two dropouts of a step have different masks', () => {
+      const drop = (): tf.Tensor => tf.dropout(tf.ones([200]), 0.5);
+      for (const numbers of recordedCalls(() => tf.stack([drop(), drop()]), options)) {
+        expect(numbers.slice(0, 200)).not.toEqual(numbers.slice(200));
+      }
+    });
+
+    it('a seed makes dropout reproducible, and still other in each call and for each layer', () => {
+      const drop = (): tf.Tensor => tf.dropout(tf.ones([200]), 0.5, undefined, 7);
+      const run = (): number[][] => recordedCalls(() => tf.stack([drop(), drop()]), options);
+      const calls = run();
+      expect(run()).toEqual(calls);
+      expect(areDifferent(calls)).toBe(true);
+      for (const numbers of calls) expect(numbers.slice(0, 200)).not.toEqual(numbers.slice(200));
+    });
+
+    it('without a seed two compiled steps draw different numbers', () => {
+      const run = (): number[][] => recordedCalls(() => tf.randomNormal([20]), options);
+      expect(run()).not.toEqual(run());
+    });
+
+    it('two layers with the same seed have different masks, in each call others, and the same in each run', () => {
+      const x = tf.ones([4, 50]);
+      const run = (): number[][] => {
+        const drops = [1, 2].map(() => layers.layers.dropout({ rate: 0.5, seed: 7 }));
+        return recordedCalls(
+          () => tf.stack(drops.map((drop) => drop.apply(x, { training: true }) as tf.Tensor)),
+          options,
+        );
+      };
+      const calls = run();
+      expect(run()).toEqual(calls);
+      expect(areDifferent(calls)).toBe(true);
+      for (const numbers of calls) expect(numbers.slice(0, 200)).not.toEqual(numbers.slice(200));
+      expectMoments(calls.flat(), 1, 1, 1.1);
+    });
+
+    it.each([
+      ['dropout', () => layers.layers.dropout({ rate: 0.5 })],
+      ['spatialDropout1d', () => layers.layers.spatialDropout1d({ rate: 0.5 })],
+      ['gaussianNoise', () => layers.layers.gaussianNoise({ stddev: 1 })],
+      ['gaussianDropout', () => layers.layers.gaussianDropout({ rate: 0.5 })],
+      ['alphaDropout', () => layers.layers.alphaDropout({ rate: 0.5 })],
+      ['lstm', () => layers.layers.lstm({ units: 8, dropout: 0.5, recurrentDropout: 0.5 })],
+    ])('the layer %s is random in each call', (_name, make) => {
+      const layer = make();
+      const x = tf.ones([2, 10, 8]);
+      const run = (): tf.Tensor => layer.apply(x, { training: true }) as tf.Tensor;
+      expect(areDifferent(recordedCalls(run, options))).toBe(true);
+    });
   });
 
   it('whole numbers lie between their bounds', () => {
@@ -75,47 +126,11 @@ onTensorFlow(() => {
     expect([...drawn].sort((a, b) => a - b)).toEqual([-1, 0, 1]);
   });
 
-  it('two dropouts of a step have different masks', () => {
-    const drop = (): tf.Tensor => tf.dropout(tf.ones([200]), 0.5);
-    for (const numbers of recordedCalls(() => tf.stack([drop(), drop()]))) {
-      expect(numbers.slice(0, 200)).not.toEqual(numbers.slice(200));
-    }
-  });
-
-  it('a seed makes dropout reproducible, and still other in each call and for each layer', () => {
-    const drop = (): tf.Tensor => tf.dropout(tf.ones([200]), 0.5, undefined, 7);
-    const run = (): number[][] => recordedCalls(() => tf.stack([drop(), drop()]));
-    const calls = run();
-    expect(run()).toEqual(calls);
-    expect(areDifferent(calls)).toBe(true);
-    for (const numbers of calls) expect(numbers.slice(0, 200)).not.toEqual(numbers.slice(200));
-  });
-
-  it('without a seed two compiled steps draw different numbers', () => {
-    const run = (): number[][] => recordedCalls(() => tf.randomNormal([20]));
-    expect(run()).not.toEqual(run());
-  });
-
   it('a seed outside of dropout gives the same numbers in each call, as tfjs does', () => {
     const expected = values(tf.randomNormal([20], 0, 1, 'float32', 3));
     for (const numbers of recordedCalls(() => tf.randomNormal([20], 0, 1, 'float32', 3))) {
       expect(numbers).toEqual(expected);
     }
-  });
-
-  it.each([
-    ['dropout', () => layers.layers.dropout({ rate: 0.5 })],
-    ['spatialDropout1d', () => layers.layers.spatialDropout1d({ rate: 0.5 })],
-    ['gaussianNoise', () => layers.layers.gaussianNoise({ stddev: 1 })],
-    ['gaussianDropout', () => layers.layers.gaussianDropout({ rate: 0.5 })],
-    ['alphaDropout', () => layers.layers.alphaDropout({ rate: 0.5 })],
-    ['lstm', () => layers.layers.lstm({ units: 8, dropout: 0.5, recurrentDropout: 0.5 })],
-  ])('the layer %s is random in each call', (_name, make) => {
-    const layer = make();
-    const x = tf.ones([2, 10, 8]);
-    expect(areDifferent(recordedCalls(() => layer.apply(x, { training: true }) as tf.Tensor))).toBe(
-      true,
-    );
   });
 
   it.each([

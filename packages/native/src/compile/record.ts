@@ -233,7 +233,9 @@ export function record(
     };
   }
 
-  const former = registered().map((variable) => [variable, tf.clone(variable)] as const);
+  const former = new Map(
+    registered().map((variable) => [variable, hold(backend, variable)] as const),
+  );
   try {
     const { result, optimizers, kept } = watch(
       backend,
@@ -255,6 +257,9 @@ export function record(
               if (before.get(variable) === value) continue;
               values.set(variable, value);
               owners.set(value, variable);
+              // Whoever wrote it remembers that, so an error takes it back to this.
+              former.get(variable)?.dispose();
+              former.set(variable, hold(backend, variable));
             }
           },
           create(shape, dtype, content, draw) {
@@ -277,7 +282,7 @@ export function record(
     for (const source of inputs.values()) release(source);
     throw error;
   } finally {
-    tf.dispose(former.map(([, value]) => value));
+    tf.dispose([...former.values()]);
     tf.dispose(copies.filter((copy) => copy !== null));
   }
 }

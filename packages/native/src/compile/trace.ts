@@ -9,7 +9,7 @@ export interface Trace {
   readonly roots: ReadonlySet<TensorOptimizer>;
   /** The number of operations that the function was made of. */
   readonly nodes: number;
-  /** Whether all variables still exist. */
+  /** Whether all variables still exist, and are trainable or not as they were. */
   isUsable(): boolean;
   /** The optimizer of tfjs whose numbers are others than when the step was recorded; null when there is none. */
   changedOptimizer(): tf.Optimizer | null;
@@ -45,6 +45,8 @@ export function makeTrace(
     );
   const [given, counters] = [of('argument'), of('counter')];
   const variables = of('variable').map(({ source }) => source.variable);
+  // A variable that is frozen, or no longer, has no gradient, or one.
+  const flags = variables.map(({ trainable }) => trainable);
   const captured = of('captured').map(({ source }) => source.tensor);
   // Arguments and the counter have their places here; they are filled in at each call.
   const tensors = inputs.map(({ source }) => {
@@ -58,7 +60,7 @@ export function makeTrace(
     nodes: recording.nodes,
 
     isUsable: () =>
-      variables.every((variable) => !variable.isDisposed) &&
+      variables.every(({ isDisposed, trainable }, i) => !isDisposed && trainable === flags[i]) &&
       changed.every((variable) => !variable.isDisposed),
 
     changedOptimizer() {
