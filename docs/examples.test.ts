@@ -78,6 +78,7 @@ const guides = join(import.meta.dirname, 'guides');
 const pages = [
   join(root, 'README.md'),
   ...packages.map((name) => join(root, 'packages', name, 'README.md')),
+  join(import.meta.dirname, 'index.md'),
   ...readdirSync(guides).map((name) => join(guides, name)),
 ];
 const examples = [

@@ -22,7 +22,7 @@ const checks = {
   docs: ['npm run docs:build'],
   traps: ['node scripts/check-traps.js'],
   workflows: ['node scripts/check-workflows.js'],
-  sizes: ['size-limit'],
+  sizes: ['node scripts/sizes.js'],
 };
 
 const chosen = process.argv.slice(2);

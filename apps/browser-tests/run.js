@@ -17,6 +17,7 @@ const MINUTES = 60_000;
 const PAGES = [
   { path: 'training.html?threads=2', threads: 2 },
   { path: 'training.html?threads=4&only=conv2d', threads: 4 },
+  { path: 'readme.html', threads: 0 },
 ];
 
 const HEADERS = {
@@ -36,6 +37,12 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // webgl and webgpu in software, which needs no graphics card.
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
 ];
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -60,7 +67,7 @@ async function open(browser, address, threads) {
     // tfjs starts at most half as many threads as there are cores, so the browser says it has twice as many.
     const session = await page.context().newCDPSession(page);
     await session.send('Emulation.setHardwareConcurrencyOverride', {
-      hardwareConcurrency: 2 * threads,
+      hardwareConcurrency: Math.max(1, 2 * threads),
     });
     const { lines, failures } = await new Promise((resolve, reject) => {
       page.on('pageerror', reject);

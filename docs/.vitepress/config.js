@@ -27,13 +27,14 @@ export default defineConfig({
   title: 'tfjs-lrm',
   description: 'Learnable multipliers and the training toolkit around them, for TensorFlow.js',
   cleanUrls: true,
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
   transformPageData: ({ relativePath, frontmatter }) =>
     WIDE.includes(relativePath) ? { frontmatter: { ...frontmatter, aside: false } } : undefined,
   themeConfig: {
     nav: [
-      { text: 'Guides', link: '/guides/add-multipliers' },
-      { text: 'Packages', link: `/packages/${packages[0]}` },
-      { text: 'Reference', link: '/reference/' },
+      { text: 'Guides', link: '/guides/add-multipliers', activeMatch: '^/guides/' },
+      { text: 'Packages', link: `/packages/${packages[0]}`, activeMatch: '^/packages/' },
+      { text: 'Reference', link: '/reference/', activeMatch: '^/reference/' },
     ],
     sidebar: {
       '/reference/': reference,

@@ -1,1 +1,7 @@
 /// <reference types="vite/client" />
+
+declare module 'virtual:readme' {
+  import type { LayersModel, Tensor } from '@tensorflow/tfjs';
+
+  export function example(): Promise<{ model: LayersModel; x: Tensor; y: Tensor }>;
+}

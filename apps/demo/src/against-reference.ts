@@ -8,11 +8,9 @@
  * 0.05 nats a character from the reference's.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { RunSettings } from './settings.ts';
+import { finalLoss, readFinished } from './checkpoint/logged-runs.ts';
 import { grouped, mean, meanAndSpread } from './statistics.ts';
 import { columns } from './terminal/summary.ts';
-import type { StepRecord } from './training/train.ts';
 
 const TOLERANCE = 0.05;
 
@@ -24,27 +22,11 @@ interface ReferenceRun {
   readonly validationLoss: number;
 }
 
-/** The settings of each run in a folder, with its last validation loss. */
-function finals(folder: string): { settings: RunSettings; validationLoss: number }[] {
-  const { runs } = JSON.parse(readFileSync(join(folder, 'settings.json'), 'utf8')) as {
-    runs: RunSettings[];
-  };
-  const records = readFileSync(join(folder, 'metrics.ndjson'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as StepRecord & { run: string });
-  return runs.map((settings) => {
-    const last = records.find(
-      ({ run, step }) => run === settings.name && step === settings.preset.steps - 1,
-    );
-    if (last?.validationLoss === undefined)
-      throw new Error(`the run "${settings.name}" in ${folder} is not finished.`);
-    return { settings, validationLoss: last.validationLoss };
-  });
-}
-
 function main(folders: readonly string[]): void {
-  const ours = folders.flatMap(finals);
+  const ours = folders.flatMap(readFinished).map((run) => ({
+    settings: run.settings,
+    validationLoss: finalLoss(run) as number,
+  }));
   const reference = JSON.parse(
     readFileSync(new URL('../reference/sweep.json', import.meta.url), 'utf8'),
   ) as ReferenceRun[];

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -42,6 +42,27 @@ describe('the demo', () => {
     // The same seed gives the same first loss with and without multipliers, which start as the identity.
     const first = lines.filter(({ step }) => step === 0).map(({ loss }) => loss);
     expect(new Set(first).size).toBe(1);
+
+    const file = join(folder, 'losses.svg');
+    expect(demo('figure', '--run', out, '--out', file).status).toBe(0);
+    const svg = readFileSync(file, 'utf8');
+    for (const name of new Set(lines.map(({ run }) => run)))
+      expect(svg).toContain(`>${name}</text>`);
+    expect(svg.match(/class="line"/g)).toHaveLength(2 * 6); // drawn, and in the legend
+    expect(svg).not.toMatch(/NaN|undefined|<script|href/);
+  });
+
+  it('draws no figure of what is not there or not finished', () => {
+    const nowhere = demo('figure', '--run', join(folder, 'no'), '--out', join(folder, 'a.svg'));
+    expect(nowhere.stderr).toMatch(/^demo: .*no holds no runs of this demo: .*\n$/);
+    expect(nowhere.status).toBe(2);
+    const out = join(folder, 'run');
+    expect(demo(...SMALL, '--steps', '2', '--decay', '1', '--out', out).status).toBe(0);
+    const log = join(out, 'metrics.ndjson');
+    writeFileSync(log, readFileSync(log, 'utf8').trimEnd().split('\n').slice(0, -1).join('\n'));
+    const open = demo('figure', '--run', out, '--out', join(folder, 'a.svg'));
+    expect(open.stderr).toMatch(/^demo: the run "Muon, decay 1, .*" in .* is not finished/);
+    expect(existsSync(join(folder, 'a.svg'))).toBe(false);
   });
 
   it.each([

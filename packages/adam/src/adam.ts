@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   checkOptions,
   type Entry,
+  isHalfPrecision,
   knownOptions,
   numberRule,
   TensorOptimizer,
@@ -84,7 +85,7 @@ class Adam extends TensorOptimizer {
     cohort.c1.assign(c1);
     cohort.c2.assign(c2);
     const root = tf.sqrt(c2);
-    const least = tf.backend().floatPrecision() === 16 ? HALF_PRECISION_EPSILON : 0;
+    const least = isHalfPrecision() ? HALF_PRECISION_EPSILON : 0;
     return {
       stepSize: tf.div(tf.mul(this.rate, root), c1),
       epsilon: tf.mul(root, tf.scalar(Math.max(this.#epsilon, least))),

@@ -12,6 +12,7 @@ export {
   show,
 } from './check.ts';
 export type { Entry } from './entries.ts';
+export { isHalfPrecision } from './half-precision.ts';
 export {
   bindState,
   findOptimizer,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, show } from '@tfjs-lrm/core';
+import { checkOptions, isHalfPrecision, show } from '@tfjs-lrm/core';
 import {
   type Coefficients,
   coefficientsRule,
@@ -107,7 +107,7 @@ const isWide = ({ shape }: tf.Tensor): boolean =>
   (shape.at(-2) as number) < (shape.at(-1) as number);
 
 /** The smallest number that the backend holds with full precision: what zero is divided by. */
-const leastNormal = (): number => (tf.backend().floatPrecision() === 16 ? 2 ** -14 : 2 ** -126);
+const leastNormal = (): number => (isHalfPrecision() ? 2 ** -14 : 2 ** -126);
 
 // By the largest element first: the squares of 1e-30 are zero in float32, and those of 1e30 infinite.
 function normalize(matrix: tf.Tensor, safety: number): tf.Tensor {

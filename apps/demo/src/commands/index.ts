@@ -15,6 +15,10 @@ export const COMMANDS: Readonly<Record<string, Listed>> = {
     summary: 'trains a language model with and without multipliers, and writes a report',
     load: () => import('./train.ts'),
   },
+  figure: {
+    summary: 'draws the validation losses of finished runs as one SVG file',
+    load: () => import('./figure.ts'),
+  },
   symmetry: {
     summary: 'measures how far training drifts along symmetries, without a cure and with three',
     load: () => import('./symmetry.ts'),

@@ -1,6 +1,7 @@
 /** What all charts have in common: the frame with axes, the styles of series, the legend, the table of the data. */
 import { escaped, htmlTable } from './html.ts';
 import { type Axis, type Scale, tickTexts } from './scale.ts';
+import { COLOURS, STROKES } from './style.ts';
 
 /** How a series looks; by default each has its own. Colour never is the only difference. */
 export interface Style {
@@ -106,6 +107,43 @@ const legend = (series: readonly { name: string; style: Style }[]): string =>
         )}</svg> ${escaped(name)}</li>`,
     )
     .join('')}</ul>`;
+
+const LEGEND_ROW = 20;
+
+/** A figure as one SVG file, which brings its colours and stands on paper of its own, since no page gives it any. */
+export function drawing(
+  chart: Chart,
+  scales: { readonly x: Scale; readonly y: Scale },
+  content: string,
+  series: readonly { name: string; style: Style }[],
+): string {
+  const { title, description } = chart;
+  const names = series.map(({ name, style }, i) => {
+    const y = HEIGHT + 12 + i * LEGEND_ROW;
+    const sample = strokeOf(
+      [
+        [LEFT, y],
+        [LEFT + 22, y],
+        [LEFT + 44, y],
+      ],
+      style,
+      1,
+      0,
+    );
+    return `<g class="${hueClass(style)}">${sample}</g><text x="${LEFT + 54}" y="${y + 4.5}">${escaped(name)}</text>`;
+  });
+  const height = HEIGHT + 8 + series.length * LEGEND_ROW;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="title description">
+<title id="title">${escaped(title)}</title><desc id="description">${escaped(description)}</desc>
+<style>${COLOURS}
+${STROKES}</style>
+<rect width="${WIDTH}" height="${height}" rx="6" fill="var(--paper)"/>
+${axes(chart, scales.x, scales.y)}
+${content}
+${names.join('\n')}
+</svg>
+`;
+}
 
 let figures = 0;
 

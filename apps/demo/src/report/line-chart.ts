@@ -2,6 +2,7 @@ import {
   across,
   type Chart,
   defaultStyle,
+  drawing,
   figure,
   hueClass,
   type Point,
@@ -27,15 +28,8 @@ const cell = (value: number): string => String(Number(value.toPrecision(4)));
 const placed = (points: readonly Point[]): Point[] =>
   points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
 
-/**
- * Lines over numbers, as a figure in HTML; where points have a spread, a band from y − spread to y + spread.
- *
- * @example
- * lineChart({ title: 'Loss', description: 'It falls.', x: { label: 'step' }, y: { label: 'loss, nats' } }, [
- *   { name: 'a run', points: [{ x: 0, y: 4 }, { x: 1, y: 3 }] },
- * ]);
- */
-export function lineChart(chart: Chart, lines: readonly Line[]): string {
+/** The axes of some lines, and the lines drawn. */
+function laidOut(chart: Chart, lines: readonly Line[]) {
   const points = lines.flatMap((line) => line.points);
   const x = scaleFor(
     points.map((point) => point.x),
@@ -58,7 +52,26 @@ export function lineChart(chart: Chart, lines: readonly Line[]): string {
         : '';
     return `<g class="${hueClass(style)}">${band}${stroke}</g>`;
   });
-  return figure(chart, { x, y }, drawn.join('\n'), styled, rowsOf(chart, lines));
+  return { scales: { x, y }, content: drawn.join('\n'), styled };
+}
+
+/**
+ * Lines over numbers, as a figure in HTML; where points have a spread, a band from y − spread to y + spread.
+ *
+ * @example
+ * lineChart({ title: 'Loss', description: 'It falls.', x: { label: 'step' }, y: { label: 'loss, nats' } }, [
+ *   { name: 'a run', points: [{ x: 0, y: 4 }, { x: 1, y: 3 }] },
+ * ]);
+ */
+export function lineChart(chart: Chart, lines: readonly Line[]): string {
+  const { scales, content, styled } = laidOut(chart, lines);
+  return figure(chart, scales, content, styled, rowsOf(chart, lines));
+}
+
+/** The same as one SVG file. */
+export function lineDrawing(chart: Chart, lines: readonly Line[]): string {
+  const { scales, content, styled } = laidOut(chart, lines);
+  return drawing(chart, scales, content, styled);
 }
 
 function rowsOf(chart: Chart, lines: readonly Line[]): string[][] {

@@ -1,17 +1,8 @@
 import { escaped } from './html.ts';
+import { COLOURS, STROKES } from './style.ts';
 
 const STYLE = `
-:root {
-  color-scheme: light dark;
-  --paper: #fff; --ink: #1c1e21; --faint: #5c6370; --rule: #d5d9df; --grid: #e8ebef; --panel: #f6f7f9;
-  --hue0: #0060a8; --hue1: #c14a00; --hue2: #00795a; --hue3: #a8327e; --hue4: #6b4fc8; --hue5: #7a6200; --hue6: #b3263a; --hue7: #44546a;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #14171b; --ink: #e8eaed; --faint: #a3abb8; --rule: #3a414b; --grid: #272c34; --panel: #1d2127;
-    --hue0: #5db3f5; --hue1: #ff9a55; --hue2: #3fcf9f; --hue3: #f08bcb; --hue4: #b3a0ff; --hue5: #dcc04e; --hue6: #ff8290; --hue7: #a9b8cc;
-  }
-}
+${COLOURS}
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 76rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
@@ -23,14 +14,7 @@ figcaption p { margin: .15rem 0 .5rem; font-size: .9rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 2rem 2.5rem; align-items: start; }
 figure { margin: 0; min-width: 0; }
 figure > svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--faint); font: 13px system-ui, sans-serif; }
-svg text.label { fill: var(--ink); }
-.grid { stroke: var(--grid); fill: none; }
-.axis { stroke: var(--faint); fill: none; }
-.line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
-.mark { fill: currentColor; stroke: var(--paper); stroke-width: 1; }
-.band { fill: currentColor; opacity: .18; }
-${Array.from({ length: 8 }, (_, i) => `.hue${i} { color: var(--hue${i}); }`).join(' ')}
+${STROKES}
 .legend { list-style: none; margin: .5rem 0; padding: 0; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; font-size: .9rem; }
 .legend li { display: flex; align-items: center; gap: .5rem; }
 .legend svg { flex: none; width: 2.75rem; height: .75rem; }

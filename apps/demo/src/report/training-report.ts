@@ -1,31 +1,32 @@
 /** report.html of a comparison: what its charts, tables and texts show. */
 import { join } from 'node:path';
 import { writeDurably } from '../checkpoint/durable.ts';
+import type { LoggedRun } from '../checkpoint/logged-runs.ts';
 import type { RunFolder } from '../checkpoint/run-folder.ts';
 import { mean, meanAndSpread, spread } from '../statistics.ts';
 import { bySeeds, type FinishedRun, verdict } from '../terminal/summary.ts';
 import type { RunResult } from '../training/finish.ts';
 import type { StepRecord } from '../training/train.ts';
-import type { Style } from './figure.ts';
+import type { Chart, Style } from './figure.ts';
 import { histogram } from './histogram.ts';
 import { escaped, htmlTable } from './html.ts';
-import { type Line, lineChart } from './line-chart.ts';
+import { type Line, lineChart, lineDrawing } from './line-chart.ts';
 import { page, type Section } from './page.ts';
 
 /** Runs that differ in their seeds alone. */
-interface Group {
+interface Group<R extends LoggedRun = FinishedRun> {
   readonly name: string;
-  readonly runs: readonly FinishedRun[];
+  readonly runs: readonly R[];
   /** Without multipliers dashed, with them solid; a colour for each optimizer and decay. */
   readonly style: Style;
 }
 
 const POINTS = 70;
 
-function groupsOf(runs: readonly FinishedRun[]): Group[] {
+function groupsOf<R extends LoggedRun>(runs: readonly R[]): Group<R>[] {
   const pairs: string[] = [];
   return [...bySeeds(runs)].map(([name, members], index) => {
-    const { optimizer, decay, multipliers } = (members[0] as FinishedRun).settings;
+    const { optimizer, decay, multipliers } = (members[0] as R).settings;
     const pair = `${optimizer} ${decay}`;
     if (!pairs.includes(pair)) pairs.push(pair);
     const hue = pairs.indexOf(pair);
@@ -34,9 +35,9 @@ function groupsOf(runs: readonly FinishedRun[]): Group[] {
 }
 
 /** A number of each step that has one, as mean and spread over the seeds. */
-function line(
-  group: Group,
-  value: (record: StepRecord, run: FinishedRun) => number | undefined,
+function line<R extends LoggedRun>(
+  group: Group<R>,
+  value: (record: StepRecord, run: R) => number | undefined,
 ): Line {
   const bySteps = new Map<number, number[]>();
   for (const run of group.runs)
@@ -83,30 +84,34 @@ function overall(
   return Math.sqrt(sum / size);
 }
 
+const LOSS_AXES = { x: { label: 'training steps' }, y: { label: 'loss, nats a character' } };
+
+const VALIDATION: Chart = {
+  title: 'Validation loss',
+  description:
+    'Mean cross-entropy on text that was not trained on; lower is better. The last point is over five times as much text as the others.',
+  ...LOSS_AXES,
+};
+
+const validationLines = (groups: readonly Group<LoggedRun>[]): Line[] =>
+  groups.map((group) => line(group, ({ validationLoss }) => validationLoss));
+
+/** The validation losses of finished runs, as one SVG file. */
+export const lossFigure = (runs: readonly LoggedRun[]): string =>
+  lineDrawing(VALIDATION, validationLines(groupsOf(runs)));
+
 function lossCharts(groups: readonly Group[], steps: number): string[] {
   const every = Math.max(1, Math.round(steps / POINTS));
-  const nats = { label: 'loss, nats a character' };
-  const x = { label: 'training steps' };
   const means = new Map(
     groups.flatMap(({ runs }) => runs.map((run) => [run, smoothed(run, every)])),
   );
   return [
-    lineChart(
-      {
-        title: 'Validation loss',
-        description:
-          'Mean cross-entropy on text that was not trained on; lower is better. The last point is over five times as much text as the others.',
-        x,
-        y: nats,
-      },
-      groups.map((group) => line(group, ({ validationLoss }) => validationLoss)),
-    ),
+    lineChart(VALIDATION, validationLines(groups)),
     lineChart(
       {
         title: 'Training loss',
         description: `Mean cross-entropy on the batches that were trained on${every > 1 ? `, over every ${every} steps` : ''}.`,
-        x,
-        y: nats,
+        ...LOSS_AXES,
       },
       groups.map((group) => line(group, ({ step }, run) => means.get(run)?.get(step))),
     ),

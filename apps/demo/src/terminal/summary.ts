@@ -1,16 +1,13 @@
-import type { RunSettings } from '../settings.ts';
+import type { LoggedRun } from '../checkpoint/logged-runs.ts';
 import { grouped, mean, meanAndSpread, spread } from '../statistics.ts';
 import type { RunResult } from '../training/finish.ts';
-import type { StepRecord } from '../training/train.ts';
 
-export interface FinishedRun {
-  readonly settings: RunSettings;
+export interface FinishedRun extends LoggedRun {
   readonly result: RunResult;
-  readonly records: readonly StepRecord[];
 }
 
 /** Runs that differ in their seeds alone, by their common name. */
-export const bySeeds = (runs: readonly FinishedRun[]): Map<string, FinishedRun[]> =>
+export const bySeeds = <R extends LoggedRun>(runs: readonly R[]): Map<string, R[]> =>
   grouped(runs, ({ settings }) => settings.group);
 
 const LEVELS = '▁▂▃▄▅▆▇█';
