@@ -333,6 +333,21 @@ test.each<[title: string, path: string, value: unknown, message: RegExp]>([
   await expectRefused(siamese(plain), path, value, message);
 });
 
+/** What loading changes for its own time, in tfjs itself. */
+const patched = (): unknown[] => {
+  const { apply, addWeight } = layers.Layer.prototype as unknown as Record<string, unknown>;
+  return [Object.getOwnPropertyNames(tf.engine()), apply, addWeight];
+};
+
+test('tfjs is as it was after a model was loaded or refused', async () => {
+  const before = patched();
+  const files = await filesOf(mlp(plain));
+  await loadModel(serve(files));
+  expect(patched()).toEqual(before);
+  await expectRefused(mlp(plain), 'modelTopology config layers 0 config units', 7, /must hold all/);
+  expect(patched()).toEqual(before);
+});
+
 async function expectRefused(
   model: LayersModel,
   path: string,
