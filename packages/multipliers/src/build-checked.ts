@@ -57,8 +57,8 @@ function buildError(topology: Saved, layer: layers.Layer | undefined, error: unk
 }
 
 /**
- * The model of a checked topology. Each weight is looked at before it is allocated: its dimensions must be whole, and
- * all together must hold no more than `most` values.
+ * The model of a checked topology. Each weight is looked at before it is allocated: its dimensions must be whole, it may
+ * hold no more than `most` values, and all together twice as many.
  *
  * @param fastWeightInit whether weights start at 0, to be overwritten
  * @throws RangeError for a weight that is too large; Error for a layer that fails, with its error as the cause
@@ -84,10 +84,12 @@ export function buildChecked(topology: Saved, most: number, fastWeightInit: bool
     }
   };
   prototype.addWeight = function (this: layers.Layer, name, shape, ...rest) {
-    values += checkSize('loadModel', this, name, shape);
-    if (values > most) {
+    const size = checkSize('loadModel', this, name, shape);
+    values += size;
+    // Not at once where they are more: which weight is missing or wrong is said when all are known.
+    if (size > most || values > 2 * most) {
       throw new RangeError(
-        `loadModel: the file must hold all weights. Received ${most} values, and with weight "${name}" of shape [${shape}] of ${describe(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
+        `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${describe(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
       );
     }
     return addWeight.call(this, name, shape, ...rest);
