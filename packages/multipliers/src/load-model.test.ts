@@ -275,6 +275,12 @@ test.each<[title: string, path: string, value: unknown, message: RegExp]>([
     /"join" takes the output of call 0 of layer "join", which is never made/,
   ],
   [
+    'one input of two',
+    `${LAYERS} join inbound_nodes`,
+    [[['shared', 1, 0, {}]]],
+    /layer "join" \(Concatenate\) cannot be used: .*at least 2 inputs. Received {/,
+  ],
+  [
     'a second output',
     `${LAYERS} a inbound_nodes`,
     [[['join', 0, 1, {}]]],
