@@ -461,6 +461,28 @@ test('state that an optimizer refuses leaves nothing, the optimizer neither', as
   expect(tf.memory().numTensors).toBe(tensors);
 });
 
+test('what an optimizer makes of its state before it refuses it is gone too', async () => {
+  class Half extends tf.SGDOptimizer {
+    static override readonly className = 'TestHalf';
+    kept: tf.Tensor | null = null;
+    override async setWeights(): Promise<void> {
+      await Promise.resolve();
+      this.kept = tf.ones([2]);
+      throw new Error('no more of it');
+    }
+    override dispose(): void {
+      this.kept?.dispose();
+    }
+  }
+  tf.serialization.registerClass(Half);
+  const model = mlp(plain);
+  model.compile({ optimizer: new Half(0.1), loss: 'meanSquaredError' });
+  const file = tf.io.fromMemory(await artifactsOf(await filesOf(model, true)));
+  const tensors = tf.memory().numTensors;
+  await expect(loadModel(file)).rejects.toThrow(/state of the optimizer .*: no more of it\./);
+  expect(tf.memory().numTensors).toBe(tensors);
+});
+
 test('tensors that a layer keeps while it is built are gone with it', async () => {
   class Keeping extends Gated {
     static override readonly className: string = 'TestKeeping';
