@@ -4,7 +4,10 @@
  * In a copy of the checkout it applies the changesets, builds and publishes. For each package it then makes a
  * project that installs what the package's README says, once with `@tensorflow/tfjs` and once with
  * `tfjs-core` and `tfjs-layers`; type-checks the README's examples there, runs them in Node and bundles them for
- * the browser. A second release bumps one package by a patch and another by a minor. Needs npm's registry.
+ * the browser. A model that is folded in one project is compared in another that has only tfjs. A second release
+ * bumps one package by a patch and another by a minor. Needs npm's registry.
+ *
+ * `npm run release:rehearse -- multipliers` tries that package alone, and no second release.
  */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +21,7 @@ import {
   typeCheck,
   WAYS,
 } from './rehearse/consumer.js';
+import { foldedElsewhere } from './rehearse/folded.js';
 import { startRegistry } from './rehearse/registry.js';
 import { addChangeset, copyCheckout, mostUsed, rangesBroken, release } from './rehearse/release.js';
 import { typesMatrix } from './rehearse/types-matrix.js';
@@ -27,6 +31,7 @@ import { findPackages } from './workspace.js';
 const began = performance.now();
 const work = mkdtempSync(join(tmpdir(), 'rehearsal-'));
 const copy = join(work, 'repository');
+const chosen = process.argv.slice(2);
 const rows = [];
 const problems = [];
 
@@ -114,13 +119,20 @@ try {
   copyCheckout(copy, registry.env);
   say('copied and installed');
   release(copy, registry.env);
-  const packages = findPackages(copy);
-  say(`published ${packages.length} packages`);
+  const published = findPackages(copy);
+  say(`published ${published.length} packages`);
+  const packages = published.filter(({ folder }) => chosen.length === 0 || chosen.includes(folder));
+  if (packages.length === 0) throw new Error(`no package ${chosen.join(', ')}`);
   for (const each of packages) {
     await tryPackage(each, registry.env);
     say(`${each.name}`);
+    if (each.folder !== 'multipliers') continue;
+    say(await attempt('a folded model', () => foldedElsewhere(work, each, registry.env)));
   }
-  const ranges = await attempt('the second release', () => secondRelease(registry.env));
+  const ranges =
+    chosen.length > 0
+      ? 'not tried'
+      : await attempt('the second release', () => secondRelease(registry.env));
   say(`second release, ranges and peers: ${ranges}`);
   if (ranges === 'ok') {
     for (const [name, error] of typesMatrix(work, join(work, 'everything'), registry.env)) {

@@ -37,11 +37,14 @@ for (const [name, entry] of entries) packages[name] = await import(entry);
 
 /**
  * What a script prints as JSON. It has tf, layers, the built packages by name, and `input`.
+ *
+ * @param timeout milliseconds after which the process is ended, and this rejects with `killed`; 0 for none
  */
 export async function inNewProcess<Output>(
   packages: readonly string[],
   body: string,
   input: unknown,
+  timeout = 0,
 ): Promise<Output> {
   const folder = await mkdtemp(join(tmpdir(), 'tfjs-lrm-'));
   try {
@@ -52,7 +55,11 @@ export async function inNewProcess<Output>(
     const [script, data] = [join(folder, 'script.mjs'), join(folder, 'input.json')];
     await writeFile(script, START + body);
     await writeFile(data, JSON.stringify({ root, entries, input }));
-    const { stdout } = await run(process.execPath, [script, data], { maxBuffer: 2 ** 24 });
+    const { stdout } = await run(process.execPath, [script, data], {
+      maxBuffer: 2 ** 24,
+      timeout,
+      killSignal: 'SIGKILL',
+    });
     return JSON.parse(stdout) as Output;
   } finally {
     await rm(folder, { recursive: true });

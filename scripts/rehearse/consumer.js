@@ -6,7 +6,7 @@ import { build } from 'vite';
 import { run } from '../run.js';
 import { readPage, root } from '../workspace.js';
 
-const TFJS = '^4.22.0';
+export const TFJS = '^4.22.0';
 
 /** What a user may import tfjs as: what it installs, and what it writes. */
 export const WAYS = {

@@ -8,6 +8,7 @@ import {
   checkRole,
   copyRole,
   describeRoles,
+  explainRole,
   isRole,
   ROLES,
   roleOf,
@@ -158,6 +159,23 @@ onCpu(() => {
       );
     }
     expect(roleOf(kernel)).toBe('matrix');
+  });
+
+  test('roleOf and explainRole refuse what is no variable', () => {
+    for (const [wrong, shown] of [
+      [5, '5'],
+      [undefined, 'undefined'],
+      [null, 'null'],
+      ['kernel', '"kernel"'],
+      [{ name: 'kernel' }, 'an object'],
+    ] as const) {
+      for (const [name, ask] of Object.entries({ roleOf, explainRole })) {
+        expect(() => ask(wrong as unknown as tf.Variable)).toThrow(TypeError);
+        expect(() => ask(wrong as unknown as tf.Variable)).toThrow(
+          `${name}: the target must be a tf.Variable. Received ${shown}`,
+        );
+      }
+    }
   });
 
   test('copyRole gives a variable the role of another, with where it comes from, or takes it away', () => {

@@ -47,8 +47,20 @@ function byNameOrRank(variable: tf.Variable): { role: Role; reason: string } {
     : { role: 'vector', reason: `rank ${variable.rank}` };
 }
 
-/** The role of a variable and where it comes from. */
+function checkVariable(where: string, variable: unknown): void {
+  if (typeof variable === 'object' && variable !== null && 'assign' in variable) return;
+  throw new TypeError(
+    `${where}: the target must be a tf.Variable. Received ${show(variable)}. Try ${where}(layer.weights[0].read()).`,
+  );
+}
+
+/**
+ * The role of a variable and where it comes from.
+ *
+ * @throws TypeError for what is no variable
+ */
 export function explainRole(variable: tf.Variable): { role: Role; reason: string } {
+  checkVariable('explainRole', variable);
   return assigned.get(variable) ?? byNameOrRank(variable);
 }
 
@@ -56,10 +68,12 @@ export function explainRole(variable: tf.Variable): { role: Role; reason: string
  * The role of a variable: what `setRole` or `assignRoles` gave it, else what its name tells (a multiplier,
  * an embedding, a bias, a norm's gain), else its rank: 2 and more is a matrix, less is a vector.
  *
+ * @throws TypeError for what is no variable
  * @example
  * roleOf(tf.variable(tf.zeros([4, 3]), true, 'dense/kernel')); // 'matrix'
  */
 export function roleOf(variable: tf.Variable): Role {
+  checkVariable('roleOf', variable);
   return explainRole(variable).role;
 }
 

@@ -6,29 +6,70 @@ import { describe } from './layouts.ts';
 /** Values in the largest weight: 1 GiB. Training holds it five times over, and its gradient. */
 const LARGEST = 2 ** 28;
 
-interface Adding {
-  addWeight?: (name: string, shape: number[], ...rest: unknown[]) => unknown;
+/** What every tensor and variable passes when it is made, in whichever scope. */
+interface Tracking {
+  trackTensor: (tensor: tf.Tensor, ...rest: unknown[]) => void;
 }
 
+type AddWeight = (name: string, shape: number[], ...rest: unknown[]) => unknown;
+
 /**
- * What `make` returns; if it throws, the variables that it has made until then are disposed of, which
- * tfjs leaves behind.
+ * What `make` returns, and a function that disposes of every tensor and variable made meanwhile, those that are kept
+ * too. If `make` throws, they are disposed of at once: tfjs leaves them behind.
  */
-export function allOrNothing<T>(make: () => T): T {
-  const variables = (): tf.Variable[] => Object.values(tf.engine().registeredVariables);
-  const before = new Set(variables());
+export function undoable<T>(make: () => T): readonly [made: T, undo: () => void] {
+  const engine = tf.engine() as unknown as Tracking;
+  const before = Object.getOwnPropertyDescriptor(engine, 'trackTensor');
+  const { trackTensor } = engine;
+  const tensors: tf.Tensor[] = [];
+  const undo = (): void => {
+    // A variable that is disposed of twice is counted twice.
+    for (const tensor of tensors) if (!tensor.isDisposed) tensor.dispose();
+  };
+  engine.trackTensor = (tensor, ...rest) => {
+    tensors.push(tensor);
+    trackTensor.call(engine, tensor, ...rest);
+  };
   try {
-    return make();
+    return [make(), undo];
   } catch (error) {
-    for (const variable of variables()) {
-      if (!before.has(variable)) variable.dispose();
-    }
+    undo();
     throw error;
+  } finally {
+    if (before === undefined) delete (engine as Partial<Tracking>).trackTensor;
+    else Object.defineProperty(engine, 'trackTensor', before);
   }
 }
 
+/** What `make` returns; if it throws, no tensor and no variable is left of what it made. */
+export function allOrNothing<T>(make: () => T): T {
+  return undoable(make)[0];
+}
+
 /**
- * Builds a layer. Before a weight is allocated its shape is looked at, because it may come from a file.
+ * Looks at the shape of a weight before it is allocated, because it may come from a file.
+ *
+ * @returns the number of its values
+ * @throws RangeError for dimensions that are no whole numbers, or more than 2^28 values
+ */
+export function checkSize(
+  where: string,
+  layer: layers.Layer,
+  name: string,
+  shape: readonly number[],
+): number {
+  const whole = shape.every((size) => Number.isInteger(size) && size >= 0);
+  const size = tf.util.sizeFromShape([...shape]);
+  if (!whole || size > LARGEST) {
+    throw new RangeError(
+      `${where}: weight "${name}" of ${describe(layer)} must have whole dimensions and at most 2^28 values. Received shape [${shape}]. Check the sizes in its configuration.`,
+    );
+  }
+  return size;
+}
+
+/**
+ * Builds a layer, whose weights are looked at before they are allocated.
  *
  * @throws RangeError for a weight whose dimensions are no whole numbers, or of more than 2^28 values
  */
@@ -38,16 +79,11 @@ export function guardedBuild(
 ): void {
   const all = [...layersIn(layer)].filter(
     (each) => !Object.hasOwn(each, 'addWeight'),
-  ) as unknown as Adding[];
+  ) as unknown as { addWeight?: AddWeight }[];
   for (const each of all) {
     const { addWeight } = each;
     each.addWeight = (name, shape, ...rest) => {
-      const whole = shape.every((size) => Number.isInteger(size) && size >= 0);
-      if (!whole || tf.util.sizeFromShape(shape) > LARGEST) {
-        throw new RangeError(
-          `withMultipliers: weight "${name}" of ${describe(layer)} must have whole dimensions and at most 2^28 values. Received shape [${shape}]. Check the sizes in its configuration.`,
-        );
-      }
+      checkSize('withMultipliers', layer, name, shape);
       return addWeight?.call(each, name, shape, ...rest);
     };
   }
