@@ -42,14 +42,15 @@ const problems = [];
 const say = (text) =>
   console.log(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
-/** The mark of a cell; the problem itself is printed at once and counted. */
+/** The mark of a cell; the problem itself is printed at once, its first line and the last ones, and counted. */
 async function attempt(what, action) {
   try {
     const result = await action();
     return typeof result === 'string' ? result : 'ok';
   } catch (error) {
     problems.push(what);
-    console.error(`\n${what}\n${error.message}\n`);
+    const [first, ...lines] = error.message.split('\n');
+    console.error(`\n${what}\n${[first, ...lines.slice(-40)].join('\n')}\n`);
     return 'FAIL';
   }
 }

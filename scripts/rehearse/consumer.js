@@ -60,17 +60,11 @@ export function makeProject(folder, packages, way, env) {
   const words = [...new Set(pages.flatMap(({ install }) => install))];
   const flags = words.filter((each) => each.startsWith('-'));
   const named = words.filter((each) => !each.startsWith('-'));
-  const installs = named.flatMap((each) =>
-    each === '@tensorflow/tfjs' ? WAYS[way].installs : [each],
-  );
-  const dependencies = Object.fromEntries(
-    installs.map((each) => [each, each.startsWith('@tensorflow/') ? TFJS : 'latest']),
-  );
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', private: true, dependencies }),
-  );
-  run('npm', ['install', ...flags], { cwd: folder, env });
+  const installs = named
+    .flatMap((each) => (each === '@tensorflow/tfjs' ? WAYS[way].installs : [each]))
+    .map((each) => (each.startsWith('@tensorflow/') ? `${each}@${TFJS}` : each));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+  run('npm', ['install', ...flags, ...installs], { cwd: folder, env });
   for (const setup of [WAYS[way].setup ?? [], ...pages.map((page) => page.setup)]) {
     if (setup.length > 0) run('npx', ['--no-install', ...setup], { cwd: folder, env });
   }
