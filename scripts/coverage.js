@@ -1,14 +1,21 @@
 /**
  * `npm run coverage`: runs the packages' tests in one process group and prints, for each package, how many of its
  * lines and branches they run, and where they do not. Code that only runs in a process that a test starts counts as
- * not run. Takes as long as the tests.
+ * not run. Takes as long as the tests. `npm run coverage -- core adam` runs those packages' alone.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findPackages, root } from './workspace.js';
 
-const packages = findPackages();
+const names = process.argv.slice(2);
+const packages = findPackages().filter(
+  ({ folder }) => names.length === 0 || names.includes(folder),
+);
+if (packages.length < names.length) {
+  console.error(`coverage: no such package among ${names.join(', ')}. Try npm run coverage`);
+  process.exit(1);
+}
 const folder = join(root, 'coverage');
 rmSync(folder, { recursive: true, force: true });
 const { status } = spawnSync(
@@ -20,7 +27,7 @@ const { status } = spawnSync(
     ...packages.map(({ path }) => path),
     '--reporter=dot',
     '--coverage.enabled',
-    '--coverage.include=packages/*/src/**/*.ts',
+    ...packages.map(({ path }) => `--coverage.include=${path}/src/**/*.ts`),
     '--coverage.exclude=**/*.test.ts',
     '--coverage.reporter=json',
     '--coverage.reporter=json-summary',

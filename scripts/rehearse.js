@@ -1,13 +1,12 @@
 /**
  * `npm run release:rehearse`: a release to a registry on this machine, and every package as its users meet it.
  *
- * In a copy of the checkout it applies the changesets, builds and publishes. For each package it then makes a
- * project that installs what the package's README says, once with `@tensorflow/tfjs` and once with
- * `tfjs-core` and `tfjs-layers`; type-checks the README's examples there, runs them in Node and bundles them for
- * the browser. A model that is folded in one project is compared in another that has only tfjs. A second release
- * bumps one package by a patch and another by a minor. Needs npm's registry.
- *
- * `npm run release:rehearse -- multipliers` tries that package alone, and no second release.
+ * In a copy of the checkout it applies the changesets, builds and publishes. For each package it then makes
+ * projects that install what the package's README says: with `@tensorflow/tfjs`, with `tfjs-core` and `tfjs-layers`,
+ * and with `tfjs-node`; type-checks the README's examples there, runs them in Node and bundles them for the browser.
+ * A model that is folded in one project is compared in another that has only tfjs. A second release bumps one
+ * package by a patch and another by a minor. Needs npm's registry, and what `npx @tfjs-lrm/native link` needs.
+ * `npm run release:rehearse -- adam muon` makes projects for those packages alone.
  */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,56 +27,69 @@ import { typesMatrix } from './rehearse/types-matrix.js';
 import { run } from './run.js';
 import { findPackages } from './workspace.js';
 
+const chosen = process.argv.slice(2);
+const names = findPackages().map(({ folder }) => folder);
+const unknown = chosen.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`rehearse: no package ${unknown.join(', ')}. Try ${names.join(', ')}.`);
+  process.exit(1);
+}
+
 const began = performance.now();
 const work = mkdtempSync(join(tmpdir(), 'rehearsal-'));
 const copy = join(work, 'repository');
-const chosen = process.argv.slice(2);
 const rows = [];
 const problems = [];
 
 const say = (text) =>
   console.log(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
-/** The mark of a cell; the problem itself is printed at once and counted. */
+/** The mark of a cell; the problem itself is printed at once, its first line and the last ones, and counted. */
 async function attempt(what, action) {
   try {
     const result = await action();
     return typeof result === 'string' ? result : 'ok';
   } catch (error) {
     problems.push(what);
-    console.error(`\n${what}\n${error.message}\n`);
+    const [first, ...lines] = error.message.split('\n');
+    console.error(`\n${what}\n${[first, ...lines.slice(-40)].join('\n')}\n`);
     return 'FAIL';
   }
 }
 
 async function tryPackage(each, env) {
   const row = { package: each.name, version: each.manifest.version };
-  for (const [i, way] of Object.keys(WAYS).entries()) {
+  rows.push(row);
+  for (const [i, [way, { nodeOnly }]] of Object.entries(WAYS).entries()) {
+    if (each.nodeOnly && !nodeOnly) continue;
+    say(`${each.name} with ${way}`);
     const folder = join(work, `project-${i}`);
     let files = [];
-    const label = (what) => `${each.name} with ${way}: ${what}`;
-    const cell = async (what, action) => {
-      const mark = await attempt(label(what), action);
-      row[what] = row[what] === undefined || row[what] === mark ? mark : 'FAIL';
+    const cell = async (column, what, action) => {
+      const mark = await attempt(`${each.name} with ${way}: ${what}`, action);
+      row[column] = row[column] === undefined || row[column] === mark ? mark : 'FAIL';
+      return mark;
     };
-    await cell('install', () => {
+    const installed = await cell('install', 'install', () => {
       files = makeProject(folder, [each], way, env);
       if (files.length === 0) throw new Error('its README shows no example');
       const twice = installedTwice(folder, env);
       if (twice.length > 0) throw new Error(twice.join('\n'));
     });
-    if (row.install === 'FAIL') continue;
-    await cell('types', () =>
+    if (installed === 'FAIL') continue;
+    await cell('types', 'types', () =>
       typeCheck(folder, { module: 'nodenext', moduleResolution: 'nodenext' }),
     );
-    await cell('node', () => runExamples(folder, files));
-    await cell('browser', async () => {
-      if (!each.nodeOnly) return bundleExamples(folder, files);
-      await refusesBrowser(folder, each.name);
-      return 'refused';
-    });
+    await cell(way, 'examples in Node', () => runExamples(folder, files));
+    if (each.nodeOnly) {
+      await cell('browser', 'bundle', async () => {
+        await refusesBrowser(folder, each.name);
+        return 'refused';
+      });
+    } else if (!nodeOnly) {
+      await cell('browser', 'bundle', () => bundleExamples(folder, files));
+    }
   }
-  rows.push(row);
 }
 
 async function secondRelease(env) {
@@ -116,24 +128,22 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 try {
   registry = await startRegistry(work);
   say(`registry at ${registry.url}, everything but ours from ${registry.upstream}`);
+  say('copying the checkout, npm ci');
   copyCheckout(copy, registry.env);
-  say('copied and installed');
+  say('first release: versions, build, publish');
   release(copy, registry.env);
-  const published = findPackages(copy);
-  say(`published ${published.length} packages`);
-  const packages = published.filter(({ folder }) => chosen.length === 0 || chosen.includes(folder));
-  if (packages.length === 0) throw new Error(`no package ${chosen.join(', ')}`);
+  const packages = findPackages(copy);
   for (const each of packages) {
+    if (chosen.length > 0 && !chosen.includes(each.folder)) continue;
     await tryPackage(each, registry.env);
-    say(`${each.name}`);
     if (each.folder !== 'multipliers') continue;
-    say(await attempt('a folded model', () => foldedElsewhere(work, each, registry.env)));
+    say(
+      `multipliers: ${await attempt('a folded model', () => foldedElsewhere(work, each, registry.env))}`,
+    );
   }
-  const ranges =
-    chosen.length > 0
-      ? 'not tried'
-      : await attempt('the second release', () => secondRelease(registry.env));
-  say(`second release, ranges and peers: ${ranges}`);
+  say('second release, and all packages in one project');
+  const ranges = await attempt('the second release', () => secondRelease(registry.env));
+  say(`ranges and peers: ${ranges}`);
   if (ranges === 'ok') {
     for (const [name, error] of typesMatrix(work, join(work, 'everything'), registry.env)) {
       const mark = await attempt(name, () => {

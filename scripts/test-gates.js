@@ -107,6 +107,12 @@ const MISTAKES = {
     checks: ['traps'],
     says: /B4: packages\/core\/src\/roles\.test\.ts has no test "a name beats nothing/,
   },
+  'a lock file without integrity': {
+    make: () =>
+      edit('package-lock.json', (text) => text.replace(/^ *"integrity": "[^"]*",\n/m, '')),
+    checks: ['workspaces'],
+    says: /lock: node_modules\/.* has no integrity/,
+  },
   'an action that is not pinned': {
     make: () =>
       edit('.github/workflows/ci.yml', (text) =>

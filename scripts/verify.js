@@ -11,7 +11,7 @@ const checks = {
   types: ['tsc -p tsconfig.tests.json'],
   lint: ['biome check --error-on-warnings .'],
   unused: ['knip'],
-  workspaces: ['sherif'],
+  workspaces: ['sherif', 'node scripts/check-lock.js'],
   packages: ['node scripts/check-packages.js'],
   tarballs: findPackages().flatMap(({ path }) => [
     `publint --strict ${path}`,

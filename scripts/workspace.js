@@ -18,12 +18,14 @@ export function findPackages(base = root) {
   });
 }
 
-/** The code of the examples that a page shows, its line that installs, and the command of ours that sets it up. */
+/** The code of the examples that a page shows, what its lines install, and the command of ours that sets it up. */
 export function readPage(path) {
   const text = readFileSync(path, 'utf8');
+  const words = (pattern) =>
+    [...text.matchAll(pattern)].flatMap(([, line]) => line.trim().split(/\s+/));
   return {
     examples: [...text.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)].map(([, code]) => code),
-    install: text.match(/^npm install (.*)$/m)?.[1].split(/\s+/) ?? null,
-    setup: text.match(/^npx (@tfjs-lrm\/.*)$/m)?.[1].split(/\s+/) ?? null,
+    install: words(/^npm install ([^#\n]*)/gm),
+    setup: words(/^npx (@tfjs-lrm\/.*)$/gm),
   };
 }

@@ -4,7 +4,9 @@ import { useBackend } from '../../test/backends.ts';
 import { makeSoak } from './soak.ts';
 
 describe.skipIf(!isLinked())('on tensorflow', () => {
-  it('two hundred steps and twenty recordings hold as many tensors at the end as after the beginning', async () => {
+  it('two hundred steps and twenty recordings hold as many tensors at the end as after the beginning', {
+    timeout: 300_000,
+  }, async () => {
     await useBackend('tensorflow');
     vi.spyOn(console, 'warn').mockImplementation(() => {});
     const soak = await makeSoak();

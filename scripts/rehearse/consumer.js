@@ -8,7 +8,7 @@ import { readPage, root } from '../workspace.js';
 
 export const TFJS = '^4.22.0';
 
-/** What a user may import tfjs as: what it installs, and what it writes. */
+/** What a user may import tfjs as: what it installs, a command that sets it up, and what it writes. */
 export const WAYS = {
   '@tensorflow/tfjs': {
     installs: ['@tensorflow/tfjs'],
@@ -22,6 +22,12 @@ export const WAYS = {
       "import '@tensorflow/tfjs-backend-cpu';",
       'const tf = { ...tfCore, ...tfLayers };',
     ].join('\n'),
+  },
+  'tfjs-node': {
+    installs: ['@tensorflow/tfjs-node', '@tfjs-lrm/native'],
+    setup: ['@tfjs-lrm/native', 'link'],
+    imports: "import '@tfjs-lrm/native';\nimport * as tf from '@tensorflow/tfjs-node';",
+    nodeOnly: true,
   },
 };
 
@@ -49,24 +55,19 @@ export function makeProject(folder, packages, way, env) {
     ...readPage(join(each.directory, 'README.md')),
   }));
   for (const { name, install } of pages) {
-    if (!install?.includes(name)) throw new Error(`${name}: its README has no "npm install" of it`);
+    if (!install.includes(name)) throw new Error(`${name}: its README has no "npm install" of it`);
   }
   const words = [...new Set(pages.flatMap(({ install }) => install))];
   const flags = words.filter((each) => each.startsWith('-'));
   const named = words.filter((each) => !each.startsWith('-'));
-  const installs = named.flatMap((each) =>
-    each === '@tensorflow/tfjs' ? WAYS[way].installs : [each],
-  );
-  const dependencies = Object.fromEntries(
-    installs.map((each) => [each, each.startsWith('@tensorflow/') ? TFJS : 'latest']),
-  );
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', private: true, dependencies }),
-  );
-  run('npm', ['install', ...flags], { cwd: folder, env });
-  for (const { setup } of pages)
-    if (setup) run('npx', ['--no-install', ...setup], { cwd: folder, env });
+  const installs = named
+    .flatMap((each) => (each === '@tensorflow/tfjs' ? WAYS[way].installs : [each]))
+    .map((each) => (each.startsWith('@tensorflow/') ? `${each}@${TFJS}` : each));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+  run('npm', ['install', ...flags, ...installs], { cwd: folder, env });
+  for (const setup of [WAYS[way].setup ?? [], ...pages.map((page) => page.setup)]) {
+    if (setup.length > 0) run('npx', ['--no-install', ...setup], { cwd: folder, env });
+  }
   return pages.flatMap(({ folder: short, examples }) =>
     examples.map((code, i) => {
       const file = `${short}-${i + 1}.ts`;

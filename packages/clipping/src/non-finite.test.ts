@@ -159,4 +159,16 @@ eachBackend(() => {
     expect(waits({ globalNorm: 1, nonFinite: 'skip' })).toBe(1);
     expect(waits({ globalNorm: 1, nonFinite: 'throw' })).toBe(1);
   });
+
+  test('whoever records steps is told which answers to non-finite gradients cannot be', () => {
+    const obstacle = (options: Options) => withClipping(tf.train.sgd(1), options).obstacle;
+    for (const nonFinite of ['skip', 'throw'] as const) {
+      expect(obstacle({ nonFinite })).toMatch(
+        `withClipping with nonFinite: '${nonFinite}' reads a value in every step`,
+      );
+    }
+    for (const nonFinite of ['zero', 'propagate'] as const) {
+      expect(obstacle({ globalNorm: 1, nonFinite })).toBeNull();
+    }
+  });
 });

@@ -10,6 +10,7 @@ import {
   type Entry,
   OptimizerAdapter,
   type Selector,
+  savedData,
   selectorToConfig,
   type TensorOptimizer,
 } from './index.ts';
@@ -178,5 +179,9 @@ onCpu(() => {
       const data = { className: 'LrmByRole', config: { default: broken } };
       expect(() => deserializeOptimizer('here', data)).toThrow(/byRole: /);
     }
+  });
+
+  test.each([null, 5, 'config', [1]])('%j is no configuration', (config) => {
+    expect(() => savedData('here', config)).toThrow(/here: a configuration must be one object\./);
   });
 });

@@ -18,7 +18,9 @@ export interface Trace {
   dispose(): void;
 }
 
-let functions = 0;
+// On globalThis, so that two copies of this package in one thread give their functions different names.
+const FUNCTIONS: unique symbol = Symbol.for('tfjs-lrm/functions');
+const shared = globalThis as { [FUNCTIONS]?: number };
 
 export function makeTrace(
   backend: NodeBackend,
@@ -28,8 +30,9 @@ export function makeTrace(
 ): Trace {
   const { binding: addon } = backend;
   const { definition, inputs, outputs, results, changed } = recording;
-  functions += 1;
-  const name = `tfjs_lrm_step_${functions}`;
+  const number = (shared[FUNCTIONS] ?? 0) + 1;
+  shared[FUNCTIONS] = number;
+  const name = `tfjs_lrm_step_${number}`;
   addon.addFunction(
     name,
     definition,

@@ -1,0 +1,24 @@
+/**
+ * package-lock.json says of every package that npm installs what it must be (`integrity`) and not where it came from
+ * (`resolved`), so that any registry will do and none can give something else.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './workspace.js';
+
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+const installed = Object.entries(packages).filter(
+  ([path, each]) => path.includes('node_modules/') && !each.link,
+);
+const problems = installed.flatMap(([path, { integrity, resolved }]) => [
+  ...(integrity === undefined ? [`${path} has no integrity`] : []),
+  ...(resolved === undefined ? [] : [`${path} is resolved to ${resolved}`]),
+]);
+if (problems.length > 0) {
+  console.error(`lock: ${problems.join('\nlock: ')}`);
+  console.error(
+    'Take package-lock.json from the last commit, and npm install with the .npmrc of this repository.',
+  );
+  process.exit(1);
+}
+console.log(`${installed.length} packages in package-lock.json, each with its integrity`);
