@@ -15,12 +15,13 @@ const NAMES = GROUPS.map((group) => {
 
 const HELP = `Measures what each feature costs: two processes take turns, and the ratio of their times a step is reported.
 
-  npm run bench -- [name or group ...] [--backend wasm|tensorflow] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
+  npm run bench -- [name or group ...] [--backend wasm|tensorflow] [--compile graph|xla] [--preset tiny|small] [--rounds N] [--steps N] [--json FILE]
   npm run bench -- profile [--preset tiny|small]     instead, prints where the time of a step goes on wasm
 
 ${NAMES.join('\n')}
 
   --backend  wasm, or tensorflow where tfjs-node is linked (default wasm)
+  --compile  makes each step one function of TensorFlow (default: operation by operation)
   --preset   size of the demo's model (default tiny)
   --rounds   rounds of each side (default 9)
   --steps    training steps a round (default 10)
@@ -85,6 +86,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       backend: { type: 'string', default: 'wasm' },
+      compile: { type: 'string' },
       preset: { type: 'string', default: 'tiny' },
       rounds: { type: 'string', default: '9' },
       steps: { type: 'string', default: '10' },
@@ -115,7 +117,16 @@ async function main(): Promise<void> {
   const { backend } = values;
   if (backend !== 'wasm' && backend !== 'tensorflow')
     throw new Error('--backend must be wasm or tensorflow.');
-  const conditions = { ...(await environment(backend)), preset: values.preset };
+  const { compile } = values;
+  if (compile !== undefined && compile !== 'graph' && compile !== 'xla')
+    throw new Error('--compile must be graph or xla.');
+  if (compile !== undefined && backend !== 'tensorflow')
+    throw new Error('--compile needs --backend tensorflow.');
+  const conditions = {
+    ...(await environment(backend)),
+    preset: values.preset,
+    ...(compile && { compile }),
+  };
   for (const [name, value] of Object.entries(conditions)) console.log(`${name}: ${value}`);
   if (isProfile) {
     const { profile } = await import('./profile.ts');
@@ -124,7 +135,7 @@ async function main(): Promise<void> {
   }
   const results: Result[] = [];
   for (const comparison of chosen)
-    results.push(await measured(sized(comparison, values.preset, backend), sizes));
+    results.push(await measured(sized(comparison, values.preset, backend, compile), sizes));
   console.log(
     `\n${sizes.rounds} rounds of ${sizes.stepsPerRound} steps in turn; median (smallest–largest)\n${table(results)}`,
   );
@@ -133,9 +144,15 @@ async function main(): Promise<void> {
 }
 
 /** The comparison on a backend in the place of wasm, with the demo's model in the size of a preset. */
-function sized({ name, a, b }: Comparison, preset: string, backend: Side['backend']): Comparison {
+function sized(
+  { name, a, b }: Comparison,
+  preset: string,
+  backend: Side['backend'],
+  compile: Side['compile'],
+): Comparison {
   const sideOf = (side: Side): Side => ({
     ...side,
+    ...(compile && { compile }),
     backend: side.backend === 'wasm' ? backend : side.backend,
     options: { ...side.options, preset },
   });
