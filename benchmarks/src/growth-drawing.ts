@@ -86,6 +86,7 @@ export function drawPanels(panels: readonly Panel[]): string {
   const height = HEIGHT + 10 + Math.ceil(names.length / perRow) * LEGEND.row;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${panels.length * WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Milliseconds a training step over width, blocks and batch</title>',
     '<rect width="100%" height="100%" fill="white"/>',
     text(MARGIN.left, 18, 'milliseconds a training step; both axes are logarithmic', 'start'),
     ...drawn,
