@@ -1,5 +1,5 @@
 /** Says once a run what this machine cannot test. */
-import { isLinked } from '@tfjs-lrm/native/linked';
+import { isLinked } from '../packages/native/src/linked.ts';
 
 export default function setup(): void {
   if (isLinked()) return;
