@@ -1,4 +1,5 @@
 import {
+  dispose,
   engine,
   findBackendFactory,
   grad,
@@ -43,7 +44,7 @@ function isRight({ of, at, expected }: Example): boolean {
 /** tfjs keeps what a gradient saved where one fails. */
 function disposeTape(): void {
   const { state } = engine();
-  for (const { saved } of state.activeTape ?? []) saved?.forEach((tensor) => tensor.dispose());
+  for (const { saved } of state.activeTape ?? []) dispose(saved ?? []);
   state.activeTape = [];
 }
 
