@@ -1,3 +1,4 @@
+export { allOrNothing, undoable } from './all-or-nothing.ts';
 export { assignRoles, describeRoles, outputLayers, type RoleTable } from './assign-roles.ts';
 export { byRole } from './by-role.ts';
 export {
@@ -12,6 +13,7 @@ export {
   show,
 } from './check.ts';
 export type { Entry } from './entries.ts';
+export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
 export { isHalfPrecision } from './half-precision.ts';
 export {
   bindState,
@@ -46,6 +48,7 @@ export {
   weightAt,
 } from './layers-inside.ts';
 export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
+export { type Patch, withPatches } from './patches.ts';
 export { hasL2 } from './regularized.ts';
 export {
   checkRole,

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { copyRole } from '@tfjs-lrm/core';
+import { allOrNothing, copyRole } from '@tfjs-lrm/core';
 import { graphOf, inOrderOfUse } from './graph.ts';
-import { allOrNothing } from './guarded-build.ts';
 import { isModel, layerToConfig } from './internals.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
 
