@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core';
+import { show } from '@tfjs-lrm/core/kit';
 import { isLayer, isModel } from './internals.ts';
 
 /**

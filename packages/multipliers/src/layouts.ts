@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { nearest, show } from '@tfjs-lrm/core';
+import { nearest, show } from '@tfjs-lrm/core/kit';
 import { innerLayers, isLayer, isModel } from './internals.ts';
 
 /** A property of a layer that holds a kernel, and which of its axes are output and input features. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { buildSaved, knownOptions, nearest, savedData, show } from '@tfjs-lrm/core';
+import { buildSaved, knownOptions, nearest, savedData, show } from '@tfjs-lrm/core/kit';
 import { EffectiveKernel, FACTORS } from './effective-kernel.ts';
 import { isLayer } from './internals.ts';
 import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { initializers, layers } from '@tensorflow/tfjs-layers';
-import { anyRule, booleanRule, checkOptions, nearest, type Rule, show } from '@tfjs-lrm/core';
+import { anyRule, booleanRule, checkOptions, nearest, type Rule, show } from '@tfjs-lrm/core/kit';
 import { FACTORS, type Factor } from './effective-kernel.ts';
 import { describe, placesOf } from './layouts.ts';
 

@@ -1,21 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   asTensorOptimizer,
-  booleanRule,
-  checkOptions,
-  checkSelector,
-  copyRole,
-  deserializeOptimizer,
   type Entry,
   findOptimizer,
-  type Keyed,
-  knownOptions,
   OptimizerAdapter,
   type Selector,
+} from '@tfjs-lrm/core';
+import {
+  booleanRule,
+  checkOptions,
+  copyRole,
+  deserializeOptimizer,
+  type Keyed,
+  knownOptions,
   savedData,
+  selectorRule,
   selectorToConfig,
   selects,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { FACTORS, type Factor, multiplyAt } from './effective-kernel.ts';
 import { factorShapes, placeOf } from './layouts.ts';
 
@@ -32,10 +34,7 @@ export interface ReparametrizeOptions {
 }
 
 const rules = {
-  select: (value: unknown) => {
-    checkSelector('reparametrize: "select"', value);
-    return null;
-  },
+  select: selectorRule('reparametrize: "select"'),
   row: booleanRule(true),
   column: booleanRule(true),
   scalar: booleanRule(false),

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
-import { deserializeOptimizer } from '@tfjs-lrm/core';
+import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
 import { afterEach, expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { step, values } from '../../../test/tensors.ts';

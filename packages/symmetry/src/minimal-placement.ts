@@ -1,5 +1,5 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { outputLayers } from '@tfjs-lrm/core';
+import { outputLayers } from '@tfjs-lrm/core/kit';
 import type { MultiplierOptions } from '@tfjs-lrm/multipliers';
 import type { Operation } from './circuit.ts';
 import { orbitsOf } from './orbits.ts';
