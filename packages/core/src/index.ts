@@ -21,6 +21,30 @@ export {
   transformState,
   updaterOf,
 } from './inspect.ts';
+export {
+  copyKernelAxes,
+  type Kernel,
+  kernelAxes,
+  kernelsWithAxes,
+  noteKernelAxes,
+} from './kernel-axes.ts';
+export {
+  constraintKey,
+  type KernelAxes,
+  type KernelPlace,
+  KNOWN_LAYERS,
+  kernelPlaces,
+  OUTPUTS_LAST,
+} from './kernel-places.ts';
+export {
+  holderOf,
+  innerLayers,
+  isLayer,
+  isWeight,
+  labelOf,
+  layersIn,
+  weightAt,
+} from './layers-inside.ts';
 export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
 export { hasL2 } from './regularized.ts';
 export {
