@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { nearest, show } from './check.ts';
+import { noteKernelAxes } from './kernel-axes.ts';
 import { noteL2 } from './regularized.ts';
 import {
   checkRole,
@@ -67,7 +68,8 @@ function draw(rows: RoleTable['rows']): string {
  * Gives every kernel of a model a role by the model's structure: a kernel that writes an output is a
  * `'head'`. From each output the walk goes back through layers without kernels (activations, norms,
  * reshapes) and into nested models, to the first kernels. All other roles follow from names and ranks. It
- * also notes which weights have an L2 regularizer, so that decay can warn of acting besides it.
+ * also notes which weights have an L2 regularizer, so that decay can warn of acting besides it, and which axes of
+ * each kernel are inputs and outputs.
  *
  * @param overrides roles by layer name, for all kernels of that layer; they win over the structure
  * @returns the roles of all trainable variables
@@ -103,7 +105,10 @@ export function assignRoles(model: LayersModel, overrides: Record<string, Role> 
       );
     }
   }
-  for (const layer of all) noteL2(layer);
+  for (const layer of all) {
+    noteL2(layer);
+    noteKernelAxes(layer);
+  }
   for (const weight of model.weights) forgetStructure(variableOf(weight));
   for (const layer of outputLayers(model.outputs)) {
     for (const kernel of kernelsOf(layer)) {

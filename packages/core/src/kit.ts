@@ -12,6 +12,30 @@ export {
   show,
 } from './check.ts';
 export { updaterOf } from './inspect.ts';
+export {
+  copyKernelAxes,
+  type Kernel,
+  kernelAxes,
+  kernelsWithAxes,
+  noteKernelAxes,
+} from './kernel-axes.ts';
+export {
+  constraintKey,
+  type KernelAxes,
+  type KernelPlace,
+  KNOWN_LAYERS,
+  kernelPlaces,
+  OUTPUTS_LAST,
+} from './kernel-places.ts';
+export {
+  holderOf,
+  innerLayers,
+  isLayer,
+  isWeight,
+  labelOf,
+  layersIn,
+  weightAt,
+} from './layers-inside.ts';
 export { adopt, ownerOf } from './optimizer-adapter.ts';
 export { isRecording, whileRecording } from './recording.ts';
 export { hasL2 } from './regularized.ts';

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { show } from './check.ts';
+import { copyKernelAxes } from './kernel-axes.ts';
 import { isVariable, variableOf } from './tfjs-objects.ts';
 
 /** What a variable is for; what decays, what Muon takes and what clipping leaves out is said by role. */
@@ -110,7 +111,8 @@ export function forgetStructure(variable: tf.Variable): void {
 
 /**
  * Gives a variable the role of another one that it stands for, with where that role comes from: what was set,
- * what an override or the structure of a model says, or nothing but what names and ranks tell.
+ * what an override or the structure of a model says, or nothing but what names and ranks tell. What is known of its
+ * axes goes along.
  *
  * @param from the variable whose role it is
  * @param to the one that takes it
@@ -122,6 +124,7 @@ export function copyRole(from: tf.Variable, to: tf.Variable): void {
   const entry = assigned.get(from);
   if (entry === undefined) assigned.delete(to);
   else assigned.set(to, entry);
+  copyKernelAxes(from, to);
 }
 
 /** The variables of a layer that are kernels by name and rank: matrices and embedding tables. */
