@@ -1,6 +1,6 @@
 /** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
 import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { type AddWeight, checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core';
+import { type AddWeight, checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core/kit';
 import { classOf, describeSaved, entriesOf, kindOf } from './check-topology.ts';
 import { loadError } from './load-error.ts';
 import type { Saved } from './saved.ts';

@@ -1,3 +1,4 @@
+export { type KernelAxes, type KernelPlace, kernelPlaces } from '@tfjs-lrm/core/kit';
 export { type AddMultipliersOptions, addMultipliers } from './add-multipliers.ts';
 export type { MultipliedKernel } from './effective-kernel.ts';
 export { foldMultipliers } from './fold.ts';

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { allOrNothing, guardedBuild } from '@tfjs-lrm/core';
+import { allOrNothing, guardedBuild } from '@tfjs-lrm/core/kit';
 import { internals, layerToConfig } from './internals.ts';
 
 export type Shape = Parameters<layers.Layer['build']>[0];
