@@ -11,6 +11,7 @@ export {
   type Rule,
   show,
 } from './check.ts';
+export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
 export type { Entry } from './entries.ts';
 export { isHalfPrecision } from './half-precision.ts';
 export {
