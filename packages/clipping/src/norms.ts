@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { dividedByLargest } from '@tfjs-lrm/core';
+import { dividedByLargest } from '@tfjs-lrm/core/kit';
 
 /** The Euclidean norm over all elements of all tensors, a scalar; 0 for none. */
 export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {

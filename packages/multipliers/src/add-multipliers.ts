@@ -1,5 +1,5 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkOptions, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core';
+import { checkOptions, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core/kit';
 import { checkModel } from './check-model.ts';
 import { assignWeights, configOf, rebuild } from './copy-model.ts';
 import { headsOf } from './heads.ts';

@@ -1,6 +1,6 @@
 /** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
 import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { labelOf } from '@tfjs-lrm/core';
+import { labelOf } from '@tfjs-lrm/core/kit';
 import { classOf, describeSaved, entriesOf, kindOf, type Saved } from './check-topology.ts';
 import { checkSize, undoable } from './guarded-build.ts';
 import { loadError } from './load-error.ts';

@@ -1,5 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
-import { isLayer, show } from '@tfjs-lrm/core';
+import { isLayer, show } from '@tfjs-lrm/core/kit';
 import { isModel } from './internals.ts';
 
 /** The class name of the wrapper. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { holderOf, type KernelAxes, type KernelPlace } from '@tfjs-lrm/core';
+import { holderOf, type KernelAxes, type KernelPlace } from '@tfjs-lrm/core/kit';
 import { type Factor, multiplyAlong } from './factors.ts';
 import { isTapeOn, isTracing } from './internals.ts';
 import type { Initializer } from './options.ts';

@@ -1,5 +1,5 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { constraintKey, layersIn } from '@tfjs-lrm/core';
+import { constraintKey, layersIn } from '@tfjs-lrm/core/kit';
 import { CLASS_NAME } from './check-layer.ts';
 import { checkModel } from './check-model.ts';
 import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { labelOf, layersIn } from '@tfjs-lrm/core';
+import { labelOf, layersIn } from '@tfjs-lrm/core/kit';
 
 /** Values in the largest weight: 1 GiB. Training holds it five times over, and its gradient. */
 const LARGEST = 2 ** 28;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { isLayer } from '@tfjs-lrm/core';
+import { isLayer } from '@tfjs-lrm/core/kit';
 
 /** What a layer has at run time and tfjs-layers hides from its types. */
 interface LayerInternals {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, dividedByLargest, isHalfPrecision, show } from '@tfjs-lrm/core';
+import { isHalfPrecision } from '@tfjs-lrm/core';
+import { checkOptions, dividedByLargest, show } from '@tfjs-lrm/core/kit';
 import {
   type Coefficients,
   coefficientsRule,
