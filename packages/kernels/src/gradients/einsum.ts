@@ -9,14 +9,15 @@ import {
   sum,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import { isOneOf, parseEquation } from './einsum-equation.ts';
+import { isOneOf, parseEquation } from '../einsum-equation.ts';
+import type { Gradient } from './gradient.ts';
 
 /**
  * The gradient of `tf.einsum`, for every backend: with respect to an operand it is the einsum of dy and the other
  * operand that gives the letters of this one. Letters that only this operand has, and that were summed, are not in
  * it: they are added by broadcasting.
  */
-export const einsumGradient: GradConfig = {
+const gradient: GradConfig = {
   kernelName: Einsum,
   saveAllInputs: true,
   gradFunc: (dy, saved, attrs) => {
@@ -59,3 +60,8 @@ function gradientOf(
   const sides = operand.shape.map((side, axis) => (isKept(letters[axis]!) ? side : 1));
   return broadcastTo(reshape(gradient, sides), operand.shape);
 }
+
+export const einsumGradient: Gradient = {
+  gradient,
+  example: { of: (x) => einsum('i,i->', x, x), at: [1, 2], expected: [2, 4] },
+};
