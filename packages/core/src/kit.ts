@@ -12,6 +12,7 @@ export {
   type Rule,
   show,
 } from './check.ts';
+export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
 export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
 export { updaterOf } from './inspect.ts';
 export {
