@@ -86,11 +86,6 @@ function initializerOf(where: string, initializer: unknown): Initializer {
   }
 }
 
-/** An initializer as `{ className, config }`. */
-export function initializerToConfig(initializer: Initializer): tf.serialization.ConfigDict {
-  return { className: initializer.getClassName(), config: initializer.getConfig() };
-}
-
 /**
  * Checks the options of `withMultipliers` for a layer and builds what they name.
  *
