@@ -4,13 +4,14 @@ import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eachBackend, useBackend } from '../../../test/backends.ts';
-import { damaged } from '../test/damage.ts';
-import { type Files, filesOf, inStockTfjs, loadFiles, serve } from '../test/files.ts';
-import '../test/layers.ts';
-import { all, mlp, plain, siamese } from '../test/models.ts';
-import { numbers } from '../test/numbers.ts';
+import { damaged } from '../../../test/damage.ts';
+import { type Files, filesOf, inStockTfjs, loadFiles, serve } from '../../../test/files.ts';
+import '../../multipliers/test/layers.ts';
+import { addMultipliers } from '@tfjs-lrm/multipliers';
+import { all, mlp, plain, siamese } from '../../multipliers/test/models.ts';
+import { numbers } from '../../multipliers/test/numbers.ts';
 import { startWatchdog, type Watchdog } from '../test/watchdog.ts';
-import { addMultipliers, loadModel } from './index.ts';
+import { loadModel } from './index.ts';
 
 const SEEDS = 20;
 

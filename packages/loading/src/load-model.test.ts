@@ -3,10 +3,25 @@ import { type LayersModel, layers, loadLayersModel, sequential } from '@tensorfl
 import { adam } from '@tfjs-lrm/adam';
 import { beforeAll, expect, test } from 'vitest';
 import { eachBackend, useBackend } from '../../../test/backends.ts';
-import { type Data, type Files, filesOf, inStockTfjs, serve, tensorOf } from '../test/files.ts';
-import { Gated } from '../test/layers.ts';
-import { all, MODELS, mlp, plain, predict, siamese, values } from '../test/models.ts';
-import { numbers } from '../test/numbers.ts';
+import {
+  type Data,
+  type Files,
+  filesOf,
+  inStockTfjs,
+  serve,
+  tensorOf,
+} from '../../../test/files.ts';
+import { Gated } from '../../multipliers/test/layers.ts';
+import {
+  all,
+  MODELS,
+  mlp,
+  plain,
+  predict,
+  siamese,
+  values,
+} from '../../multipliers/test/models.ts';
+import { numbers } from '../../multipliers/test/numbers.ts';
 import { loadModel } from './index.ts';
 
 type Artifacts = tf.io.ModelArtifacts;

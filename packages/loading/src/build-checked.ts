@@ -1,15 +1,11 @@
 /** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
 import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { labelOf } from '@tfjs-lrm/core/kit';
-import { classOf, describeSaved, entriesOf, kindOf, type Saved } from './check-topology.ts';
-import { checkSize, undoable } from './guarded-build.ts';
+import { type AddWeight, checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core/kit';
+import { classOf, describeSaved, entriesOf, kindOf } from './check-topology.ts';
 import { loadError } from './load-error.ts';
+import type { Saved } from './saved.ts';
 
-/** Methods of all layers that are watched meanwhile. */
-interface Watched {
-  apply: (...args: unknown[]) => unknown;
-  addWeight: (name: string, shape: number[], ...rest: unknown[]) => unknown;
-}
+type Apply = (this: layers.Layer, ...args: unknown[]) => unknown;
 
 function construct(saved: Saved, fastWeightInit: boolean): layers.Layer {
   const [cls, fromConfig] = classOf(saved) as NonNullable<ReturnType<typeof classOf>>;
@@ -64,44 +60,46 @@ function buildError(topology: Saved, layer: layers.Layer | undefined, error: unk
  * @throws RangeError for a weight that is too large; Error for a layer that fails, with its error as the cause
  */
 export function buildChecked(topology: Saved, most: number, fastWeightInit: boolean): LayersModel {
-  const prototype = layers.Layer.prototype as unknown as Watched;
-  const { apply, addWeight } = prototype;
   const failed = new Map<unknown, layers.Layer>();
+  const watchedApply = (apply: Apply): Apply =>
+    function (...args) {
+      if ([args[0]].flat().includes(undefined)) {
+        throw new RangeError(
+          `loadModel: ${labelOf(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
+        );
+      }
+      try {
+        return apply.apply(this, args);
+      } catch (error) {
+        // The innermost one.
+        if (!failed.has(error)) failed.set(error, this);
+        throw error;
+      }
+    };
   let values = 0;
-  let thrown: unknown;
-  prototype.apply = function (this: layers.Layer, ...args) {
-    if ([args[0]].flat().includes(undefined)) {
-      throw new RangeError(
-        `loadModel: ${labelOf(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
-      );
-    }
-    try {
-      return apply.apply(this, args);
-    } catch (error) {
-      // The innermost one.
-      if (!failed.has(error)) failed.set(error, this);
-      throw error;
-    }
-  };
-  prototype.addWeight = function (this: layers.Layer, name, shape, ...rest) {
-    const size = checkSize('loadModel', this, name, shape);
-    values += size;
-    // Not at once where they are more: which weight is missing or wrong is said when all are known.
-    if (size > most || values > 2 * most) {
-      throw new RangeError(
-        `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
-      );
-    }
-    return addWeight.call(this, name, shape, ...rest);
-  };
+  const limitedAddWeight = (addWeight: AddWeight) =>
+    function (this: layers.Layer, ...args: Parameters<AddWeight>): unknown {
+      const [name, shape] = args;
+      const size = checkSize('loadModel', this, name, shape);
+      values += size;
+      // Not at once where they are more: which weight is missing or wrong is said when all are known.
+      if (size > most || values > 2 * most) {
+        throw new RangeError(
+          `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
+        );
+      }
+      return addWeight.apply(this, args);
+    };
+  const object = layers.Layer.prototype;
+  const patches = [
+    { object, method: 'apply', by: watchedApply },
+    { object, method: 'addWeight', by: limitedAddWeight },
+  ];
   try {
     // A copy, because tfjs writes into what it reads.
-    return construct(structuredClone(topology), fastWeightInit) as LayersModel;
+    const copy = structuredClone(topology);
+    return withPatches(patches, () => construct(copy, fastWeightInit) as LayersModel);
   } catch (error) {
-    thrown = error;
-  } finally {
-    prototype.apply = apply;
-    prototype.addWeight = addWeight;
+    throw buildError(topology, failed.get(error), error);
   }
-  throw buildError(topology, failed.get(thrown), thrown);
 }

@@ -2,15 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { LayersModel, type layers, Sequential } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
-import { checkGraph } from './check-graph.ts';
-import type { Config } from './copy-model.ts';
+import { checkCalls } from './check-calls.ts';
 import { preview } from './load-error.ts';
-
-/** A layer or a model, as tfjs reads it. */
-export interface Saved {
-  readonly className: string;
-  readonly config: Config;
-}
+import type { Config, Saved } from './saved.ts';
 
 type FromConfig = (
   cls: unknown,
@@ -148,5 +142,5 @@ function checkInside(model: Saved): void {
   });
   checkNames(model);
   if (kindOf(model) !== 'graph') return;
-  checkGraph(what, model.config, hasOwnCall);
+  checkCalls(what, model.config, hasOwnCall);
 }

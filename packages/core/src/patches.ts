@@ -1,9 +1,10 @@
-/** Methods that are replaced for as long as a step is being watched. */
+/** Methods of tfjs that are replaced for a while. */
 
+/** A method of an object, or of a prototype, and what takes its place. */
 export interface Patch {
   readonly object: object;
   readonly method: string;
-  /** Makes the replacement; both have the signature of what is there. */
+  /** Makes the replacement of a former method; both have the same signature. */
   readonly by: (former: never) => (...args: never[]) => unknown;
 }
 

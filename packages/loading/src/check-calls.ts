@@ -1,6 +1,7 @@
 /** The calls in a saved graph, checked before tfjs makes them. */
-import type { Config } from './copy-model.ts';
+
 import { preview } from './load-error.ts';
+import type { Config } from './saved.ts';
 
 /** Which output of which call of which layer: [layer, call, output]. */
 type Source = readonly [layer: string, call: number, output: number, ...unknown[]];
@@ -89,7 +90,7 @@ function reached(made: ReadonlyMap<string, readonly Call[]>, ends: Call): Readon
  * @param isCalled whether a layer has a call of its own before any in the graph
  * @throws TypeError, RangeError
  */
-export function checkGraph(
+export function checkCalls(
   what: string,
   config: Config,
   isCalled: (entry: Config) => boolean,

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { models } from '@tensorflow/tfjs-layers';
 import { savedData, show } from '@tfjs-lrm/core/kit';
-import type { Config } from './copy-model.ts';
 import { loadError, preview, readError } from './load-error.ts';
+import type { Config } from './saved.ts';
 
 type Artifacts = tf.io.ModelArtifacts;
 

@@ -1,6 +1,7 @@
 /** Damage to saved configurations and files, the same for a seed in every run. */
-import { random } from '../../../test/tensors.ts';
+
 import type { Files } from './files.ts';
+import { random } from './tensors.ts';
 
 export type Json = Record<string, unknown>;
 type Random = () => number;

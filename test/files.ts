@@ -1,7 +1,7 @@
 /** Models as files, without a disk: base64 by file name, as another process can be given them. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { inNewProcess } from '../../../test/process.ts';
+import { inNewProcess } from './process.ts';
 
 export type Files = Readonly<Record<string, string>>;
 

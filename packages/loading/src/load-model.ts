@@ -1,12 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { anyRule, booleanRule, checkOptions, type Rule, savedData } from '@tfjs-lrm/core/kit';
+import {
+  anyRule,
+  booleanRule,
+  checkOptions,
+  type Rule,
+  savedData,
+  undoable,
+} from '@tfjs-lrm/core/kit';
 import { buildChecked } from './build-checked.ts';
-import { checkTopology, type Saved } from './check-topology.ts';
+import { checkTopology } from './check-topology.ts';
 import { buffersOf, checkNeeds, checkSpecs, isSlot, sizeOf } from './check-weights.ts';
-import { undoable } from './guarded-build.ts';
 import { explained, loadError } from './load-error.ts';
 import { inTfjsNames, read } from './read-model.ts';
+import type { Saved } from './saved.ts';
 
 /** How a model is loaded: what `tf.loadLayersModel` takes. */
 export type LoadModelOptions = tf.io.LoadOptions;
