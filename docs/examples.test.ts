@@ -44,11 +44,15 @@ function inPage(path: string): PageExample[] {
   }));
 }
 
-/** The packages of all `npm install` lines; a backslash continues one, a # ends it. */
+const ours = readdirSync(join(root, 'packages')).map((name) => `@tfjs-lrm/${name}`);
+
+/** The packages of all `npm install` lines, all of ours for their tarballs; a backslash continues a line, a # ends it. */
 const installedBy = (text: string): string[] =>
   [...text.replaceAll('\\\n', '').matchAll(/^npm install ([^#\n]*)/gm)]
     .flatMap(([, words]) => (words as string).trim().split(/\s+/))
-    .map((word) => word.replace(/(?<=.)@[\d^~].*$/, ''));
+    .flatMap((word) =>
+      word.endsWith('tarballs/*.tgz') ? ours : [word.replace(/(?<=.)@[\d^~].*$/, '')],
+    );
 
 /** The packages that code imports, but those of Node. */
 const importedBy = (code: string): string[] =>

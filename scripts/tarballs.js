@@ -13,4 +13,6 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
 const packages = findPackages().map(({ directory }) => directory);
 run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder, ...packages], { cwd: root });
-console.log(`${packages.length} packages packed. In your project: npm install @tensorflow/tfjs ${relative(process.cwd(), folder) || '.'}/*.tgz`);
+console.log(
+  `${packages.length} packages packed. In your project: npm install @tensorflow/tfjs ${relative(process.cwd(), folder) || '.'}/*.tgz`,
+);
