@@ -11,8 +11,9 @@ import {
   type Role,
   recordRole,
   roleOf,
-  variableOf,
 } from './roles.ts';
+import { drawTable } from './table.ts';
+import { isModel, variableOf } from './tfjs-objects.ts';
 
 /** One row a variable: its name, shape, role, and why it has that role. `toString()` draws the table. */
 export interface RoleTable {
@@ -47,15 +48,6 @@ function explained(variable: tf.Variable): { role: Role; reason: string } {
   return { role, reason };
 }
 
-function isModel(target: unknown): target is LayersModel {
-  return (
-    typeof target === 'object' &&
-    target !== null &&
-    'trainableWeights' in target &&
-    'layers' in target
-  );
-}
-
 function variablesOf(where: string, target: LayersModel | readonly tf.Variable[]): tf.Variable[] {
   if (Array.isArray(target)) return [...(target as readonly tf.Variable[])];
   if (isModel(target)) return target.trainableWeights.map(variableOf);
@@ -69,17 +61,7 @@ function draw(rows: RoleTable['rows']): string {
     ['variable', 'shape', 'role', 'reason'],
     ...rows.map((row) => [row.name, `[${row.shape.join(', ')}]`, row.role, row.reason]),
   ];
-  const widths = [0, 1, 2].map((column) =>
-    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
-  );
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return drawTable(cells);
 }
 
 /**

@@ -11,8 +11,8 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
+import { assignRoles } from './index.ts';
 import {
-  assignRoles,
   constraintKey,
   copyRole,
   type KernelAxes,
@@ -20,7 +20,7 @@ import {
   kernelAxes,
   kernelPlaces,
   weightAt,
-} from './index.ts';
+} from './kit.ts';
 
 type Layer = layers.Layer;
 const glorot = { kernelInitializer: 'glorotNormal', recurrentInitializer: 'glorotNormal' } as const;

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { show } from './check.ts';
 import { copyKernelAxes } from './kernel-axes.ts';
+import { isVariable, variableOf } from './tfjs-objects.ts';
 
 /** What a variable is for; what decays, what Muon takes and what clipping leaves out is said by role. */
 export type Role = 'matrix' | 'embedding' | 'head' | 'multiplier' | 'vector';
@@ -49,7 +50,7 @@ function byNameOrRank(variable: tf.Variable): { role: Role; reason: string } {
 }
 
 function checkVariable(where: string, variable: unknown): void {
-  if (typeof variable === 'object' && variable !== null && 'assign' in variable) return;
+  if (isVariable(variable)) return;
   throw new TypeError(
     `${where}: the target must be a tf.Variable. Received ${show(variable)}. Try ${where}(layer.weights[0].read()).`,
   );
@@ -126,11 +127,6 @@ export function copyRole(from: tf.Variable, to: tf.Variable): void {
   copyKernelAxes(from, to);
 }
 
-/** The `tf.Variable` inside a layer's weight. */
-export function variableOf(weight: LayerVariable): tf.Variable {
-  return weight.read() as tf.Variable;
-}
-
 /** The variables of a layer that are kernels by name and rank: matrices and embedding tables. */
 export function kernelsOf(layer: layers.Layer): tf.Variable[] {
   return layer.weights.map(variableOf).filter((variable) => {
@@ -163,7 +159,7 @@ export function setRole(target: tf.Variable | LayerVariable | layers.Layer, role
 
 function targetVariables(target: tf.Variable | LayerVariable | layers.Layer): tf.Variable[] {
   if (typeof target === 'object' && target !== null) {
-    if ('assign' in target) return [target];
+    if (isVariable(target)) return [target];
     if ('read' in target) return [variableOf(target)];
     if ('trainableWeights' in target) {
       const kernels = kernelsOf(target);

@@ -1,6 +1,6 @@
 /** The three factors of a kernel: which are wanted, their shapes, and their product with the kernel. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { KernelAxes } from '@tfjs-lrm/core';
+import type { KernelAxes } from '@tfjs-lrm/core/kit';
 import { multiply } from './multiply.ts';
 
 /** The factors that a kernel can have, in the order of a layer's weights. */

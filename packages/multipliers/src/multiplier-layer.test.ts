@@ -8,7 +8,8 @@ import {
   regularizers,
   sequential,
 } from '@tensorflow/tfjs-layers';
-import { assignRoles, kernelAxes } from '@tfjs-lrm/core';
+import { assignRoles } from '@tfjs-lrm/core';
+import { kernelAxes } from '@tfjs-lrm/core/kit';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
 import { Gated, modelOf, weightOf } from '../test/layers.ts';

@@ -8,7 +8,7 @@ import {
   nearest,
   savedData,
   show,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { CLASS_NAME, checkLayer } from './check-layer.ts';
 import { EffectiveKernel, type MultipliedKernel } from './effective-kernel.ts';
 import { FACTORS, factorShapes } from './factors.ts';

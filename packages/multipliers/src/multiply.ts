@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, type Rule } from '@tfjs-lrm/core';
+import { checkOptions, type Rule } from '@tfjs-lrm/core/kit';
 import { scaleMatrix } from './scale-matrix.ts';
 
 /** The learnable factors of a kernel; a missing one is all ones. @inline */

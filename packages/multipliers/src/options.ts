@@ -8,7 +8,7 @@ import {
   nearest,
   type Rule,
   show,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { FACTORS, type Factor, wantedFactors } from './factors.ts';
 import { placesOf } from './places.ts';
 

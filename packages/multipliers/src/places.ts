@@ -11,7 +11,7 @@ import {
   nearest,
   OUTPUTS_LAST,
   weightAt,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { CLASS_NAME } from './check-layer.ts';
 
 /**

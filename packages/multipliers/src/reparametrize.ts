@@ -1,22 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   asTensorOptimizer,
-  booleanRule,
-  checkOptions,
-  checkSelector,
-  copyRole,
-  deserializeOptimizer,
   type Entry,
   findOptimizer,
+  OptimizerAdapter,
+  type Selector,
+} from '@tfjs-lrm/core';
+import {
+  booleanRule,
+  checkOptions,
+  copyRole,
+  deserializeOptimizer,
   type Keyed,
   kernelAxes,
   knownOptions,
-  OptimizerAdapter,
-  type Selector,
   savedData,
+  selectorRule,
   selectorToConfig,
   selects,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { FACTORS, type Factor, factorShapes, multiplyAlong } from './factors.ts';
 
 /** Which variables are reparametrised, and by which factors. */
@@ -32,10 +34,7 @@ export interface ReparametrizeOptions {
 }
 
 const rules = {
-  select: (value: unknown) => {
-    checkSelector('reparametrize: "select"', value);
-    return null;
-  },
+  select: selectorRule('reparametrize: "select"'),
   row: booleanRule(true),
   column: booleanRule(true),
   scalar: booleanRule(false),

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, isHalfPrecision, show } from '@tfjs-lrm/core';
+import { isHalfPrecision } from '@tfjs-lrm/core';
+import { checkOptions, dividedByLargest, show } from '@tfjs-lrm/core/kit';
 import {
   type Coefficients,
   coefficientsRule,
@@ -106,17 +107,15 @@ function together(matrices: readonly tf.Tensor[], iteration: Iteration): tf.Tens
 const isWide = ({ shape }: tf.Tensor): boolean =>
   (shape.at(-2) as number) < (shape.at(-1) as number);
 
-/** The smallest number that the backend holds with full precision: what zero is divided by. */
-const leastNormal = (): number => (isHalfPrecision() ? 2 ** -14 : 2 ** -126);
-
-// By the largest element first: the squares of 1e-30 are zero in float32, and those of 1e30 infinite.
+/** Brings the Frobenius norm to 1 / (1 + safety); zero stays zero. */
 function normalize(matrix: tf.Tensor, safety: number): tf.Tensor {
-  const least = leastNormal();
   const [rows, columns] = matrix.shape.slice(-2) as [number, number];
-  const largest = tf.maximum(tf.max(tf.abs(matrix), [-2, -1], true), least);
-  const scaled = tf.div(matrix, largest);
-  const rms = tf.maximum(tf.sqrt(tf.mean(tf.square(scaled), [-2, -1], true)), least);
-  return tf.div(scaled, tf.mul(rms, Math.sqrt(rows * columns) * (1 + safety)));
+  const { quotient } = dividedByLargest(matrix, [-2, -1]);
+  // By the mean: half precision cannot hold the sum.
+  const rms = tf.sqrt(tf.mean(tf.square(quotient), [-2, -1], true));
+  const norm = tf.mul(rms, Math.sqrt(rows * columns) * (1 + safety));
+  // At least 1, since the largest element is 1, except where all are 0.
+  return tf.div(quotient, tf.maximum(norm, 1));
 }
 
 function iterate(matrix: tf.Tensor, { tuples, safety }: Iteration): tf.Tensor {

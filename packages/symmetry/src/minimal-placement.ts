@@ -1,5 +1,5 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { innerLayers, kernelPlaces, outputLayers } from '@tfjs-lrm/core';
+import { innerLayers, kernelPlaces, outputLayers } from '@tfjs-lrm/core/kit';
 import type { MultiplierOptions } from '@tfjs-lrm/multipliers';
 import type { Operation } from './circuit.ts';
 import { orbitsOf } from './orbits.ts';
