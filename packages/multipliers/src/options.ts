@@ -1,4 +1,3 @@
-import type * as tf from '@tensorflow/tfjs-core';
 import { initializers, layers } from '@tensorflow/tfjs-layers';
 import {
   anyRule,
