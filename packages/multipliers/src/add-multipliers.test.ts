@@ -305,7 +305,7 @@ describe('on cpu', () => {
     // Folded, the constraint has gone with W.
     const [folded] = foldMultipliers(added).layers;
     expect(folded).toHaveProperty('depthwiseRegularizer.l2', 0.01);
-    expect(folded).toHaveProperty('depthwiseConstraint', undefined);
+    expect(folded).toHaveProperty('depthwiseConstraint', null);
     added.dispose();
     source.dispose();
   });
