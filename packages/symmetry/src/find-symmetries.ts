@@ -30,8 +30,8 @@ const sideText = ({ variable, axes, exponent }: Side): string => {
  * console.log(String(findSymmetries(model)));
  */
 export function findSymmetries(model: LayersModel): SymmetryList {
-  const { operations } = walk('findSymmetries', model);
-  const found = [...orbitsOf(operations), ...withoutScales(operations)].map(
+  const circuit = walk('findSymmetries', model);
+  const found = [...orbitsOf(circuit), ...withoutScales(circuit)].map(
     ({ kind, group, dimension, sides, reason }): Symmetry => ({
       kind,
       group,

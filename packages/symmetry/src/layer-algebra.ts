@@ -3,8 +3,16 @@ import type { Builder } from './builder.ts';
 import { inOrder, type Wire } from './circuit.ts';
 import { type Algebra, describedAs } from './describe-layer.ts';
 
+/** What the graph says about a call of a layer. */
+export interface Call {
+  /** The size of the last axis of the output. */
+  readonly size: number;
+  /** The rank of the first input. */
+  readonly rank: number;
+}
+
 /** Lowers a layer, applied to wires, into operations; null where it does not fit and is opaque. */
-type Rule = (layer: Properties, inputs: readonly Wire[], to: Builder, size: number) => Wire | null;
+type Rule = (layer: Properties, inputs: readonly Wire[], to: Builder, call: Call) => Wire | null;
 
 /** What tfjs-layers declares private: weights, activations and settings of a layer. */
 interface Properties extends layers.Layer {
@@ -24,6 +32,8 @@ interface Properties extends layers.Layer {
   readonly axis?: number | readonly number[];
   readonly maxValue?: number | null;
   readonly dims?: readonly number[];
+  readonly dropout?: number;
+  readonly rate?: number;
   readonly cell: Properties;
 }
 
@@ -36,16 +46,22 @@ const identity =
     to.map(how, x as Wire, { shifts });
 
 const combined =
-  (how: 'linear' | 'homogeneous', shifts: boolean): Rule =>
+  (by: 'sum' | 'mean' | 'choice', how: 'linear' | 'homogeneous'): Rule =>
   (_, inputs, to) =>
-    to.add(inputs, how, shifts);
+    to.combine(inputs, by, how);
+
+/** Zeros drawn anew for each channel, which keeps its scale; but channels must not mix or be shifted. */
+const dropped = (rate: number | undefined, x: Wire, to: Builder): Wire =>
+  rate === 0 ? x : to.map('homogeneous', x);
+
+const dropout: Rule = (layer, inputs, to) => dropped(layer.rate, first(inputs), to);
 
 const dense: Rule = (layer, inputs, to) =>
   to.activation(named(layer), to.bias(layer.bias, to.matmul(layer.kernel, first(inputs))));
 
 const lastAxis = (rule: Rule): Rule => {
-  return (layer, inputs, to, size) =>
-    layer.dataFormat === 'channelsFirst' ? null : rule(layer, inputs, to, size);
+  return (layer, inputs, to, call) =>
+    layer.dataFormat === 'channelsFirst' ? null : rule(layer, inputs, to, call);
 };
 
 const convolution = (axes: { input: number; output: number }): Rule =>
@@ -60,25 +76,65 @@ const convolution = (axes: { input: number; output: number }): Rule =>
 function depthwise(layer: Properties, x: Wire, to: Builder): Wire {
   const each = layer.depthwiseKernel.shape[3] as number;
   const from = inOrder(x.size * each).map((i) => Math.floor(i / each));
-  return to.gain(layer.depthwiseKernel, x, [2, 3], from);
+  return to.gain(layer.depthwiseKernel, x, {
+    axes: [2, 3],
+    from,
+    shifts: layer.padding === 'valid',
+  });
 }
 
 /** The channels of the last axis, over and over: what reshaping to a longer last axis gives. */
-const reshaped: Rule = (_, [x], to, size) => {
+const reshaped: Rule = (_, [x], to, { size }) => {
   const channels = (x as Wire).size;
-  if (channels === 0 || size % channels !== 0) return null;
+  if (channels === 0 || size === 0 || size % channels !== 0) return null;
   return to.map('linear', x as Wire, { from: inOrder(size).map((i) => i % channels) });
 };
 
 /** Gates are not homogeneous, so only the kernel that reads the input can move. */
-const gated: Rule = (layer, inputs, to, size) => {
-  const { kernel, bias } = layer.cell;
-  return to.opaque([to.bias(bias, to.matmul(kernel, first(inputs))), ...inputs.slice(1)], size);
+const gated: Rule = ({ cell }, inputs, to, { size }) => {
+  const x = dropped(cell.dropout, first(inputs), to);
+  return to.opaque([to.bias(cell.bias, to.matmul(cell.kernel, x)), ...inputs.slice(1)], size);
+};
+
+/** The axes that a normalisation names, counted from the start. */
+const axesOf = (axis: number | readonly number[] | undefined, rank: number): number[] =>
+  [axis ?? -1].flat().map((each) => (each < 0 ? each + rank : each));
+
+const softmax: Rule = (layer, inputs, to, { size, rank }) => {
+  const x = first(inputs);
+  const axes = axesOf(layer.axis, rank);
+  if (axes.length > 1) return null;
+  if (axes[0] === rank - 1) return to.activation('softmax', x);
+  // Over positions, for each channel by itself.
+  to.fix(x, 'each');
+  return { size };
+};
+
+const batchNormalization: Rule = (layer, inputs, to, { rank }) => {
+  if (axesOf(layer.axis, rank)[0] !== rank - 1) return null;
+  const { movingMean: mean, movingVariance: variance } = layer;
+  const y = to.normalise(first(inputs), 'positions', true, { mean, variance });
+  return to.bias(layer.beta, to.gain(layer.gamma, y));
+};
+
+/** Over the channels, or over positions, where gain and bias are not those of channels. */
+const layerNormalization: Rule = (layer, inputs, to, { size, rank }) => {
+  const [x, axes] = [first(inputs), axesOf(layer.axis, rank)];
+  const overChannels = axes.includes(rank - 1);
+  // One channel less its mean is zero.
+  if (overChannels && size === 1) return null;
+  if (!overChannels) return to.opaque([to.normalise(x, 'positions', true)], size);
+  // The mean over positions too does not see a constant, but sees what an input adds at each position.
+  if (axes.length > 1) return to.opaque([to.normalise(x, 'channels', false)], size);
+  return to.bias(layer.beta, to.gain(layer.gamma, to.normalise(x, 'channels', true)));
 };
 
 const RULES: Readonly<Record<string, Rule>> = {
   Dense: dense,
-  Embedding: (layer, _, to) => to.matmul(layer.embeddings, null),
+  Embedding: (layer, inputs, to) => {
+    to.fix(first(inputs));
+    return to.matmul(layer.embeddings, null);
+  },
   Conv1D: convolution({ input: -2, output: -1 }),
   Conv2D: convolution({ input: -2, output: -1 }),
   Conv3D: convolution({ input: -2, output: -1 }),
@@ -88,23 +144,21 @@ const RULES: Readonly<Record<string, Rule>> = {
     to.activation(named(layer), to.bias(layer.bias, depthwise(layer, first(inputs), to))),
   ),
   SeparableConv2D: lastAxis((layer, inputs, to) => {
-    const y = to.matmul(layer.pointwiseKernel, depthwise(layer, first(inputs), to), undefined);
+    const y = to.matmul(layer.pointwiseKernel, depthwise(layer, first(inputs), to));
     return to.activation(named(layer), to.bias(layer.bias, y));
   }),
   GRU: gated,
   LSTM: gated,
   SimpleRNN: gated,
-  Softmax: (_, [x], to) => to.activation('softmax', x as Wire),
+  Softmax: softmax,
   Activation: (layer, inputs, to) => to.activation(named(layer), first(inputs)),
   ReLU: (layer, inputs, to) =>
     layer.maxValue == null ? to.map('homogeneous', first(inputs)) : null,
   LeakyReLU: identity('homogeneous'),
   PReLU: identity('homogeneous'),
-  // Zeros of its own choice: each channel keeps its scale, but channels must not mix.
-  Dropout: identity('homogeneous'),
-  AlphaDropout: () => null,
-  SpatialDropout1D: identity('homogeneous'),
-  Masking: () => null,
+  Dropout: dropout,
+  GaussianDropout: dropout,
+  SpatialDropout1D: dropout,
   Flatten: lastAxis(reshaped),
   Reshape: reshaped,
   RepeatVector: identity('linear'),
@@ -113,39 +167,28 @@ const RULES: Readonly<Record<string, Rule>> = {
   Cropping2D: lastAxis(identity('linear')),
   UpSampling2D: lastAxis(identity('linear')),
   ZeroPadding2D: lastAxis(identity('linear', false)),
-  AveragePooling1D: identity('linear', false),
-  AveragePooling2D: lastAxis(identity('linear', false)),
-  AveragePooling3D: lastAxis(identity('linear', false)),
+  // A mean over what lies inside, and a maximum, of values to which a constant was added: that constant more.
+  AveragePooling1D: identity('linear'),
+  AveragePooling2D: lastAxis(identity('linear')),
+  AveragePooling3D: lastAxis(identity('linear')),
   GlobalAveragePooling1D: identity('linear'),
   GlobalAveragePooling2D: lastAxis(identity('linear')),
-  MaxPooling1D: identity('homogeneous'),
-  MaxPooling2D: lastAxis(identity('homogeneous')),
-  MaxPooling3D: lastAxis(identity('homogeneous')),
-  GlobalMaxPooling1D: identity('homogeneous'),
-  GlobalMaxPooling2D: lastAxis(identity('homogeneous')),
-  Add: combined('linear', true),
-  Average: combined('linear', false),
-  Maximum: combined('homogeneous', false),
-  Minimum: combined('homogeneous', false),
+  MaxPooling1D: identity('homogeneous', true),
+  MaxPooling2D: lastAxis(identity('homogeneous', true)),
+  MaxPooling3D: lastAxis(identity('homogeneous', true)),
+  GlobalMaxPooling1D: identity('homogeneous', true),
+  GlobalMaxPooling2D: lastAxis(identity('homogeneous', true)),
+  Add: combined('sum', 'linear'),
+  Average: combined('mean', 'linear'),
+  Maximum: combined('choice', 'homogeneous'),
+  Minimum: combined('choice', 'homogeneous'),
   Multiply: (_, inputs, to) => to.product(inputs),
-  Concatenate: (layer, inputs, to, size) =>
-    layer.axis === -1 || inputs.reduce((sum, x) => sum + x.size, 0) === size
+  Concatenate: (layer, inputs, to, { rank }) =>
+    axesOf(layer.axis, rank)[0] === rank - 1
       ? to.concatenate(inputs)
-      : to.add(inputs, 'linear', false),
-  BatchNormalization: (
-    { axis, gamma, beta, movingMean: mean, movingVariance: variance, ...layer },
-    inputs,
-    to,
-  ) => {
-    const x = first(inputs);
-    const rank = (layer.inputSpec?.[0] as { ndim?: number } | undefined)?.ndim;
-    if (axis !== -1 && axis !== (rank ?? 0) - 1) return null;
-    return to.bias(beta, to.gain(gamma, to.normalise(x, 'batch', false, { mean, variance })));
-  },
-  LayerNormalization: ({ axis, gamma, beta }, inputs, to) => {
-    if ([axis].flat().length !== 1 || (gamma ?? beta)?.shape.length !== 1) return null;
-    return to.bias(beta, to.gain(gamma, to.normalise(first(inputs), 'channels', true)));
-  },
+      : to.combine(inputs, 'choice', 'linear'),
+  BatchNormalization: batchNormalization,
+  LayerNormalization: layerNormalization,
 };
 
 /** A layer of a class that was described, with weights found by rank and name. */
@@ -167,7 +210,7 @@ function described(algebra: Algebra, layer: layers.Layer, inputs: readonly Wire[
   const [kernel] = kernels;
   if (gains.length > 0 || kernels.length > 1 || (kernel !== undefined && inputs.length > 1))
     return null;
-  let y = inputs.length > 1 ? to.add(inputs, 'linear', false) : x;
+  let y = inputs.length > 1 ? to.combine(inputs) : x;
   if (kernel !== undefined) y = to.matmul(kernel, x, undefined, false);
   else y = to.map('linear', y, { shifts: false });
   for (const vector of added) y = to.bias(vector, y);
@@ -207,15 +250,14 @@ function bilinear(
 }
 
 /**
- * The operations of a layer on the given wires, and the wire of its output.
- *
- * @param size of the last axis of the output
+ * The operations of a layer on the given wires, and the wire of its output. A class of tfjs that was extended
+ * under its old name is opaque, since it may compute something else.
  */
 export function lower(
   layer: layers.Layer,
   inputs: readonly Wire[],
   to: Builder,
-  size: number,
+  call: Call,
 ): Wire {
   const algebra = describedAs(layer);
   const before = to.operations.length;
@@ -223,10 +265,10 @@ export function lower(
   const y =
     algebra !== null
       ? described(algebra, layer, inputs, to)
-      : Object.hasOwn(RULES, className)
-        ? (RULES[className] as Rule)(layer as Properties, inputs, to, size)
+      : Object.hasOwn(RULES, className) && Object.hasOwn(layer.constructor, 'className')
+        ? (RULES[className] as Rule)(layer as Properties, inputs, to, call)
         : null;
-  if (y !== null && y.size === size) return y;
+  if (y !== null && y.size === call.size) return y;
   to.operations.length = before;
-  return to.opaque(inputs, size);
+  return to.opaque(inputs, call.size);
 }

@@ -67,7 +67,8 @@ function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
 export function minimalPlacement(
   model: LayersModel,
 ): (layer: layers.Layer) => MultiplierOptions | null {
-  const { operations, owners } = walk('minimalPlacement', model);
+  const circuit = walk('minimalPlacement', model);
+  const { operations, owners } = circuit;
   const heads = outputLayers(model.outputs);
   const kept = new Map<LayerVariable, Kept>();
   const matmuls = new Map<LayerVariable, Matmul>();
@@ -88,7 +89,7 @@ export function minimalPlacement(
     operations.flatMap((at) => (at.type === 'gain' && at.axes.length === 1 ? [at.vector] : [])),
   );
   const order = [...matmuls.keys()];
-  for (const { kind, slices } of orbitsOf(operations)) {
+  for (const { kind, slices } of orbitsOf(circuit)) {
     if (kind === 'normalisation' || slices.some(({ axes }) => axes.length === 0)) continue;
     const full = slices.filter(({ index }) => !index.includes(-1));
     const rows = full.filter(({ weight, axes }) =>

@@ -1,5 +1,5 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Operation } from './circuit.ts';
+import type { Circuit } from './circuit.ts';
 import { type Solution, solve, type Trait } from './solve.ts';
 import { type Orbit, publicSide, type Slices } from './symmetry.ts';
 
@@ -123,9 +123,9 @@ const sizeOf = (weight: LayerVariable, axes: readonly number[]): number =>
   axes.reduce((size, axis) => size * (weight.shape[axis] as number), 1);
 
 /** Each factor against the kernel that it multiplies. */
-function factorOrbits(operations: readonly Operation[]): Orbit[] {
+function factorOrbits({ operations, trained }: Circuit): Orbit[] {
   return operations.flatMap((at): Orbit[] => {
-    if (at.type !== 'factor' || !at.factor.trainable || !at.kernel.trainable) return [];
+    if (at.type !== 'factor' || !trained.has(at.factor) || !trained.has(at.kernel)) return [];
     const scales = sizeOf(at.kernel, at.axes);
     const index = Int32Array.from({ length: scales }, (_, i) => i);
     const slices: Slices[] = [
@@ -149,6 +149,6 @@ function factorOrbits(operations: readonly Operation[]): Orbit[] {
 }
 
 /** All multiplicative and normalisation symmetries of a circuit. */
-export function orbitsOf(operations: readonly Operation[]): Orbit[] {
-  return [...wireOrbits(solve(operations)), ...factorOrbits(operations)];
+export function orbitsOf(circuit: Circuit): Orbit[] {
+  return [...wireOrbits(solve(circuit)), ...factorOrbits(circuit)];
 }

@@ -100,11 +100,11 @@ function balancedPoint(orbits: readonly Orbit[]): Float64Array[] {
  * rebalance(model, { optimizer });
  */
 export function rebalance(model: LayersModel, options: RebalanceOptions = {}): void {
-  const { operations } = walk('rebalance', model);
+  const circuit = walk('rebalance', model);
   checkOptions('rebalance', options, rules);
   const optimizer =
     options.optimizer ?? (model.optimizer as tf.Optimizer | null | undefined) ?? null;
-  const orbits = orbitsOf(operations).filter(
+  const orbits = orbitsOf(circuit).filter(
     ({ kind }) => kind === 'multiplicative' || options.normalisation === true,
   );
   if (optimizer !== null) {

@@ -1,25 +1,22 @@
 import type { LayersModel, LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { show } from '@tfjs-lrm/core';
 import { Builder } from './builder.ts';
-import type { Operation, Wire } from './circuit.ts';
-import { lower } from './layer-algebra.ts';
+import type { Circuit, Wire } from './circuit.ts';
+import { type Call, lower } from './layer-algebra.ts';
 
 interface GraphNode {
   readonly inputTensors: readonly SymbolicTensor[];
   readonly outputTensors: readonly SymbolicTensor[];
 }
 
-/** What a model computes, in the order in which its outputs need it. */
-export interface Circuit {
-  readonly operations: readonly Operation[];
-  /** The plain layer that holds each weight, and the one that stands for it in its model. */
-  readonly owners: ReadonlyMap<LayerVariable, { layer: layers.Layer; placed: layers.Layer }>;
-}
-
 const isModel = (layer: layers.Layer): layer is LayersModel =>
   'layers' in layer && 'predict' in layer;
 
 const widthOf = ({ shape }: SymbolicTensor): number => shape.at(-1) ?? 0;
+
+// tfjs-layers declares the constraint private.
+const isConstrained = (weight: LayerVariable): boolean =>
+  (weight as unknown as { constraint: unknown }).constraint != null;
 
 /** The layer inside a wrapper of one layer, or null: with multipliers, or over time. */
 function insideOf(layer: layers.Layer): layers.Layer | null {
@@ -86,17 +83,18 @@ export function walk(where: string, model: LayersModel): Circuit {
   const apply = (
     layer: layers.Layer,
     inputs: readonly Wire[],
-    size: number,
+    call: Call,
     placed: layers.Layer,
   ): Wire => {
     const inside = insideOf(layer);
     if (inside !== null) {
       if ('effective' in layer && !wrapped.has(layer)) factors(layer, inside, to);
       wrapped.add(layer);
-      return apply(inside, inputs, size, placed);
+      const isOverTime = layer.getClassName() === 'TimeDistributed';
+      return apply(inside, inputs, isOverTime ? { ...call, rank: call.rank - 1 } : call, placed);
     }
     for (const weight of layer.weights) owners.set(weight, { layer, placed });
-    return lower(layer, inputs, to, size);
+    return lower(layer, inputs, to, call);
   };
 
   const run = (inner: LayersModel, inputs: readonly Wire[] | null): Wire[] => {
@@ -116,7 +114,8 @@ export function walk(where: string, model: LayersModel): Circuit {
           wires.set(output, outputs[at] as Wire);
         });
       } else if (node.outputTensors.length === 1) {
-        wires.set(tensor, apply(layer, given, widthOf(tensor), layer));
+        const rank = node.inputTensors[0]?.shape.length ?? 0;
+        wires.set(tensor, apply(layer, given, { size: widthOf(tensor), rank }, layer));
       } else {
         for (const wire of given) to.fix(wire);
         for (const output of node.outputTensors) wires.set(output, { size: widthOf(output) });
@@ -127,5 +126,8 @@ export function walk(where: string, model: LayersModel): Circuit {
   };
 
   for (const output of run(model, null)) to.fix(output);
-  return { operations: to.operations, owners };
+  const trained = new Set(
+    model.trainableWeights.filter((weight) => weight.trainable && !isConstrained(weight)),
+  );
+  return { operations: to.operations, trained, owners };
 }
