@@ -66,7 +66,7 @@ export class Builder {
     if (x.size === 1 || (name !== 'softmax' && name !== 'logSoftmax')) return this.opaque([x], x.size);
     const y = { size: x.size };
     if (name === 'softmax') this.operations.push({ type: 'softmax', x, y });
-    else this.fix(x, 'common');
+    else this.fix(x, true);
     return y;
   }
 
@@ -105,8 +105,8 @@ export class Builder {
     return y;
   }
 
-  fix(x: Wire, ignores: 'nothing' | 'common' | 'each' = 'nothing'): void {
-    this.operations.push({ type: 'fix', x, ignores });
+  fix(x: Wire, centred = false): void {
+    this.operations.push({ type: 'fix', x, centred });
   }
 
   /** A fixed wire, computed from what must stay as it is. */

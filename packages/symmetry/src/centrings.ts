@@ -28,7 +28,7 @@ export function centredWeights(circuit: Circuit): ReadonlyMap<LayerVariable, num
         case 'softmax':
           return true;
         case 'fix':
-          return at.ignores === 'common';
+          return at.centred;
         case 'bias':
           return isCentred(at.y);
         case 'combine':

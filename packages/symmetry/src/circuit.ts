@@ -113,11 +113,8 @@ export type Operation =
     }
   /** y = softmax(x) over the channels: a number added to all of x is not seen, and y has a sum of 1. */
   | { readonly type: 'softmax'; readonly x: Wire; readonly y: Wire }
-  /**
-   * What reads x must see it as it is, except for what it ignores: nothing, a number added to all channels
-   * together, or a number added to each.
-   */
-  | { readonly type: 'fix'; readonly x: Wire; readonly ignores: 'nothing' | 'common' | 'each' }
+  /** What reads x must see it as it is, but for a number added to all channels where it is centred. */
+  | { readonly type: 'fix'; readonly x: Wire; readonly centred: boolean }
   /** A multiplier of a kernel, along these axes of it; none for a scalar. */
   | {
       readonly type: 'factor';

@@ -100,14 +100,10 @@ const gated: Rule = ({ cell }, inputs, to, { size }) => {
 const axesOf = (axis: number | readonly number[] | undefined, rank: number): number[] =>
   [axis ?? -1].flat().map((each) => (each < 0 ? each + rank : each));
 
-const softmax: Rule = (layer, inputs, to, { size, rank }) => {
-  const x = first(inputs);
+/** Over the channels alone; tfjs has no softmax along another single axis. */
+const softmax: Rule = (layer, inputs, to, { rank }) => {
   const axes = axesOf(layer.axis, rank);
-  if (axes.length > 1) return null;
-  if (axes[0] === rank - 1) return to.activation('softmax', x);
-  // Over positions, for each channel by itself.
-  to.fix(x, 'each');
-  return { size };
+  return axes.length === 1 && axes[0] === rank - 1 ? to.activation('softmax', first(inputs)) : null;
 };
 
 const batchNormalization: Rule = (layer, inputs, to, { rank }) => {

@@ -1,5 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Circuit } from './circuit.ts';
+import { mixingDimension, Vectors } from './dimensions.ts';
 import { type Solution, solve, type Trait } from './solve.ts';
 import { type Orbit, publicSide, type Slices } from './symmetry.ts';
 
@@ -65,8 +66,26 @@ function reasonOf(traits: ReadonlySet<Trait>, block: number): string {
   return 'row against column across linear functions';
 }
 
+/** The directions of all invertible matrices that mix a block, less those of matrices that move no weight. */
+function blockDimension(
+  size: number,
+  scale: number,
+  slices: readonly Slices[],
+  vectors: Vectors,
+): number {
+  let [rows, columns] = [0, 0];
+  for (const { weight, axes, index, exponent } of slices) {
+    const copies = index.filter((at) => at === scale).length;
+    const count = copies * vectors.count(weight, axes);
+    if (exponent > 0) rows += count;
+    else columns += count;
+  }
+  return mixingDimension(size, rows, columns);
+}
+
 /** The symmetries between weights of different channels and layers. */
-function wireOrbits(solution: Solution): Orbit[] {
+function wireOrbits(circuit: Circuit): Orbit[] {
+  const solution = solve(circuit);
   const places = placesOf(solution);
   const labels = labelsOf(solution);
   const blocks = new Map<string, number[]>();
@@ -90,6 +109,13 @@ function wireOrbits(solution: Solution): Orbit[] {
     if (row === undefined) rows.set(key, { of: [...block], size: block.length, complex });
     else row.of.push(...block);
   }
+  const vectors = new Vectors(circuit);
+  const dimensionOf = (of: readonly number[], size: number, slices: readonly Slices[]): number => {
+    let sum = 0;
+    for (let scale = 0; scale < of.length; scale += size)
+      sum += blockDimension(size, scale, slices, vectors);
+    return sum;
+  };
   return [...rows.values()].map(({ of, size, complex }): Orbit => {
     const number = new Map(of.map((unknown, at) => [unknown, at]));
     const slices = [...(places.get(of[0] as number)?.values() ?? [])].map(
@@ -109,7 +135,7 @@ function wireOrbits(solution: Solution): Orbit[] {
     return {
       kind: traits.has('normalised') ? 'normalisation' : 'multiplicative',
       group: size > 1 ? 'general-linear' : complex ? 'complex-scaling' : 'scaling',
-      dimension: of.length * (complex ? 2 : size),
+      dimension: size > 1 ? dimensionOf(of, size, slices) : of.length * (complex ? 2 : 1),
       sides: slices.map(publicSide),
       reason: reasonOf(traits, size),
       scales: of.length,
@@ -150,5 +176,5 @@ function factorOrbits({ operations, trained }: Circuit): Orbit[] {
 
 /** All multiplicative and normalisation symmetries of a circuit. */
 export function orbitsOf(circuit: Circuit): Orbit[] {
-  return [...wireOrbits(solve(circuit)), ...factorOrbits(circuit)];
+  return [...wireOrbits(circuit), ...factorOrbits(circuit)];
 }

@@ -1,5 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { type Circuit, type Wire, Wiring } from './circuit.ts';
+import { rotationDimension, Vectors } from './dimensions.ts';
 import { kernelsReading, type Reader } from './readers.ts';
 import type { Symmetry } from './symmetry.ts';
 
@@ -50,7 +51,7 @@ function streamOf(start: Wire, wiring: Wiring) {
 
 /** The streams between normalisations whose channels may be rotated into each other. */
 export function rotationsOf(circuit: Circuit): Rotation[] {
-  const wiring = new Wiring(circuit);
+  const [wiring, vectors] = [new Wiring(circuit), new Vectors(circuit)];
   const seen = new Set<Wire>();
   return circuit.operations.flatMap((at): Rotation[] => {
     if (at.type !== 'normalise' || at.over !== 'channels' || seen.has(at.x)) return [];
@@ -59,12 +60,22 @@ export function rotationsOf(circuit: Circuit): Rotation[] {
     const { wires, writers, readers, centred } = stream;
     for (const wire of wires) seen.add(wire);
     const size = at.x.size;
+    // Where a mean is subtracted the sum of the channels stays.
     const free = centred ? size - 1 : size;
+    const biases = new Set(readers.flatMap((reader) => reader.biases));
+    const moved = [
+      ...writers.map(({ weight, axis }) => vectors.count(weight, [axis])),
+      ...readers.map(({ kernel }) => vectors.count(kernel.kernel, [kernel.input])),
+      ...[...biases].map((bias) => vectors.count(bias, [0])),
+    ];
     return [
       {
         kind: 'normalisation',
         group: 'orthogonal',
-        dimension: (free * (free - 1)) / 2,
+        dimension: rotationDimension(
+          free,
+          moved.reduce((sum, count) => sum + count, 0),
+        ),
         sides: [
           ...writers.map(({ weight, axis }) => ({
             variable: weight.originalName,

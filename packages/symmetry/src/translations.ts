@@ -115,8 +115,8 @@ export function translationsOf(circuit: Circuit): Translations {
         shifts.equate(read(at.x));
         break;
       case 'fix':
-        if (at.ignores === 'nothing') hold(at.x);
-        else if (at.ignores === 'common') shifts.equate(read(at.x));
+        if (at.centred) shifts.equate(read(at.x));
+        else hold(at.x);
         break;
       case 'factor':
         break;

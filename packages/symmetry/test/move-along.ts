@@ -54,11 +54,12 @@ function contragredient(a: readonly (readonly number[])[]): number[][] {
   return a.map((_, i) => a.map((_, j) => rows[j]![n + i]!));
 }
 
-/** Multiplies a weight along the axis by a matrix for each copy of each block. */
+/** Multiplies a weight, with its factors, along the axis by a matrix for each copy of each block. */
 function mix(
   { weight, axes, index, exponent }: Slices,
   orbit: Orbit,
   mats: readonly number[][][],
+  operations: readonly Operation[],
 ): void {
   const complex = orbit.group === 'complex-scaling';
   const size = axes.reduce((product, axis) => product * (weight.shape[axis] as number), 1);
@@ -88,10 +89,11 @@ function mix(
     const variable = variableOf(weight);
     const others = weight.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
     const order = [...others, ...axes];
-    const last = tf.transpose(variable, order);
+    const factors = factorsOf(weight, operations);
+    const last = tf.transpose(tf.mul(variable, factors), order);
     const moved = tf.matMul(tf.reshape(last, [-1, size]), tf.tensor2d(full, [size, size]));
     const back = order.map((_, axis) => order.indexOf(axis));
-    variable.assign(tf.transpose(tf.reshape(moved, last.shape), back));
+    variable.assign(tf.div(tf.transpose(tf.reshape(moved, last.shape), back), factors));
   });
 }
 
@@ -271,7 +273,7 @@ function addUnseen(
   });
 }
 
-function moveOrbit(orbit: Orbit, next: Next): void {
+function moveOrbit(orbit: Orbit, operations: readonly Operation[], next: Next): void {
   if (orbit.group === 'scaling') {
     apply('test', [
       { orbit, logs: Float64Array.from({ length: orbit.scales }, () => 0.7 * signed(next)) },
@@ -281,7 +283,7 @@ function moveOrbit(orbit: Orbit, next: Next): void {
   const complex = orbit.group === 'complex-scaling';
   const count = complex ? orbit.scales : orbit.scales / orbit.block;
   const mats = Array.from({ length: count }, () => matrix(orbit.block, complex, next));
-  for (const slices of orbit.slices) mix(slices, orbit, mats);
+  for (const slices of orbit.slices) mix(slices, orbit, mats, operations);
 }
 
 /** One function for each symmetry of `findSymmetries(model)`, in its order, that moves the model along it. */
@@ -291,7 +293,7 @@ export function movesOf(model: LayersModel, seed: number): (() => void)[] {
   const translations = translationsOf(circuit);
   const next = random(seed);
   return [
-    ...orbitsOf(circuit).map((orbit) => () => moveOrbit(orbit, next)),
+    ...orbitsOf(circuit).map((orbit) => () => moveOrbit(orbit, operations, next)),
     ...rotationsOf(circuit).map((each) => () => rotateStream(each, operations, next)),
     ...translations.list.map((each) => () => translate(each, translations, operations, next)),
     ...centringsOf(circuit).map(
