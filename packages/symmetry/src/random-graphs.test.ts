@@ -5,15 +5,18 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
 import { eachBackend, onCpu } from '../../../test/backends.ts';
 import { noise, random } from '../../../test/tensors.ts';
-import { buildGraph, drawGraph, type Graph, inputsOfGraph } from '../test/graphs.ts';
+import { buildGraph, drawGraph, type Graph, inputsOfGraph, NAMED } from '../test/graphs.ts';
 import { movesOf } from '../test/move-along.ts';
 import { difference, outputsOf } from '../test/outputs.ts';
 import { findSymmetries } from './index.ts';
 
 const PATH = new URL('../../../fixtures/symmetry/graphs.json', import.meta.url);
 
+/** The number of weights that may move: of those with a constraint none. */
 const sizeOf = (model: LayersModel): number =>
-  model.trainableWeights.reduce((sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]), 0);
+  model.trainableWeights
+    .filter((weight) => (weight as unknown as { constraint: unknown }).constraint === null)
+    .reduce((sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]), 0);
 
 const describe = (seed: number, { shape, calls }: Graph): string =>
   [
@@ -75,35 +78,44 @@ eachBackend((backend) => {
 
 onCpu(() => {
   const { graphs } = JSON.parse(readFileSync(PATH, 'utf8')) as {
-    graphs: (Graph & { seed: number; weights: number; nullity: number })[];
+    graphs: (Graph & { seed: number; name?: string; weights: number; nullity: number })[];
+  };
+  const counted = (graph: (typeof graphs)[number]) => {
+    const model = buildGraph(graph, graph.seed);
+    expect(sizeOf(model), 'trained weights').toBe(graph.weights);
+    const symmetries = findSymmetries(model);
+    model.dispose();
+    return {
+      total: symmetries.reduce((sum, { dimension }) => sum + dimension, 0),
+      text: `${describe(graph.seed, graph)}\n${symmetries}`,
+    };
   };
 
   it('the dimensions of random models never add up to more than the nullity that PyTorch measured', () => {
-    let [claimed, exist, exact] = [0, 0, 0];
-    const missed: string[] = [];
-    for (const graph of graphs) {
-      const model = buildGraph(graph, graph.seed);
-      const symmetries = findSymmetries(model);
-      const total = symmetries.reduce((sum, { dimension }) => sum + dimension, 0);
-      if (total > graph.nullity)
-        missed.push(`OVER ${total} of ${graph.nullity}: ${describe(graph.seed, graph)}\n${symmetries}`);
-      if (total < graph.nullity)
-        missed.push(`under ${total} of ${graph.nullity}: ${describe(graph.seed, graph)}\n${symmetries}`);
-      claimed += total;
-      exist += graph.nullity;
+    const random = graphs.filter(({ name }) => name === undefined);
+    expect(random.length).toBeGreaterThan(150);
+    let exact = 0;
+    for (const graph of random) {
+      const { total, text } = counted(graph);
+      expect(total, text).toBeLessThanOrEqual(graph.nullity);
       if (total === graph.nullity) exact += 1;
-      model.dispose();
+      if (process.env['MISSED'] && total < graph.nullity) console.log(total, graph.nullity, text);
     }
-    console.log(claimed, exist, exact, graphs.length);
-    console.log(missed.filter((m) => m.startsWith('OVER')).slice(0, 10).join('\n\n'), missed.filter((m) => m.startsWith('under')).slice(0, 25).join('\n\n'));
+    // The others have units that are never on, gains of such, and what README.md names as limits.
+    expect(exact / random.length).toBeGreaterThan(0.5);
+  });
+
+  it.each(graphs.filter(({ name }) => name !== undefined))('of "$name" all $nullity are found', (graph) => {
+    const { total, text } = counted(graph);
+    expect(total, text).toBe(graph.nullity);
   });
 
   it.runIf(process.env['DRAW_GRAPHS'] !== undefined)('draws graphs for fixtures/symmetry/graphs.py', () => {
-    const drawn: string[] = [];
-    for (let seed = 1001; drawn.length < 200; seed++) {
+    const drawn = Object.entries(NAMED).map(([name, graph]) => JSON.stringify({ name, seed: 1, ...graph }));
+    for (let seed = 1001; drawn.length < 300; seed++) {
       const graph = drawGraph(random(seed));
       const model = buildGraph(graph);
-      if (sizeOf(model) <= 80) drawn.push(JSON.stringify({ seed, ...graph }));
+      if (sizeOf(model) > 0 && sizeOf(model) <= 80) drawn.push(JSON.stringify({ seed, ...graph }));
       model.dispose();
     }
     writeFileSync(PATH, `{"graphs": [\n${drawn.join(',\n')}\n]}\n`);

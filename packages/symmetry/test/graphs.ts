@@ -137,7 +137,11 @@ function layerOf({ op, config, frozen, multipliers }: Call, at: number): Layer {
     ...(frozen === 'constraint' ? { kernelConstraint: 'nonNeg' } : {}),
     ...(/RNN|gru|lstm/.test(op) ? { recurrentInitializer: 'glorotNormal' } : {}),
   };
-  if (op === 'timeDistributed') return layers.timeDistributed({ name: `over${at}`, layer: layers.dense(config as never) });
+  if (op === 'timeDistributed')
+    return layers.timeDistributed({
+      name: `over${at}`,
+      layer: layers.dense({ ...config, trainable: frozen !== 'config' } as never),
+    });
   const layer = (factories[op] as (config: unknown) => Layer)(all);
   if (multipliers === undefined) return layer;
   const has = (which: string): boolean => multipliers.includes(which);
@@ -268,3 +272,145 @@ export function drawGraph(next: () => number): Graph {
     add('dense', [last], { units: 2 + Math.floor(next() * 2), useBias: next() < 0.6, activation: pick(next, ['linear', 'linear', 'softmax']) });
   return { shape, tokens, calls };
 }
+
+const calls = (...all: readonly (readonly [op: string, from: readonly number[], config?: Config, more?: Partial<Call>])[]): Call[] =>
+  all.map(([op, from, config = {}, more = {}], at) => ({ op, from, config, layer: at, ...more }));
+const linear = (units: number, useBias = true): Config => ({ units, useBias, activation: 'linear' });
+const bent = (units: number, activation: string, useBias = true): Config => ({ units, useBias, activation });
+
+/** Graphs whose symmetries are found without a rest, each for one kind of them. */
+export const NAMED: Readonly<Record<string, Graph>> = {
+  'a bias through average pooling': {
+    shape: [5, 3],
+    tokens: null,
+    calls: calls(
+      ['conv1d', [0], { filters: 3, kernelSize: 2, padding: 'valid', useBias: true, activation: 'linear' }],
+      ['averagePooling1d', [1], { poolSize: 2, strides: 1, padding: 'same' }],
+      ['dense', [2], bent(3, 'tanh')],
+    ),
+  },
+  'a bias through max pooling': {
+    shape: [5, 3],
+    tokens: null,
+    calls: calls(
+      ['conv1d', [0], { filters: 3, kernelSize: 2, padding: 'valid', useBias: true, activation: 'linear' }],
+      ['maxPooling1d', [1], { poolSize: 2, strides: 1, padding: 'valid' }],
+      ['dense', [2], bent(3, 'tanh')],
+    ),
+  },
+  'a bias through a concatenation': {
+    shape: [4],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], linear(3)],
+      ['dense', [0], bent(2, 'tanh')],
+      ['concatenate', [1, 2], { axis: -1 }],
+      ['dense', [3], linear(4)],
+    ),
+  },
+  'biases of a residual sum': {
+    shape: [4],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], linear(3)],
+      ['dense', [1], bent(4, 'tanh')],
+      ['dense', [2], linear(3)],
+      ['add', [1, 3]],
+      ['dense', [4], bent(3, 'tanh')],
+    ),
+  },
+  'a layer that is used twice': {
+    shape: [4],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], bent(3, 'tanh')],
+      ['dense', [0], bent(3, 'tanh')],
+      ['dense', [1], linear(3)],
+      ['dense', [2], linear(3), { layer: 2 }],
+      ['concatenate', [3, 4], { axis: -1 }],
+      ['dense', [5], bent(3, 'tanh')],
+    ),
+  },
+  'a nested model': {
+    shape: [4],
+    tokens: null,
+    calls: calls(['nested', [0], linear(2)], ['dense', [1], linear(3)]),
+  },
+  'an embedding, its mean and a kernel': {
+    shape: [6],
+    tokens: 7,
+    calls: calls(['embedding', [0], { units: 3 }], ['globalAveragePooling1d', [1]], ['dense', [2], bent(3, 'tanh')]),
+  },
+  'an embedding before a normalisation': {
+    shape: [6],
+    tokens: 7,
+    calls: calls(
+      ['embedding', [0], { units: 4 }],
+      ['globalAveragePooling1d', [1]],
+      ['layerNormalization', [2], { scale: false, center: false, axis: -1 }],
+      ['elu', [3]],
+    ),
+  },
+  'softmax before a kernel': {
+    shape: [4],
+    tokens: null,
+    calls: calls(['dense', [0], bent(3, 'softmax')], ['dense', [1], bent(3, 'tanh')]),
+  },
+  'softmax before a kernel before softmax': {
+    shape: [4],
+    tokens: null,
+    calls: calls(['dense', [0], bent(3, 'softmax')], ['dense', [1], bent(3, 'softmax')]),
+  },
+  'layer normalisation before a kernel before softmax': {
+    shape: [4],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], bent(4, 'tanh')],
+      ['layerNormalization', [1], { scale: true, center: true, axis: -1 }],
+      ['dense', [2], bent(3, 'softmax')],
+    ),
+  },
+  'layer normalisation without gain and bias': {
+    shape: [4],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], linear(4)],
+      ['layerNormalization', [1], { scale: false, center: false, axis: -1 }],
+      ['dense', [2], linear(3)],
+    ),
+  },
+  'layer normalisation over positions': {
+    shape: [4, 3],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], linear(3)],
+      ['layerNormalization', [1], { scale: false, center: false, axis: 1 }],
+      ['elu', [2]],
+    ),
+  },
+  'a layer frozen in its config': {
+    shape: [4],
+    tokens: null,
+    calls: calls(
+      ['dense', [0], bent(3, 'relu')],
+      ['dense', [1], bent(3, 'tanh'), { frozen: 'config' }],
+      ['dense', [2], linear(3)],
+      ['dense', [3], bent(3, 'tanh')],
+    ),
+  },
+  'dropout between linear layers': {
+    shape: [4],
+    tokens: null,
+    calls: calls(['dense', [0], linear(3)], ['dropout', [1], { rate: 0.4 }], ['dense', [2], linear(3)]),
+  },
+  'dropout inside a recurrent layer': {
+    shape: [4, 3],
+    tokens: null,
+    calls: calls(['dense', [0], linear(3)], ['simpleRNN', [1], { units: 3, dropout: 0.4, useBias: true }], ['elu', [2]]),
+  },
+  'channels wider than what reads and writes them': {
+    shape: [2],
+    tokens: null,
+    calls: calls(['dense', [0], linear(4)], ['dense', [1], linear(4)], ['dense', [2], linear(2)]),
+  },
+};
