@@ -1,4 +1,5 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Kernel } from '@tfjs-lrm/core/kit';
 import { inOrder, type Operation, type Wire } from './circuit.ts';
 
 type Optional<T> = T | null | undefined;
@@ -7,17 +8,10 @@ type Optional<T> = T | null | undefined;
 export class Builder {
   readonly operations: Operation[] = [];
 
-  /** y = x · W, for a kernel whose axes may be counted from the end. */
-  matmul(
-    kernel: LayerVariable,
-    x: Wire | null,
-    axes: { input: number; output: number } = { input: -2, output: -1 },
-    shifts = true,
-  ): Wire {
+  /** y = x · W; x is null for an embedding. */
+  matmul({ kernel, axes }: Kernel, x: Wire | null, shifts = true): Wire {
     const rank = kernel.shape.length;
-    const [input, output] = [axes.input, axes.output].map((axis) =>
-      axis < 0 ? axis + rank : axis,
-    ) as [number, number];
+    const [input, output] = [rank + (axes.column as number), rank + (axes.row[0] as number)];
     const y = { size: kernel.shape[output] as number };
     this.operations.push({ type: 'matmul', kernel, input, output, x, y, shifts });
     return y;
@@ -63,7 +57,8 @@ export class Builder {
     if (name === undefined || name === 'linear') return x;
     if (name === 'relu') return this.map('homogeneous', x);
     // The softmax of one channel is 1, whatever the channel is; nothing is gained from that.
-    if (x.size === 1 || (name !== 'softmax' && name !== 'logSoftmax')) return this.opaque([x], x.size);
+    if (x.size === 1 || (name !== 'softmax' && name !== 'logSoftmax'))
+      return this.opaque([x], x.size);
     const y = { size: x.size };
     if (name === 'softmax') this.operations.push({ type: 'softmax', x, y });
     else this.fix(x, true);

@@ -22,27 +22,27 @@ export function centredWeights(circuit: Circuit): ReadonlyMap<LayerVariable, num
     return answer;
   };
   const passes = (at: Operation): boolean => {
-      switch (at.type) {
-        case 'normalise':
-          return at.over === 'channels' && at.centred;
-        case 'softmax':
-          return true;
-        case 'fix':
-          return at.centred;
-        case 'bias':
-          return isCentred(at.y);
-        case 'combine':
-          return at.how === 'linear' && isCentred(at.y);
-        case 'map':
-          return (
-            at.how === 'linear' &&
-            at.y.size === at.x.size &&
-            at.from.every((from, i) => from === i) &&
-            isCentred(at.y)
-          );
-        default:
-          return false;
-      }
+    switch (at.type) {
+      case 'normalise':
+        return at.over === 'channels' && at.centred;
+      case 'softmax':
+        return true;
+      case 'fix':
+        return at.centred;
+      case 'bias':
+        return isCentred(at.y);
+      case 'combine':
+        return at.how === 'linear' && isCentred(at.y);
+      case 'map':
+        return (
+          at.how === 'linear' &&
+          at.y.size === at.x.size &&
+          at.from.every((from, i) => from === i) &&
+          isCentred(at.y)
+        );
+      default:
+        return false;
+    }
   };
   const axes = new Map<LayerVariable, number | null>();
   for (const at of circuit.operations) {

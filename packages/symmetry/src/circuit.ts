@@ -118,6 +118,7 @@ export type Operation =
   /** A multiplier of a kernel, along these axes of it; none for a scalar. */
   | {
       readonly type: 'factor';
+      readonly which: 'row' | 'column' | 'scalar';
       readonly factor: LayerVariable;
       readonly kernel: LayerVariable;
       readonly axes: readonly number[];

@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { drawTable } from '@tfjs-lrm/core/kit';
 import { orbitsOf } from './orbits.ts';
 import type { Side, Symmetry } from './symmetry.ts';
-import { drawTable } from './table.ts';
 import { walk } from './walk.ts';
 import { withoutScales } from './without-scales.ts';
 

@@ -38,13 +38,13 @@ function optionsOf(layer: layers.Layer, { row, column }: Kept): MultiplierOption
 /** The kernels that write keys of attention. */
 function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
   const keys = new Set(operations.flatMap((at) => (at.type === 'score' ? [at.key] : [])));
-  const found = new Set<LayerVariable>();
+  const kernels = new Set<LayerVariable>();
   for (const at of [...operations].reverse()) {
     if (!('y' in at) || !keys.has(at.y)) continue;
     if (at.type === 'bias' || at.type === 'map' || at.type === 'gain') keys.add(at.x);
-    if (at.type === 'matmul') found.add(at.kernel);
+    if (at.type === 'matmul') kernels.add(at.kernel);
   }
-  return found;
+  return kernels;
 }
 
 /**
@@ -124,9 +124,7 @@ export function minimalPlacement(
     });
   }
   for (const [layer, each] of byLayer) options.set(layer, optionsOf(layer, each));
-  return (layer) => {
-    const found = options.get(layer);
-    if (found !== undefined) return found;
-    return kernelPlaces(layer) === null ? null : {};
-  };
+  // A layer whose kernels the walk does not see keeps all factors that it can have.
+  return (layer) =>
+    options.get(layer) ?? (options.has(layer) || kernelPlaces(layer) === null ? null : {});
 }

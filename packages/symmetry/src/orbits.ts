@@ -158,14 +158,13 @@ function factorOrbits({ operations, trained }: Circuit): Orbit[] {
       { weight: at.factor, axes: at.factor.shape.map((_, axis) => axis), exponent: 1, index },
       { weight: at.kernel, axes: at.axes, exponent: -1, index },
     ];
-    const which = at.factor.originalName.split('/').at(-1)?.replace('_', ' ');
     return [
       {
         kind: 'multiplicative',
         group: 'scaling',
         dimension: scales,
         sides: slices.map(publicSide),
-        reason: `${which} against the kernel itself`,
+        reason: `${at.which} multiplier against the kernel itself`,
         scales,
         block: 1,
         slices,

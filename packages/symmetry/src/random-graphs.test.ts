@@ -63,7 +63,9 @@ eachBackend((backend) => {
           claims.set(group, (claims.get(group) ?? 0) + 1);
           const changed = difference(before, outputsOf(model, x));
           if (!(changed < 1e-3))
-            expect.fail(`outputs change by ${changed}: ${group}, ${reason}\n${describe(seed, graph)}\n${symmetries}`);
+            expect.fail(
+              `outputs change by ${changed}: ${group}, ${reason}\n${describe(seed, graph)}\n${symmetries}`,
+            );
         }
       }
       x.dispose();
@@ -105,19 +107,29 @@ onCpu(() => {
     expect(exact / random.length).toBeGreaterThan(0.5);
   });
 
-  it.each(graphs.filter(({ name }) => name !== undefined))('of "$name" all $nullity are found', (graph) => {
-    const { total, text } = counted(graph);
-    expect(total, text).toBe(graph.nullity);
-  });
+  it.each(graphs.filter(({ name }) => name !== undefined))(
+    'of "$name" all $nullity are found',
+    (graph) => {
+      const { total, text } = counted(graph);
+      expect(total, text).toBe(graph.nullity);
+    },
+  );
 
-  it.runIf(process.env['DRAW_GRAPHS'] !== undefined)('draws graphs for fixtures/symmetry/graphs.py', () => {
-    const drawn = Object.entries(NAMED).map(([name, graph]) => JSON.stringify({ name, seed: 1, ...graph }));
-    for (let seed = 1001; drawn.length < 300; seed++) {
-      const graph = drawGraph(random(seed));
-      const model = buildGraph(graph);
-      if (sizeOf(model) > 0 && sizeOf(model) <= 80) drawn.push(JSON.stringify({ seed, ...graph }));
-      model.dispose();
-    }
-    writeFileSync(PATH, `{"graphs": [\n${drawn.join(',\n')}\n]}\n`);
-  }, 60_000);
+  it.runIf(process.env['DRAW_GRAPHS'] !== undefined)(
+    'draws graphs for fixtures/symmetry/graphs.py',
+    () => {
+      const drawn = Object.entries(NAMED).map(([name, graph]) =>
+        JSON.stringify({ name, seed: 1, ...graph }),
+      );
+      for (let seed = 1001; drawn.length < 300; seed++) {
+        const graph = drawGraph(random(seed));
+        const model = buildGraph(graph);
+        if (sizeOf(model) > 0 && sizeOf(model) <= 80)
+          drawn.push(JSON.stringify({ seed, ...graph }));
+        model.dispose();
+      }
+      writeFileSync(PATH, `{"graphs": [\n${drawn.join(',\n')}\n]}\n`);
+    },
+    60_000,
+  );
 });

@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
-import { booleanRule, checkOptions, type Rule } from '@tfjs-lrm/core/kit';
+import { booleanRule, checkOptions, type Rule, variableOf } from '@tfjs-lrm/core/kit';
 import { distances, scaleOfElements, sumsByScale } from './balance.ts';
 import { checkMoments } from './moments.ts';
-import { apply, variableOf, weightsOf } from './move.ts';
+import { apply, weightsOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
 import type { Orbit } from './symmetry.ts';
 import { walk } from './walk.ts';

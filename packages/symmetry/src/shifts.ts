@@ -78,16 +78,11 @@ export class Shifts {
   }
 
   /** The shifts of the channels that a gain writes. */
-  throughGain(
-    at: Extract<Operation, { type: 'gain' }>,
-    given: readonly Shift[],
-  ): readonly Shift[] {
+  throughGain(at: Extract<Operation, { type: 'gain' }>, given: readonly Shift[]): readonly Shift[] {
     return at.from.map((from, channel) => {
       const input = this.resolve(given[from] ?? NO_SHIFT);
       const origins = this.#originsOf([input]);
-      return origins.size === 0
-        ? NO_SHIFT
-        : this.#fresh({ at, channel, inputs: [input], origins });
+      return origins.size === 0 ? NO_SHIFT : this.#fresh({ at, channel, inputs: [input], origins });
     });
   }
 
@@ -156,8 +151,7 @@ export class Shifts {
 
   #isGone(origins: ReadonlySet<number>): boolean {
     if (this.#gone.has(origins)) return true;
-    for (const origin of origins)
-      if (this.resolve(new Map([[origin, 1]])).size > 0) return false;
+    for (const origin of origins) if (this.resolve(new Map([[origin, 1]])).size > 0) return false;
     this.#gone.add(origins);
     return true;
   }

@@ -1,6 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { type Circuit, inOrder, sharedChannels, type Wire } from './circuit.ts';
-import { FIXED, type Monomial, Scales, times } from './scales.ts';
+import { FIXED, type Monomial, Scales, times } from './monomials.ts';
 
 /** A weight that scales, and by what each index of these axes of it is multiplied. */
 export interface ScaledSide {

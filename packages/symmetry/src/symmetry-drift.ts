@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { variableOf } from '@tfjs-lrm/core/kit';
 import { distances, sumsByScale } from './balance.ts';
-import { variableOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
 import type { Slices } from './symmetry.ts';
 import { walk } from './walk.ts';

@@ -72,13 +72,14 @@ export function translationsOf(circuit: Circuit): Translations {
         break;
       case 'combine': {
         const xs = at.xs.map(read) as [readonly Shift[], ...(readonly Shift[])[]];
-        if (at.by === 'choice') xs[0].forEach((_, i) => { shifts.equate(xs.map((x) => x[i] as Shift)); });
+        if (at.by === 'choice')
+          xs[0].forEach((_, i) => {
+            shifts.equate(xs.map((x) => x[i] as Shift));
+          });
         const weight = at.by === 'sum' ? 1 : 1 / xs.length;
         wires.set(
           at.y,
-          xs[0].map((_, i) =>
-            xs.reduce((sum, x) => plus(sum, x[i] as Shift, weight), NO_SHIFT),
-          ),
+          xs[0].map((_, i) => xs.reduce((sum, x) => plus(sum, x[i] as Shift, weight), NO_SHIFT)),
         );
         break;
       }
@@ -132,8 +133,7 @@ function grouped(shifts: Shifts): Translation[] {
   const follow = (at: number, weight: LayerVariable): void => {
     for (const each of shifts.resolve(new Map([[at, 1]])).keys()) {
       const unknown = shifts.unknown(each);
-      const [key, all] =
-        'weight' in unknown ? [each, followers] : [unknown.origins, behindWeights];
+      const [key, all] = 'weight' in unknown ? [each, followers] : [unknown.origins, behindWeights];
       const known = (all as Map<typeof key, Set<LayerVariable>>).get(key) ?? new Set();
       if (known.has(weight)) continue;
       (all as Map<typeof key, Set<LayerVariable>>).set(key, known.add(weight));

@@ -47,9 +47,7 @@ export function unseenOf(circuit: Circuit): Unseen[] {
           dimension: centred.has(kernel.kernel) ? columns - columns / kernel.y.size : columns,
           sides: [
             { variable: kernel.kernel.originalName, axes: [kernel.input], exponent: 0 },
-            ...(moved === null
-              ? []
-              : [{ variable: moved.originalName, axes: [0], exponent: 0 }]),
+            ...(moved === null ? [] : [{ variable: moved.originalName, axes: [0], exponent: 0 }]),
           ],
           reason:
             sum === 0

@@ -43,8 +43,18 @@ const LAYERS: Readonly<Record<string, readonly [number[], (next: () => number) =
       activation: pick(next, ACTIVATIONS),
     }),
   ],
-  nested: [[1], (next) => ({ units: pick(next, [2, 3]), useBias: next() < 0.6, activation: pick(next, ACTIVATIONS) })],
-  timeDistributed: [[2], (next) => ({ units: pick(next, [2, 3]), useBias: next() < 0.6, activation: 'linear' })],
+  nested: [
+    [1],
+    (next) => ({
+      units: pick(next, [2, 3]),
+      useBias: next() < 0.6,
+      activation: pick(next, ACTIVATIONS),
+    }),
+  ],
+  timeDistributed: [
+    [2],
+    (next) => ({ units: pick(next, [2, 3]), useBias: next() < 0.6, activation: 'linear' }),
+  ],
   layerNormalization: [
     [1, 1, 2, 2, 3],
     (next) => ({ scale: next() < 0.6, center: next() < 0.6, axis: next() < 0.7 ? -1 : 1 }),
@@ -72,13 +82,22 @@ const LAYERS: Readonly<Record<string, readonly [number[], (next: () => number) =
       activation: pick(next, ['linear', 'relu']),
     }),
   ],
-  averagePooling1d: [[2], (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) })],
-  maxPooling1d: [[2], (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) })],
+  averagePooling1d: [
+    [2],
+    (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) }),
+  ],
+  maxPooling1d: [
+    [2],
+    (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) }),
+  ],
   globalAveragePooling1d: [[2, 2], () => ({})],
   globalMaxPooling1d: [[2], () => ({})],
   flatten: [[2, 3], () => ({})],
   permute: [[2], (next) => ({ dims: next() < 0.5 ? [1, 2] : [2, 1] })],
-  simpleRNN: [[2], (next) => ({ units: 2, dropout: next() < 0.4 ? 0.4 : 0, useBias: next() < 0.7 })],
+  simpleRNN: [
+    [2],
+    (next) => ({ units: 2, dropout: next() < 0.4 ? 0.4 : 0, useBias: next() < 0.7 }),
+  ],
   gru: [[2], (next) => ({ units: 2, dropout: next() < 0.4 ? 0.4 : 0, useBias: next() < 0.7 })],
   lstm: [[2], (next) => ({ units: 1, dropout: next() < 0.4 ? 0.4 : 0, useBias: next() < 0.7 })],
   conv2d: [
@@ -111,21 +130,43 @@ const LAYERS: Readonly<Record<string, readonly [number[], (next: () => number) =
       useBias: next() < 0.6,
     }),
   ],
-  conv2dTranspose: [[3], (next) => ({ filters: 2, kernelSize: 2, padding: 'valid', useBias: next() < 0.6 })],
-  averagePooling2d: [[3], (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) })],
-  maxPooling2d: [[3], (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) })],
+  conv2dTranspose: [
+    [3],
+    (next) => ({ filters: 2, kernelSize: 2, padding: 'valid', useBias: next() < 0.6 }),
+  ],
+  averagePooling2d: [
+    [3],
+    (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) }),
+  ],
+  maxPooling2d: [
+    [3],
+    (next) => ({ poolSize: 2, strides: 1, padding: pick(next, ['valid', 'same']) }),
+  ],
   globalAveragePooling2d: [[3, 3], () => ({})],
   globalMaxPooling2d: [[3], () => ({})],
   zeroPadding2d: [[3], () => ({ padding: 1 })],
-  upSampling2d: [[3], (next) => ({ size: [2, 2], interpolation: pick(next, ['nearest', 'bilinear']) })],
-  cropping2D: [[3], () => ({ cropping: [[1, 0], [0, 1]] })],
+  upSampling2d: [
+    [3],
+    (next) => ({ size: [2, 2], interpolation: pick(next, ['nearest', 'bilinear']) }),
+  ],
+  cropping2D: [
+    [3],
+    () => ({
+      cropping: [
+        [1, 0],
+        [0, 1],
+      ],
+    }),
+  ],
 };
 
 const MERGES = ['add', 'add', 'average', 'maximum', 'minimum', 'multiply', 'concatenate'];
 const WITH_WEIGHTS = /dense|conv|rnn|gru|lstm|normalization/i;
 
 const choices = (rank: number): string[] =>
-  Object.entries(LAYERS).flatMap(([op, [ranks]]) => ranks.filter((each) => each === rank).map(() => op));
+  Object.entries(LAYERS).flatMap(([op, [ranks]]) =>
+    ranks.filter((each) => each === rank).map(() => op),
+  );
 
 /** The layer of a call. */
 function layerOf({ op, config, frozen, multipliers }: Call, at: number): Layer {
@@ -169,7 +210,10 @@ export function buildGraph({ shape, tokens, calls }: Graph, seed = 1): layersApi
             ? sequential({
                 name: `nested${at}`,
                 layers: [
-                  layers.dense({ ...(call.config as { units: number }), inputShape: inputs[0]?.shape.slice(1) as number[] }),
+                  layers.dense({
+                    ...(call.config as { units: number }),
+                    inputShape: inputs[0]?.shape.slice(1) as number[],
+                  }),
                   layers.dense({ units: 2 }),
                 ],
               })
@@ -178,7 +222,8 @@ export function buildGraph({ shape, tokens, calls }: Graph, seed = 1): layersApi
     }
     tensors.push(layer.apply(inputs.length > 1 ? inputs : (inputs[0] as Symbolic)) as Symbolic);
     if (call.frozen === 'layer') layer.trainable = false;
-    if (call.frozen === 'weights') for (const weight of layer.weights.slice(0, 1)) weight.trainable = false;
+    if (call.frozen === 'weights')
+      for (const weight of layer.weights.slice(0, 1)) weight.trainable = false;
   });
   const outputs = tensors.filter((_, at) => at > 0 && !read.has(at));
   const model = makeModel({ inputs: tensors[0] as Symbolic, outputs });
@@ -200,7 +245,11 @@ export function inputsOfGraph({ shape, tokens }: Graph, seed: number, batch = 6)
   const next = random(seed);
   return tokens === null
     ? tf.tensor(noise(next, size, 1.5), [batch, ...shape])
-    : tf.tensor(Array.from({ length: size }, () => Math.floor(next() * tokens)), [batch, ...shape], 'int32');
+    : tf.tensor(
+        Array.from({ length: size }, () => Math.floor(next() * tokens)),
+        [batch, ...shape],
+        'int32',
+      );
 }
 
 /** A random graph of some calls; what none of them reads is an output. */
@@ -217,7 +266,12 @@ export function drawGraph(next: () => number): Graph {
   // Shapes come from tfjs itself: the model so far is built to learn them.
   const shapes: number[][] = [[...shape]];
   let layer = 0;
-  const add = (op: string, from: readonly number[], config: Config, more: Partial<Call> = {}): boolean => {
+  const add = (
+    op: string,
+    from: readonly number[],
+    config: Config,
+    more: Partial<Call> = {},
+  ): boolean => {
     const call: Call = { op, from, config, layer: more.layer ?? layer, ...more };
     if (more.layer === undefined) layer += 1;
     calls.push(call);
@@ -229,12 +283,21 @@ export function drawGraph(next: () => number): Graph {
       return true;
     } catch (error) {
       calls.pop();
-      if (!(error instanceof Error) || !/shape|negative|dimension|axis|compatible/i.test(error.message)) throw error;
+      if (
+        !(error instanceof Error) ||
+        !/shape|negative|dimension|axis|compatible/i.test(error.message)
+      )
+        throw error;
       return false;
     }
   };
   if (tokens !== null) add('embedding', [0], { units: 3 });
-  else add('dense', [0], { units: 3, useBias: next() < 0.6, activation: pick(next, ['linear', 'linear', 'relu']) });
+  else
+    add('dense', [0], {
+      units: 3,
+      useBias: next() < 0.6,
+      activation: pick(next, ['linear', 'linear', 'relu']),
+    });
   const length = 2 + Math.floor(next() * 4);
   for (let tries = 0; calls.length < length + 1 && tries < 30; tries++) {
     // Mostly what came last, so that graphs are deep.
@@ -250,33 +313,66 @@ export function drawGraph(next: () => number): Graph {
       add(op, [from, pick(next, partners)], op === 'concatenate' ? { axis } : {});
       continue;
     }
-    const again = calls.find(({ op, from: [read] }) => /dense|nested|batch/i.test(op) && String(shapes[read as number]) === String(here));
+    const again = calls.find(
+      ({ op, from: [read] }) =>
+        /dense|nested|batch/i.test(op) && String(shapes[read as number]) === String(here),
+    );
     if (again !== undefined && next() < 0.12) {
-      add(again.op, [from], again.config, { layer: again.layer, frozen: again.frozen, multipliers: again.multipliers });
+      add(again.op, [from], again.config, {
+        layer: again.layer,
+        frozen: again.frozen,
+        multipliers: again.multipliers,
+      });
       continue;
     }
     const op = pick(next, choices(here.length));
     const config = (LAYERS[op] as (typeof LAYERS)[string])[1](next);
     const frozen =
       WITH_WEIGHTS.test(op) && next() < 0.1
-        ? pick(next, ['config', 'layer', 'weights', ...(op === 'dense' ? ['constraint' as const] : [])] as const)
+        ? pick(next, [
+            'config',
+            'layer',
+            'weights',
+            ...(op === 'dense' ? ['constraint' as const] : []),
+          ] as const)
         : undefined;
     const multipliers =
       frozen === undefined && /^(dense|conv[12]d)$/.test(op) && next() < 0.15
-        ? [['row'], ['column'], ['row', 'column'], ['row', 'column', 'scalar']][Math.floor(next() * 4)]
+        ? [['row'], ['column'], ['row', 'column'], ['row', 'column', 'scalar']][
+            Math.floor(next() * 4)
+          ]
         : undefined;
     add(op, [from], config, { frozen, multipliers });
   }
   const last = shapes.length - 1;
   if (next() < 0.8)
-    add('dense', [last], { units: 2 + Math.floor(next() * 2), useBias: next() < 0.6, activation: pick(next, ['linear', 'linear', 'softmax']) });
+    add('dense', [last], {
+      units: 2 + Math.floor(next() * 2),
+      useBias: next() < 0.6,
+      activation: pick(next, ['linear', 'linear', 'softmax']),
+    });
   return { shape, tokens, calls };
 }
 
-const calls = (...all: readonly (readonly [op: string, from: readonly number[], config?: Config, more?: Partial<Call>])[]): Call[] =>
+const calls = (
+  ...all: readonly (readonly [
+    op: string,
+    from: readonly number[],
+    config?: Config,
+    more?: Partial<Call>,
+  ])[]
+): Call[] =>
   all.map(([op, from, config = {}, more = {}], at) => ({ op, from, config, layer: at, ...more }));
-const linear = (units: number, useBias = true): Config => ({ units, useBias, activation: 'linear' });
-const bent = (units: number, activation: string, useBias = true): Config => ({ units, useBias, activation });
+const linear = (units: number, useBias = true): Config => ({
+  units,
+  useBias,
+  activation: 'linear',
+});
+const bent = (units: number, activation: string, useBias = true): Config => ({
+  units,
+  useBias,
+  activation,
+});
 
 /** Graphs whose symmetries are found without a rest, each for one kind of them. */
 export const NAMED: Readonly<Record<string, Graph>> = {
@@ -284,7 +380,11 @@ export const NAMED: Readonly<Record<string, Graph>> = {
     shape: [5, 3],
     tokens: null,
     calls: calls(
-      ['conv1d', [0], { filters: 3, kernelSize: 2, padding: 'valid', useBias: true, activation: 'linear' }],
+      [
+        'conv1d',
+        [0],
+        { filters: 3, kernelSize: 2, padding: 'valid', useBias: true, activation: 'linear' },
+      ],
       ['averagePooling1d', [1], { poolSize: 2, strides: 1, padding: 'same' }],
       ['dense', [2], bent(3, 'tanh')],
     ),
@@ -293,7 +393,11 @@ export const NAMED: Readonly<Record<string, Graph>> = {
     shape: [5, 3],
     tokens: null,
     calls: calls(
-      ['conv1d', [0], { filters: 3, kernelSize: 2, padding: 'valid', useBias: true, activation: 'linear' }],
+      [
+        'conv1d',
+        [0],
+        { filters: 3, kernelSize: 2, padding: 'valid', useBias: true, activation: 'linear' },
+      ],
       ['maxPooling1d', [1], { poolSize: 2, strides: 1, padding: 'valid' }],
       ['dense', [2], bent(3, 'tanh')],
     ),
@@ -339,7 +443,11 @@ export const NAMED: Readonly<Record<string, Graph>> = {
   'an embedding, its mean and a kernel': {
     shape: [6],
     tokens: 7,
-    calls: calls(['embedding', [0], { units: 3 }], ['globalAveragePooling1d', [1]], ['dense', [2], bent(3, 'tanh')]),
+    calls: calls(
+      ['embedding', [0], { units: 3 }],
+      ['globalAveragePooling1d', [1]],
+      ['dense', [2], bent(3, 'tanh')],
+    ),
   },
   'an embedding before a normalisation': {
     shape: [6],
@@ -401,12 +509,20 @@ export const NAMED: Readonly<Record<string, Graph>> = {
   'dropout between linear layers': {
     shape: [4],
     tokens: null,
-    calls: calls(['dense', [0], linear(3)], ['dropout', [1], { rate: 0.4 }], ['dense', [2], linear(3)]),
+    calls: calls(
+      ['dense', [0], linear(3)],
+      ['dropout', [1], { rate: 0.4 }],
+      ['dense', [2], linear(3)],
+    ),
   },
   'dropout inside a recurrent layer': {
     shape: [4, 3],
     tokens: null,
-    calls: calls(['dense', [0], linear(3)], ['simpleRNN', [1], { units: 3, dropout: 0.4, useBias: true }], ['elu', [2]]),
+    calls: calls(
+      ['dense', [0], linear(3)],
+      ['simpleRNN', [1], { units: 3, dropout: 0.4, useBias: true }],
+      ['elu', [2]],
+    ),
   },
   'channels wider than what reads and writes them': {
     shape: [2],

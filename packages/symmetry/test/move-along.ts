@@ -1,10 +1,11 @@
 /** Moves a model by random amounts along any one of its symmetries, in all directions of its group. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
+import { variableOf } from '@tfjs-lrm/core/kit';
 import { random } from '../../../test/tensors.ts';
 import { centringsOf } from '../src/centrings.ts';
 import type { Circuit, Operation } from '../src/circuit.ts';
-import { apply, variableOf } from '../src/move.ts';
+import { apply } from '../src/move.ts';
 import { orbitsOf } from '../src/orbits.ts';
 import { type Rotation, rotationsOf } from '../src/rotations.ts';
 import type { Shift } from '../src/shifts.ts';
@@ -119,7 +120,7 @@ function translate(
   const chosen = new Map(free.map((at) => [at, signed(next)]));
   const planes = new Map<Operation, number[][]>();
   const columns = new Map<Operation, Map<number, number>>();
-  const valueOf = (shift: Shift): number => {
+  const sumOf = (shift: Shift): number => {
     let sum = 0;
     for (const [at, coefficient] of shifts.resolve(shift)) sum += coefficient * unknownValue(at);
     return sum;
@@ -146,21 +147,23 @@ function translate(
     let value: number;
     if (at.type === 'matmul') {
       const plane = planes.get(at) ?? planeOf(at);
-      value = inputs.reduce((sum, each, i) => sum + plane[i]![channel]! * valueOf(each), 0);
+      value = inputs.reduce((sum, each, i) => sum + plane[i]![channel]! * sumOf(each), 0);
     } else {
-      const others = at.vector.shape.map((_, axis) => axis).filter((axis) => !at.axes.includes(axis));
+      const others = at.vector.shape
+        .map((_, axis) => axis)
+        .filter((axis) => !at.axes.includes(axis));
       const gains = tf.tidy(() =>
         tf
           .sum(tf.mul(at.vector.read(), factorsOf(at.vector, operations)), others)
           .dataSync<'float32'>(),
       );
-      value = gains[channel]! * valueOf(inputs[0]!);
+      value = gains[channel]! * sumOf(inputs[0]!);
     }
     columns.set(at, (columns.get(at) ?? new Map<number, number>()).set(channel, value));
     return value;
   };
   const moves = [...shifts.weights()].map(
-    ([weight, elements]) => [weight, elements.map(valueOf)] as const,
+    ([weight, elements]) => [weight, elements.map(sumOf)] as const,
   );
   for (const [weight, shift] of moves) {
     tf.tidy(() => {

@@ -30,7 +30,9 @@ export function difference(a: readonly number[][], b: readonly number[][]): numb
     ...a.map((numbers, at) => {
       const others = b[at] as number[];
       const largest = Math.max(...numbers.map(Math.abs), 1e-6);
-      return Math.max(...numbers.map((value, i) => Math.abs(value - (others[i] as number)))) / largest;
+      return (
+        Math.max(...numbers.map((value, i) => Math.abs(value - (others[i] as number)))) / largest
+      );
     }),
   );
 }
