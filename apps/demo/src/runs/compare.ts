@@ -1,12 +1,12 @@
-import { Failure, Mistake } from '@tfjs-lrm/shared';
 import { join } from 'node:path';
+import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunFolder } from './checkpoint/run-folder.ts';
-import { writeReport } from './training-report.ts';
+import { runAll } from './run-all.ts';
 import { introduction } from './terminal/introduction.ts';
 import { quoted } from './terminal/printable.ts';
 import { duration, Status } from './terminal/status.ts';
 import { type FinishedRun, resultsJson, scaleTable, table, verdict } from './terminal/summary.ts';
-import { runAll } from './run-all.ts';
+import { writeReport } from './training-report.ts';
 
 const CODES: Readonly<Record<string, number>> = {
   SIGINT: 130,

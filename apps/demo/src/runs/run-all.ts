@@ -1,10 +1,10 @@
-import { Failure, Mistake } from '@tfjs-lrm/shared';
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { ChildMessage, Job, ParentMessage } from './child.ts';
+import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunResult } from '../training/finish.ts';
 import type { Progress } from '../training/train.ts';
+import type { ChildMessage, Job, ParentMessage } from './child.ts';
 
 export interface Listener {
   readonly progress: (run: number, progress: Progress) => void;

@@ -1,13 +1,25 @@
 /** report.html of a comparison: what its charts, tables and texts show. */
-import { type Chart, type Style, histogram, escaped, htmlTable, type Line, lineChart, lineDrawing, page, type Section } from '@tfjs-lrm/shared';
+
 import { join } from 'node:path';
+import {
+  type Chart,
+  escaped,
+  histogram,
+  htmlTable,
+  type Line,
+  lineChart,
+  lineDrawing,
+  page,
+  type Section,
+  type Style,
+} from '@tfjs-lrm/shared';
+import { mean, meanAndSpread, spread } from '../statistics.ts';
+import type { RunResult } from '../training/finish.ts';
+import type { StepRecord } from '../training/losses.ts';
 import { writeDurably } from './checkpoint/durable.ts';
 import type { LoggedRun } from './checkpoint/logged-runs.ts';
 import type { RunFolder } from './checkpoint/run-folder.ts';
-import { mean, meanAndSpread, spread } from '../statistics.ts';
 import { bySeeds, type FinishedRun, verdict } from './terminal/summary.ts';
-import type { RunResult } from '../training/finish.ts';
-import type { StepRecord } from '../training/losses.ts';
 
 /** Runs that differ in their seeds alone. */
 interface Group<R extends LoggedRun = FinishedRun> {

@@ -3,9 +3,9 @@
  * and a SHA-256 of all that, so that a file that was cut off or altered is recognised.
  */
 import { createHash } from 'node:crypto';
-import type { RunSettings } from '../../training/settings.ts';
 import type { TextSource } from '../../text.ts';
 import type { RunResult } from '../../training/finish.ts';
+import type { RunSettings } from '../../training/settings.ts';
 import type { RunState, SavedTensor } from '../../training/state.ts';
 
 /** What a comparison is: written once, and part of every checkpoint. */

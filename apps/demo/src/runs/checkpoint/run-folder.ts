@@ -1,4 +1,3 @@
-import { Mistake } from '@tfjs-lrm/shared';
 import {
   closeSync,
   existsSync,
@@ -12,9 +11,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { Mistake } from '@tfjs-lrm/shared';
 import type { RunResult } from '../../training/finish.ts';
-import type { RunState } from '../../training/state.ts';
 import type { StepRecord } from '../../training/losses.ts';
+import type { RunState } from '../../training/state.ts';
 import { writeAll, writeDurably } from './durable.ts';
 import { type Checkpoint, type Settings, VERSION } from './format.ts';
 import { CheckpointStore, latest } from './store.ts';

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import type { RunFolder } from '../checkpoint/run-folder.ts';
 import type { RunSettings } from '../../training/settings.ts';
 import type { Progress } from '../../training/train.ts';
+import type { RunFolder } from '../checkpoint/run-folder.ts';
 
 const PLAIN_EVERY = 100;
 

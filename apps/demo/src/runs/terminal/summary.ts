@@ -1,7 +1,7 @@
 import { columns } from '@tfjs-lrm/shared';
-import type { LoggedRun } from '../checkpoint/logged-runs.ts';
 import { grouped, mean, meanAndSpread, spread } from '../../statistics.ts';
 import type { RunResult } from '../../training/finish.ts';
+import type { LoggedRun } from '../checkpoint/logged-runs.ts';
 
 export interface FinishedRun extends LoggedRun {
   readonly result: RunResult;
