@@ -13,7 +13,7 @@ import type { Side, WorkloadName } from './comparisons.ts';
 import { kernelStep } from './kernel-workloads.ts';
 import { mobilenetStep } from './mobilenet.ts';
 
-/** Does one step, of training or prediction, and waits for what it gives. */
+/** Takes one step of training or prediction, and waits for its result. */
 export type Step = () => Promise<void>;
 
 const RATE = 1e-3;
@@ -32,7 +32,7 @@ function optimizerOf(name: unknown): tf.Optimizer {
     case 'clipping':
       return withClipping(adam(options), { globalNorm: 1 });
     case 'reparametrize':
-      // What has factors in the demo's model too.
+      // The variables that have factors in the demo's model too.
       return reparametrize(adam(options), { select: ['matrix', 'embedding'] });
     case 'schedule':
       return withSchedule(adam(options), cosine({ steps: 1e6 }));
@@ -41,7 +41,7 @@ function optimizerOf(name: unknown): tf.Optimizer {
   }
 }
 
-/** The size of the model that options name: a preset, and numbers of it that differ. */
+/** The model's size: the preset that options name, with the numbers that they override. */
 export function sizeOf(options: Side['options']): Preset {
   const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
   const numbers = Object.entries(options).filter(([, value]) => typeof value === 'number');
@@ -85,10 +85,10 @@ async function compiled<A extends tf.Tensor[], R extends tf.Tensor>(
   return compile(step, { xla: how === 'xla' });
 }
 
-/** A prediction of the demo's model, or of what is left of it after folding. */
+/** A prediction of the demo's model, folded or not. */
 function predictionStep({ options }: Side): Step {
-  const { model: made, x } = demo(options);
-  const model = options['folded'] === true ? foldMultipliers(made) : made;
+  const { model: trainable, x } = demo(options);
+  const model = options['folded'] === true ? foldMultipliers(trainable) : trainable;
   return async () => {
     const output = model.predict(x) as tf.Tensor;
     await output.data();
@@ -97,9 +97,9 @@ function predictionStep({ options }: Side): Step {
 }
 
 /** tf.train.adam through trainOnBatch, on noise. */
-function layersStep(shape: number[], outputs: number, made: layers.Layer[]): Step {
+function layersStep(shape: number[], outputs: number, hidden: layers.Layer[]): Step {
   const model = sequential({
-    layers: [layers.inputLayer({ inputShape: shape.slice(1) }), ...made],
+    layers: [layers.inputLayer({ inputShape: shape.slice(1) }), ...hidden],
   });
   model.compile({ optimizer: tf.train.adam(RATE), loss: 'meanSquaredError' });
   const x = tf.randomNormal(shape, 0, 1, 'float32', 1);

@@ -6,7 +6,7 @@ import type { RunSettings } from '../../training/settings.ts';
 import type { Settings } from './format.ts';
 import type { LogLine } from './run-folder.ts';
 
-/** A run as its log tells it. */
+/** A run as its log describes it. */
 export interface LoggedRun {
   readonly settings: RunSettings;
   readonly records: readonly StepRecord[];

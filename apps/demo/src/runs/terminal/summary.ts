@@ -71,7 +71,7 @@ export function verdict(runs: readonly FinishedRun[]): string {
         members.filter(({ settings }) => settings.multipliers === multipliers);
       const [without, having] = [of(false), of(true)];
       if (without.length === 0 || having.length !== without.length) return [];
-      // Seed by seed: what both have in common is not spread.
+      // Seed by seed, so that what both have in common does not count as spread.
       const changes = having.map(
         ({ result }, i) =>
           result.validationLoss - (without[i] as FinishedRun).result.validationLoss,
@@ -90,7 +90,7 @@ export function verdict(runs: readonly FinishedRun[]): string {
     .join('\n');
 }
 
-/** Everything that is known at the end, for programs. */
+/** All results, for programs. */
 export function resultsJson(folder: string, runs: readonly FinishedRun[]): object {
   return {
     folder,
