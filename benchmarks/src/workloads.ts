@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
@@ -11,6 +11,7 @@ import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
 import { kernelStep } from './kernel-workloads.ts';
+import { type LayersModelName, layersModel } from './layers-models.ts';
 import { mobilenetStep } from './mobilenet.ts';
 
 /** Takes one step of training or prediction, and waits for its result. */
@@ -96,53 +97,21 @@ function predictionStep({ options }: Side): Step {
   };
 }
 
-/** tf.train.adam through trainOnBatch, on noise. */
-function layersStep(shape: number[], outputs: number, hidden: layers.Layer[]): Step {
-  const model = sequential({
-    layers: [layers.inputLayer({ inputShape: shape.slice(1) }), ...hidden],
-  });
-  model.compile({ optimizer: tf.train.adam(RATE), loss: 'meanSquaredError' });
-  const x = tf.randomNormal(shape, 0, 1, 'float32', 1);
-  const y = tf.randomNormal([shape[0] as number, outputs], 0, 1, 'float32', 2);
+/** `trainOnBatch` of a model of tf.layers, on noise. */
+function layersModelStep({ options }: Side): Step {
+  const { model, x, y } = layersModel(options['model'] as LayersModelName);
+  assignRoles(model);
+  model.compile({ optimizer: optimizerOf(options['optimizer']), loss: 'meanSquaredError' });
   return async () => {
     await model.trainOnBatch(x, y);
   };
 }
 
-/** Dense 256-256-256-10, batch 256. */
-const mlpStep = (): Step =>
-  layersStep([256, 256], 10, [
-    layers.dense({ units: 256, activation: 'relu' }),
-    layers.dense({ units: 256, activation: 'relu' }),
-    layers.dense({ units: 10 }),
-  ]);
-
-/** Two convolutions of 3 × 3 with 8 and 16 filters, each with a pooling, on images of 28 × 28, batch 32. */
-const convnetStep = (): Step =>
-  layersStep([32, 28, 28, 1], 10, [
-    layers.conv2d({ filters: 8, kernelSize: 3, padding: 'same', activation: 'relu' }),
-    layers.maxPooling2d({ poolSize: 2 }),
-    layers.conv2d({ filters: 16, kernelSize: 3, padding: 'same', activation: 'relu' }),
-    layers.maxPooling2d({ poolSize: 2 }),
-    layers.flatten(),
-    layers.dense({ units: 10 }),
-  ]);
-
-/** An LSTM of 64 units over 16 steps of 32 features, batch 32. */
-const lstmStep = (): Step =>
-  layersStep([32, 16, 32], 10, [
-    // The default, orthogonal, needs the union package.
-    layers.lstm({ units: 64, recurrentInitializer: 'glorotNormal' }),
-    layers.dense({ units: 10 }),
-  ]);
-
 const WORKLOADS: Readonly<Record<WorkloadName, (side: Side) => Step | Promise<Step>>> = {
   'language-model': languageModelStep,
   prediction: predictionStep,
-  mlp: mlpStep,
   mobilenet: mobilenetStep,
-  convnet: convnetStep,
-  lstm: lstmStep,
+  'layers-model': layersModelStep,
   kernel: ({ options: { call } }) => kernelStep(call),
 };
 
