@@ -25,10 +25,13 @@ export function outputsOf(model: LayersModel, x: tf.Tensor): number[][] {
 }
 
 /** The largest difference of the outputs, in relation to the largest number of each. */
-export function difference(a: readonly number[][], b: readonly number[][]): number {
+export function difference(
+  a: readonly (readonly number[])[],
+  b: readonly (readonly number[])[],
+): number {
   return Math.max(
     ...a.map((numbers, at) => {
-      const others = b[at] as number[];
+      const others = b[at] as readonly number[];
       const largest = Math.max(...numbers.map(Math.abs), 1e-6);
       return (
         Math.max(...numbers.map((value, i) => Math.abs(value - (others[i] as number)))) / largest
