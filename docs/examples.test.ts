@@ -2,7 +2,7 @@
  * Every example in a README, in a guide and in a doc block runs. An example in a doc block is a fragment: it may use the
  * names that `prelude.ts` makes, and everything that the packages export.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isLinked } from '@tfjs-lrm/native/linked';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,10 +13,19 @@ const work = join(import.meta.dirname, '.examples');
 const packages = readdirSync(join(root, 'packages')).filter(
   (name) => name !== 'native' || isLinked(),
 );
+/** What a fragment may import from: each package, and its kit for authors of packages. */
+const entries = packages.flatMap((name) =>
+  existsSync(join(root, 'packages', name, 'src', 'kit.ts')) ? [name, `${name}/kit`] : [name],
+);
 
 interface Example {
   readonly name: string;
   readonly code: string;
+}
+
+/** An example of a page, and what the `npm install` lines above it install. */
+interface PageExample extends Example {
+  readonly installed: readonly string[];
 }
 
 function sources(folder: string): string[] {
@@ -25,13 +34,31 @@ function sources(folder: string): string[] {
     .map((path) => join(folder, path));
 }
 
-function inPage(path: string): Example[] {
-  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)];
-  return blocks.map(([, code], i) => ({
+function inPage(path: string): PageExample[] {
+  const page = readFileSync(path, 'utf8');
+  const blocks = [...page.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)];
+  return blocks.map(({ 1: code, index }, i) => ({
     name: `${relative(root, path)}, example ${i + 1}`,
     code: code as string,
+    installed: installedBy(page.slice(0, index)),
   }));
 }
+
+const ours = readdirSync(join(root, 'packages')).map((name) => `@tfjs-lrm/${name}`);
+
+/** The packages of all `npm install` lines, all of ours for their tarballs; a backslash continues a line, a # ends it. */
+const installedBy = (text: string): string[] =>
+  [...text.replaceAll('\\\n', '').matchAll(/^npm install ([^#\n]*)/gm)]
+    .flatMap(([, words]) => (words as string).trim().split(/\s+/))
+    .flatMap((word) =>
+      word.endsWith('tarballs/*.tgz') ? ours : [word.replace(/(?<=.)@[\d^~].*$/, '')],
+    );
+
+/** The packages that code imports, but those of Node. */
+const importedBy = (code: string): string[] =>
+  [...code.matchAll(/^import (?:[\s\S]*? from )?'([^'.][^']*)'/gm)]
+    .map(([, from]) => /^(@[^/]+\/)?[^/]+/.exec(from as string)?.[0] as string)
+    .filter((name) => !name.startsWith('node:'));
 
 function inDocBlocks(path: string): Example[] {
   const comments = [...readFileSync(path, 'utf8').matchAll(/\/\*\*[\s\S]*?\*\//g)].map(
@@ -51,15 +78,14 @@ function asModule({ code }: Example, isFragment: boolean): string {
   const imports = [...code.matchAll(/^import [\s\S]*?;$/gm)].map(([statement]) => statement);
   const body = code.replace(/^import [\s\S]*?;$/gm, '');
   const names = [...body.matchAll(/\b[A-Za-z_$][\w$]*\b/g)].map(([name]) => name);
-  const own = packages.map(
-    (name) => `import * as ${name.replaceAll('-', '_')} from '@tfjs-lrm/${name}';`,
-  );
+  const bindingOf = (entry: string): string => entry.replaceAll(/\W/g, '_');
+  const own = entries.map((entry) => `import * as ${bindingOf(entry)} from '@tfjs-lrm/${entry}';`);
   const prelude = isFragment
     ? [
         `import * as tf from '@tensorflow/tfjs';`,
         `import { prelude } from '../prelude.ts';`,
         ...own,
-        `const scope = { ...await prelude(), ${packages.map((name) => `...${name.replaceAll('-', '_')}`).join(', ')} };`,
+        `const scope = { ...await prelude(), ${entries.map((entry) => `...${bindingOf(entry)}`).join(', ')} };`,
       ]
     : [];
   const declared = new Set(
@@ -81,8 +107,9 @@ const pages = [
   join(import.meta.dirname, 'index.md'),
   ...readdirSync(guides).map((name) => join(guides, name)),
 ];
+const pageExamples = pages.flatMap(inPage);
 const examples = [
-  ...pages.flatMap(inPage).map((example) => ({ ...example, isFragment: false })),
+  ...pageExamples.map((example) => ({ ...example, isFragment: false })),
   ...packages
     .flatMap((name) => sources(join(root, 'packages', name, 'src')))
     .flatMap(inDocBlocks)
@@ -94,13 +121,17 @@ describe('examples', () => {
     mkdirSync(work, { recursive: true });
     const { prelude } = await import('./prelude.ts');
     for (const name of Object.keys(await prelude())) PROVIDED.add(name);
-    for (const name of packages)
-      for (const exported of Object.keys(await import(/* @vite-ignore */ `@tfjs-lrm/${name}`)))
+    for (const entry of entries)
+      for (const exported of Object.keys(await import(/* @vite-ignore */ `@tfjs-lrm/${entry}`)))
         PROVIDED.add(exported);
   });
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 
   it('are found', () => expect(examples.length).toBeGreaterThan(20));
+
+  it.each(pageExamples)('$name imports what the lines above it install', ({ code, installed }) => {
+    expect(importedBy(code).filter((name) => !installed.includes(name))).toEqual([]);
+  });
 
   it.each(examples)('$name runs', async ({ isFragment, ...example }) => {
     const file = join(work, `${examples.findIndex(({ name }) => name === example.name)}.ts`);

@@ -242,6 +242,10 @@ export class PublicGpt extends layers.LayersModel {
     this.optimizer = tf.train.adam(0.01);
   }
 
+  setOptimizer(optimizer: tf.Optimizer): void {
+    this.optimizer = optimizer;
+  }
+
   /** One step as their loop takes it; returns the loss. */
   step({ xs, ys }: GptBatch): tf.Scalar {
     return tf.tidy(() => {

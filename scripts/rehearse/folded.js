@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { run } from '../run.js';
 import { TFJS } from './consumer.js';
 
-/** Installs packages into a new project with the scripts, and runs one of them; what it printed. */
+/** Installs packages into a new project with the scripts, runs one of them and returns what it printed. */
 function inProject(work, dependencies, script, { env, data }) {
   const folder = join(work, `folded-${script}`);
   mkdirSync(folder);
@@ -22,13 +22,11 @@ export function foldedElsewhere(work, multipliers, env) {
   mkdirSync(data);
   const tfjs = { '@tensorflow/tfjs': TFJS };
   const { nsfwjs } = multipliers.manifest.devDependencies;
-  const made = inProject(work, { ...tfjs, [multipliers.name]: 'latest', nsfwjs }, 'save', {
-    env,
-    data,
-  });
+  const ours = { [multipliers.name]: 'latest', '@tfjs-lrm/loading': 'latest' };
+  const saved = inProject(work, { ...tfjs, ...ours, nsfwjs }, 'save', { env, data });
   const { folder, said } = inProject(work, tfjs, 'compare', { env, data });
   const scopes = readdirSync(join(folder, 'node_modules'));
   if (scopes.includes('@tfjs-lrm'))
     throw new Error('the project with tfjs alone has more than that');
-  return `${made.said}; where there is only tfjs: ${said}`;
+  return `${saved.said}; where there is only tfjs: ${said}`;
 }

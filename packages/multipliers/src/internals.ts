@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 
 /** What a layer has at run time and tfjs-layers hides from its types. */
 interface LayerInternals {
@@ -14,41 +14,6 @@ export function internals(layer: layers.Layer): LayerInternals {
   return layer as unknown as LayerInternals;
 }
 
-/** True for a layer or a model, of whichever copy of tfjs-layers. */
-export function isLayer(value: unknown): value is layers.Layer {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as layers.Layer).apply === 'function' &&
-    typeof (value as layers.Layer).computeOutputShape === 'function' &&
-    'trainableWeights' in value
-  );
-}
-
-/** The layers that lie in the properties of a layer, with their paths from it: `query`, `blocks.0`. */
-export function innerLayers(
-  layer: layers.Layer,
-): (readonly [path: string, inside: layers.Layer])[] {
-  return Object.entries(layer).flatMap(([name, value]: [string, unknown]) =>
-    Array.isArray(value)
-      ? value.flatMap((each, at) => (isLayer(each) ? [[`${name}.${at}`, each] as const] : []))
-      : isLayer(value)
-        ? [[name, value] as const]
-        : [],
-  );
-}
-
-/** A layer and all layers and cells that it holds, in whatever property they lie. */
-export function layersIn(
-  layer: layers.Layer,
-  found: Set<layers.Layer> = new Set(),
-): ReadonlySet<layers.Layer> {
-  if (found.has(layer)) return found;
-  found.add(layer);
-  for (const [, inside] of innerLayers(layer)) layersIn(inside, found);
-  return found;
-}
-
 /** A layer as `{ className, config }`, with what tfjs forgets to save. */
 export function layerToConfig(layer: layers.Layer): {
   className: string;
@@ -60,25 +25,7 @@ export function layerToConfig(layer: layers.Layer): {
   return { className, config: { ...config, depthMultiplier } };
 }
 
-/** True for a layer that is a whole model. */
-export function isModel(value: unknown): value is LayersModel {
-  return isLayer(value) && 'layers' in value && 'predict' in value;
-}
-
 /** True while operations are being recorded for a gradient. */
 export function isTapeOn(): boolean {
   return (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn();
-}
-
-const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
-
-/** True while another tool records a step to replay it: then nothing may be remembered between calls. */
-export function isTracing(): boolean {
-  return (globalThis as { [TRACING]?: unknown })[TRACING] !== undefined;
-}
-
-/** True for an array or an object literal: what a configuration consists of. */
-export function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }

@@ -1,11 +1,12 @@
 /**
- * In a project with tfjs, multipliers and nsfwjs: gives the MobileNetV2 of nsfwjs multipliers with values of their own,
+ * In a project with tfjs, multipliers and nsfwjs: gives the MobileNetV2 of nsfwjs multipliers with random values,
  * folds it, and writes the folded model, an image and the predictions into the folder that is given.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { addMultipliers, foldMultipliers, loadModel } from '@tfjs-lrm/multipliers';
+import { loadModel } from '@tfjs-lrm/loading';
+import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
 import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2';
 
 const [folder] = process.argv.slice(2);

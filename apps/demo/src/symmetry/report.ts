@@ -1,15 +1,12 @@
 /** The runs as a table for the terminal and as a page with drawings. */
-import { htmlTable } from '../report/html.ts';
-import { lineChart } from '../report/line-chart.ts';
-import { page } from '../report/page.ts';
+import { columns, htmlTable, lineChart, page } from '@tfjs-lrm/shared';
 import { mean, meanAndSpread, spread } from '../statistics.ts';
-import { columns } from '../terminal/summary.ts';
 import { CURES, type Measure, overflow, type Run, type Settings } from './experiment.ts';
 
 function overflowText(runs: readonly Run[]): string {
-  const found = runs.map(overflow);
-  if (found.every((each) => each === null)) return 'not at this pace';
-  return found
+  const overflows = runs.map(overflow);
+  if (overflows.every((each) => each === null)) return 'not at this pace';
+  return overflows
     .map((each) =>
       each === null ? 'no' : `${each.step}${each.extrapolated ? ' (extrapolated)' : ''}`,
     )

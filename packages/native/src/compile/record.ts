@@ -1,9 +1,18 @@
 /** Records a step: runs it operation by operation, and writes down the graph of what it ran. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
-import { copyOf, engine, hold, type NodeBackend, type Output, replaceValue } from './backend.ts';
+import {
+  type Attribute,
+  copyOf,
+  engine,
+  hold,
+  type NodeBackend,
+  type Output,
+  replaceValue,
+} from './backend.ts';
 import type { Constants } from './constants.ts';
 import { type Graph, makeGraph, type Reference } from './graph.ts';
+import { inferAttributes } from './inference.ts';
 import type { Optimizers } from './optimizers.ts';
 import { addProduct } from './products.ts';
 import type { Draw } from './random.ts';
@@ -47,6 +56,15 @@ export interface Circumstances {
   readonly count: number;
 }
 
+/** Operations that return as many elements as the values of their inputs say. */
+const VALUE_SHAPED = new Set([
+  ...['ListDiff', 'Unique', 'UniqueV2', 'UniqueWithCounts', 'Where'],
+  ...['NonMaxSuppressionV3', 'NonMaxSuppressionV4', 'NonMaxSuppressionV5'],
+]);
+
+const isPadded = (attributes: readonly Attribute[]): boolean =>
+  attributes.some(({ name, value }) => name === 'pad_to_max_output_size' && value === true);
+
 const registered = (): tf.Variable[] => Object.values(engine().registeredVariables);
 
 export function record(
@@ -58,6 +76,7 @@ export function record(
   const { binding: addon } = backend;
   const graph = makeGraph(addon);
   const made = new Map<number, Reference>();
+  const dtypes = new Map<number, number>();
   const seen = new Map<number, tf.TensorInfo>();
   const inputs = new Map<Reference, Source>();
   const references = new Map<object, Reference>();
@@ -117,6 +136,7 @@ export function record(
     ids: number[],
     n: number,
   ): Output[] {
+    if (VALUE_SHAPED.has(op) && !isPadded(attributes)) throw valueShaped(op, where());
     const from = ids.map((id) => {
       const reference = made.get(id) ?? outside(id);
       made.set(id, reference);
@@ -127,17 +147,23 @@ export function record(
       const shape = seen.get(ids[i] as number)?.shape;
       return shape === undefined ? null : { reference, shape };
     });
-    const product = addProduct(addon, graph, op, attributes, operands, outputs[0] as Output);
+    const inferred = inferAttributes(addon, op, attributes, ids.map(typeOf));
+    const product = addProduct(addon, graph, op, inferred, operands, outputs[0] as Output);
     if (product !== null) {
       made.set((outputs[0] as Output).id, product);
+      dtypes.set((outputs[0] as Output).id, (outputs[0] as Output).dtype);
       return outputs;
     }
-    const name = graph.add(op, attributes, from);
-    outputs.forEach(({ id }, i) => {
+    const name = graph.add(op, inferred, from);
+    outputs.forEach(({ id, dtype }, i) => {
       made.set(id, `${name}:${i}`);
+      dtypes.set(id, dtype);
     });
     return outputs;
   }
+
+  const typeOf = (id: number): number =>
+    dtypes.get(id) ?? backend.tensorMap.get((seen.get(id) as tf.TensorInfo).dataId).dtype;
 
   function constant(
     shape: number[],
@@ -146,6 +172,7 @@ export function record(
   ): number {
     const id = addon.createTensor(shape, dtype, content);
     made.set(id, graph.constant(dtype, shape, content));
+    dtypes.set(id, dtype);
     return id;
   }
 
@@ -159,6 +186,7 @@ export function record(
 
     const counter = addon.createTensor([], TF_INT32, Int32Array.of(count));
     made.set(counter, input({ kind: 'counter' }, addon, TF_INT32));
+    dtypes.set(counter, TF_INT32);
     draws += 1;
     // Each draw has a stream of its own, and each call another number of it.
     const stream =
@@ -301,6 +329,12 @@ function unshare(backend: NodeBackend): void {
       replaceValue(backend, variable, copyOf(backend, variable));
     }
   }
+}
+
+function valueShaped(op: string, place: string): Error {
+  return new Error(
+    `compile: shapes in a step must not depend on values, because a recording repeats those of its first call. Received the operation ${op}, in ${place}. Try to run it outside and to hand over what it returns, or tf.where.`,
+  );
 }
 
 function changing(shape: readonly number[], content: unknown, place: string): Error {

@@ -1,0 +1,62 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+
+/** Root mean squares of a matrix: of W as it is stored, and of r · W · c, which acts. */
+export interface Scale {
+  readonly stored: number;
+  readonly effective: number;
+}
+
+/** A matrix with its factors on the host, row-major, [in, out]. */
+interface Matrix {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: ArrayLike<number>;
+  readonly row: ArrayLike<number> | null;
+  readonly column: ArrayLike<number> | null;
+}
+
+/** The matrices of a model by the names of their layers, in the order of the model. */
+export function matricesOf(model: LayersModel): Matrix[] {
+  const values = new Map(
+    model.weights.map((weight) => [weight.originalName, weight.read().dataSync()]),
+  );
+  return model.weights
+    .filter(({ shape }) => shape.length === 2)
+    .map(({ originalName, shape }) => ({
+      name: originalName.split('/')[0] as string,
+      shape: shape as number[],
+      values: values.get(originalName) as ArrayLike<number>,
+      row: values.get(`${originalName}/row_multiplier`) ?? null,
+      column: values.get(`${originalName}/column_multiplier`) ?? null,
+    }));
+}
+
+/** The scale of one matrix; row multipliers run along the last axis, column multipliers along the first. */
+function scaleOf({ shape, values, row, column }: Matrix): Scale {
+  const [inputs, outputs] = shape as [number, number];
+  let [stored, effective] = [0, 0];
+  for (let i = 0, at = 0; i < inputs; i++) {
+    for (let j = 0; j < outputs; j++, at++) {
+      const value = values[at] as number;
+      const acting = value * (row?.[j] ?? 1) * (column?.[i] ?? 1);
+      stored += value * value;
+      effective += acting * acting;
+    }
+  }
+  const size = inputs * outputs;
+  return { stored: Math.sqrt(stored / size), effective: Math.sqrt(effective / size) };
+}
+
+/** The scale of each matrix of a model, by name. */
+export function scalesOf(model: LayersModel): Record<string, Scale> {
+  return Object.fromEntries(matricesOf(model).map((matrix) => [matrix.name, scaleOf(matrix)]));
+}
+
+/** All row and all column multipliers of a model. */
+export function multipliersOf(model: LayersModel): { row: number[]; column: number[] } {
+  const matrices = matricesOf(model);
+  return {
+    row: matrices.flatMap(({ row }) => Array.from(row ?? [])),
+    column: matrices.flatMap(({ column }) => Array.from(column ?? [])),
+  };
+}

@@ -1,0 +1,153 @@
+/** Saved weights, checked against their data and against the model that they are for. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
+import { nearest } from '@tfjs-lrm/core/kit';
+import { preview } from './load-error.ts';
+
+type Spec = tf.io.WeightsManifestEntry;
+
+const QUANTIZED = { uint8: 1, uint16: 2, float16: 2 } as const;
+const KEPT = ['float32', 'int32', 'bool'];
+
+export const sizeOf = ({ shape }: Spec): number => tf.util.sizeFromShape(shape);
+
+/** Optimizers save what they keep under this group. */
+export const isSlot = ({ group }: Spec): boolean => group === 'optimizer';
+
+/** The data as buffers, of which tfjs takes the whole, and no empty ones, from which it reads zeros. */
+export function buffersOf(data: unknown): ArrayBuffer[] {
+  return [data].flat().flatMap((each: unknown) => {
+    const bytes = ArrayBuffer.isView(each)
+      ? each.buffer.slice(each.byteOffset, each.byteOffset + each.byteLength)
+      : each;
+    const { byteLength } = (bytes ?? {}) as { byteLength?: unknown };
+    if (typeof byteLength !== 'number') {
+      throw new TypeError(
+        `loadModel: weightData must be an ArrayBuffer, or a list of them. Received ${preview(each)}. Try new Uint8Array(bytes).buffer.`,
+      );
+    }
+    return byteLength > 0 ? [bytes as ArrayBuffer] : [];
+  });
+}
+
+function checkQuantization(what: string, spec: Spec): void {
+  const { dtype, scale, min } = (spec.quantization ?? {}) as Partial<
+    NonNullable<Spec['quantization']>
+  >;
+  const isKnown = typeof dtype === 'string' && Object.hasOwn(QUANTIZED, dtype);
+  const isExact = Number.isFinite(scale) && Number.isFinite(min);
+  const fits = dtype === 'float16' ? spec.dtype === 'float32' : isExact && spec.dtype !== 'bool';
+  if (isKnown && fits) return;
+  throw new RangeError(
+    `loadModel: the quantization of ${what} must be { dtype: 'uint8' or 'uint16', scale, min }, or { dtype: 'float16' } for float32. Received ${preview(spec.quantization)} for ${spec.dtype}. Compare it with the file as it was saved.`,
+  );
+}
+
+/** Checks one entry of the manifest and gives the number of its bytes. */
+function bytesOf(spec: unknown, at: number, taken: Set<string>): number {
+  const { name, shape, dtype } = (spec ?? {}) as Partial<Spec>;
+  const isName = typeof name === 'string' && !(name in {});
+  const isShape =
+    Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0);
+  if (!isName || !isShape || !KEPT.includes(dtype as string)) {
+    throw new TypeError(
+      `loadModel: weight ${at + 1} of the manifest must be { name, shape, dtype }, its dtype one of ${KEPT.join(', ')}. Received ${preview(spec)}. Compare it with the file as it was saved.`,
+    );
+  }
+  if (taken.has(name)) {
+    throw new RangeError(
+      `loadModel: each weight must be in the manifest once. Received "${name}" twice. Compare the names with the file as it was saved.`,
+    );
+  }
+  taken.add(name);
+  const { quantization } = spec as Spec;
+  if (!('quantization' in (spec as Spec))) {
+    return sizeOf(spec as Spec) * tf.util.bytesPerElement(dtype as tf.DataType);
+  }
+  checkQuantization(`weight "${name}"`, spec as Spec);
+  return sizeOf(spec as Spec) * QUANTIZED[(quantization as { dtype: 'uint8' }).dtype];
+}
+
+/**
+ * Checks the entries of the manifest, and that they describe the data to its last byte.
+ *
+ * @param strict false where there may be data beyond what is described
+ * @throws TypeError for entries that are none; RangeError for too little or too much data, and a name used twice
+ */
+export function checkSpecs(
+  specs: unknown,
+  buffers: readonly ArrayBuffer[],
+  strict: boolean,
+): asserts specs is Spec[] {
+  if (!Array.isArray(specs)) {
+    throw new TypeError(
+      `loadModel: weightSpecs must be a list of { name, shape, dtype }, one for each weight in the data. Received ${preview(specs)}.`,
+    );
+  }
+  const given = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const taken = new Set<string>();
+  let needed = 0;
+  let cut: string | null = null;
+  specs.forEach((spec: Spec, at) => {
+    needed += bytesOf(spec, at, taken);
+    if (needed > given) cut ??= spec.name;
+  });
+  if (cut !== null) {
+    throw new RangeError(
+      `loadModel: the weights need ${needed} bytes. Received ${given}, which end within weight "${cut}" or before it. Fetch or copy the files of the weights again.`,
+    );
+  }
+  if (needed < given && strict) {
+    throw new RangeError(
+      `loadModel: the weights need ${needed} bytes. Received ${given}: some are described by no entry of the manifest. Try { strict: false } to leave them out.`,
+    );
+  }
+}
+
+/** The weights of a model under the names in its file, as tfjs looks them up. */
+function targetsOf(model: LayersModel): Map<string, LayerVariable> {
+  return new Map(
+    model.layers.flatMap((layer) =>
+      layer.weights.map((weight) => [weight.originalName, weight] as const),
+    ),
+  );
+}
+
+/** Since 2.2 Keras names the cell of a recurrent layer too, which tfjs leaves out. */
+const withoutCell = (name: string): string => name.replace(/[^/]+\/([^/]+)$/, '$1');
+
+/**
+ * Checks that a file holds a value of the right shape for each weight of a model, and no others.
+ *
+ * @param strict false where some may be missing or too many
+ * @throws RangeError that names the weight
+ */
+export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: boolean): void {
+  // Weights saved by number, as TensorFlow's own format has them: tfjs assigns them by place.
+  if (/\/\d+$/.test(specs[0]?.name ?? '')) return;
+  const targets = targetsOf(model);
+  const missing = new Map(targets);
+  for (const { name, shape, dtype } of specs) {
+    const found = targets.has(name) ? name : withoutCell(name);
+    const target = targets.get(found);
+    missing.delete(found);
+    if (target === undefined) {
+      if (!strict) continue;
+      const hint = nearest(name, [...targets.keys()]);
+      throw new RangeError(
+        `loadModel: the file holds values for "${name}", and the model has no such weight. ${hint === null ? '' : `Did you mean "${hint}"? `}Try { strict: false } to leave them out.`,
+      );
+    }
+    if (String(shape) !== String(target.shape) || dtype !== target.read().dtype) {
+      throw new RangeError(
+        `loadModel: weight "${found}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
+      );
+    }
+  }
+  const [first] = missing.values();
+  if (first === undefined || !strict) return;
+  const more = missing.size > 1 ? ` and ${missing.size - 1} more` : '';
+  throw new RangeError(
+    `loadModel: the file must hold values for every weight. Received none for "${first.originalName}" of shape [${first.shape}]${more}. Try { strict: false } to leave them as they start.`,
+  );
+}
