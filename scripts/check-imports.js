@@ -6,9 +6,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { root } from './workspace.js';
 
-/** Circles that are known, each as its files; remove a line with its circle. */
-const KNOWN = new Set(['packages/core/src/recording.ts, packages/core/src/tensor-optimizer.ts']);
-
 const folders = ['packages', 'apps'].flatMap((folder) =>
   readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
 );
