@@ -14,6 +14,7 @@ export interface Member extends tf.Optimizer {
   readonly rate: tf.Scalar;
   readonly rateFactor: tf.Scalar;
   readonly obstacle: string | null;
+  readonly phase: string;
   readonly assignsVariables: boolean;
   readonly gradientPowers: Readonly<Record<string, number>>;
   readonly isDisposed: boolean;
