@@ -1,0 +1,370 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { blockedScore } from './attention.ts';
+import { sumOfLast, sumOfRows, withGradient } from './with-gradient.ts';
+
+/**
+ * What the recurrence reads, for each step and head: h ← exp(a)·h + dt·x ⊗ B, y = h·C + D·x.
+ * Heads lie side by side along the channels, and heads / groups neighbours share B and C.
+ */
+export interface Sequence {
+  /** [batch, time, heads · width] */
+  readonly x: tf.Tensor;
+  /** Step sizes, [batch, time, heads] */
+  readonly dt: tf.Tensor;
+  /** Logarithms of decays, ≤ 0, [batch, time, heads] */
+  readonly a: tf.Tensor;
+  /** What enters the state, [batch, time, groups · state] */
+  readonly b: tf.Tensor;
+  /** What is read from the state, [batch, time, groups · state] */
+  readonly c: tf.Tensor;
+  /** What passes by the state, [heads] */
+  readonly d: tf.Tensor;
+}
+
+/** Sizes of a sequence that is cut into chunks of equal length. */
+interface Sizes {
+  readonly batch: number;
+  readonly time: number;
+  readonly chunks: number;
+  /** Steps of a chunk. */
+  readonly steps: number;
+  readonly heads: number;
+  readonly groups: number;
+  /** Channels of a head. */
+  readonly width: number;
+  /** Numbers that each channel remembers. */
+  readonly state: number;
+}
+
+function sizesOf({ x, dt, b }: Sequence, groups: number, chunk: number): Sizes {
+  const [batch, time, channels] = x.shape as [number, number, number];
+  const heads = dt.shape[2] as number;
+  const chunks = Math.ceil(time / chunk);
+  return {
+    batch,
+    time,
+    chunks,
+    // As even as possible, so that little is padded.
+    steps: Math.ceil(time / chunks),
+    heads,
+    groups,
+    width: channels / heads,
+    state: (b.shape[2] as number) / groups,
+  };
+}
+
+/** [batch, time, parts · n] → [batch · chunks · parts, steps, n], with zeros where the last chunk is longer. */
+function cut(x: tf.Tensor, parts: number, { batch, time, chunks, steps }: Sizes): tf.Tensor3D {
+  const missing = chunks * steps - time;
+  const full =
+    missing === 0
+      ? x
+      : tf.pad(x, [
+          [0, 0],
+          [0, missing],
+          [0, 0],
+        ]);
+  const split = tf.reshape(full, [batch * chunks, steps, parts, -1]);
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * chunks * parts, steps, -1]);
+}
+
+/** [batch · chunks · parts, steps, n] → [batch, time, parts · n] */
+function join(x: tf.Tensor, parts: number, { batch, time, chunks, steps }: Sizes): tf.Tensor {
+  const split = tf.reshape(x, [batch * chunks, parts, steps, -1]);
+  const full = tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch, chunks * steps, -1]);
+  return chunks * steps === time ? full : tf.slice(full, [0, 0, 0], [-1, time, -1]);
+}
+
+/** [rows · heads, steps, width] → [rows · groups, steps, heads / groups · width] */
+function byGroup(x: tf.Tensor, { heads, groups, steps, width }: Sizes): tf.Tensor3D {
+  if (heads === groups) return x as tf.Tensor3D;
+  const split = tf.reshape(x, [-1, heads / groups, steps, width]);
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [-1, steps, (heads / groups) * width]);
+}
+
+/** [rows · groups, steps, heads / groups · width] → [rows · heads, steps, width] */
+function byHead(x: tf.Tensor, { heads, groups, steps, width }: Sizes): tf.Tensor3D {
+  if (heads === groups) return x as tf.Tensor3D;
+  const split = tf.reshape(x, [-1, steps, heads / groups, width]);
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [-1, steps, width]);
+}
+
+/** [batch · chunks · groups, heads / groups · width, state] → [batch · heads, chunks, width · state] */
+function alongChunks(x: tf.Tensor, { batch, chunks, heads }: Sizes): tf.Tensor3D {
+  const split = tf.reshape(x, [batch, chunks, heads, -1]);
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * heads, chunks, -1]);
+}
+
+/** [batch · heads, chunks, width · state] → [batch · chunks · groups, heads / groups · width, state] */
+function byChunk(x: tf.Tensor, { batch, chunks, heads, groups, state }: Sizes): tf.Tensor3D {
+  const split = tf.reshape(x, [batch, heads, chunks, -1]);
+  const rows = batch * chunks * groups;
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [rows, -1, state]);
+}
+
+/** [size, size] of f(i, j). */
+const square = (size: number, f: (i: number, j: number) => number): tf.Tensor2D =>
+  tf.tensor2d(
+    Float32Array.from({ length: size * size }, (_, at) => f(Math.floor(at / size), at % size)),
+    [size, size],
+  );
+
+/** Right factor of a product that sums up to each element, itself included: [size, size]. */
+const upTo = (size: number): tf.Tensor2D => square(size, (j, i) => (j <= i ? 1 : 0));
+
+/** [batch · chunks · heads, n] ↔ [batch · heads, chunks, n] */
+const swapChunks = (x: tf.Tensor, batch: number, from: number, to: number): tf.Tensor =>
+  tf.transpose(tf.reshape(x, [batch, from, to, -1]), [0, 2, 1, 3]);
+
+/** exp(sᵢ − rⱼ) where i and j are in an order, else 0: [rows, size, size] from two of [rows, size]. */
+function decays(
+  s: tf.Tensor,
+  r: tf.Tensor,
+  counts: (i: number, j: number) => boolean,
+): tf.Tensor3D {
+  const [rows, size] = s.shape as [number, number];
+  const difference = tf.sub(tf.reshape(s, [rows, size, 1]), tf.reshape(r, [rows, 1, size]));
+  const blocked = blockedScore();
+  const mask = square(size, (i, j) => (counts(i, j) ? 0 : blocked));
+  return tf.exp(tf.add(difference, mask)) as tf.Tensor3D;
+}
+
+/** What is computed on the way, and needed by the gradient. */
+interface Parts {
+  readonly x: tf.Tensor3D; // [rows · heads, steps, width], rows = batch · chunks
+  readonly dt: tf.Tensor3D; // [rows · heads, steps, 1]
+  readonly b: tf.Tensor3D; // [rows · groups, steps, state]
+  readonly c: tf.Tensor3D;
+  readonly d: tf.Tensor;
+  readonly decay: tf.Tensor3D; // from step j to step i, [rows · heads, steps, steps]
+  readonly mixing: tf.Tensor3D; // (c · bᵀ) ∘ decay
+  readonly y: tf.Tensor3D; // [rows · heads, steps, width], without d · x
+}
+
+/** What states before and after chunks need; nothing of it where there is one chunk, and nothing before it. */
+interface Between {
+  readonly fromStart: tf.Tensor3D; // decay up to each step, [rows · heads, steps, 1]
+  readonly toEnd: tf.Tensor3D; // decay from each step to the end
+  readonly chunkDecay: tf.Tensor3D; // [batch · heads, chunks, chunks]
+  readonly before: tf.Tensor3D; // states, [rows · groups, heads / groups · width, state]
+}
+
+/** Sums of a over the chunk, up to each step: [rows · heads, steps]. */
+const summed = (a: tf.Tensor, sizes: Sizes): tf.Tensor2D =>
+  tf.matMul(
+    tf.reshape(cut(a, sizes.heads, sizes), [-1, sizes.steps]) as tf.Tensor2D,
+    upTo(sizes.steps),
+  );
+
+/** The states that each chunk adds by itself: [rows · groups, heads / groups · width, state]. */
+const added = (weighted: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D =>
+  tf.matMul(weighted, b, true, false);
+
+/** Sums of a over whole chunks: up to each chunk, itself included, and up to what is before it. */
+function chunkSums(sums: tf.Tensor2D, { batch, chunks, heads, steps }: Sizes) {
+  const last = tf.slice(sums, [0, steps - 1], [-1, 1]);
+  const totals = tf.reshape(swapChunks(last, batch, chunks, heads), [batch * heads, chunks]);
+  const through = tf.matMul(totals as tf.Tensor2D, upTo(chunks));
+  return { through, before: tf.sub(through, totals) as tf.Tensor2D };
+}
+
+function forward(sequence: Sequence, sizes: Sizes, initial: tf.Tensor | null) {
+  const { heads, groups, steps, chunks, batch } = sizes;
+  const x = cut(sequence.x, heads, sizes);
+  const dt = cut(sequence.dt, heads, sizes);
+  const b = cut(sequence.b, groups, sizes);
+  const c = cut(sequence.c, groups, sizes);
+  const sums = summed(sequence.a, sizes);
+  const decay = decays(sums, sums, (i, j) => j <= i);
+  const products = tf.reshape(tf.matMul(c, b, false, true), [-1, 1, steps * steps]);
+  const shared = tf.reshape(decay, [-1, heads / groups, steps * steps]);
+  const mixing = tf.reshape(tf.mul(shared, products), decay.shape) as tf.Tensor3D;
+  const input = tf.mul(x, dt) as tf.Tensor3D;
+  const inside = tf.matMul(mixing, input);
+  const { d } = sequence;
+  const pass = tf.reshape(
+    tf.mul(tf.reshape(x, [-1, heads, steps * sizes.width]), tf.reshape(d, [heads, 1])),
+    x.shape,
+  );
+  if (chunks === 1 && initial === null) {
+    const parts: Parts = { x, dt, b, c, d, decay, mixing, y: inside };
+    return { value: join(tf.add(inside, pass), heads, sizes), parts, between: null, sums, input };
+  }
+  const fromStart = tf.reshape(tf.exp(sums), [-1, steps, 1]) as tf.Tensor3D;
+  const end = tf.slice(sums, [0, steps - 1], [-1, 1]);
+  const toEnd = tf.reshape(tf.exp(tf.sub(end, sums)), [-1, steps, 1]) as tf.Tensor3D;
+  const weighted = byGroup(tf.mul(input, toEnd), sizes);
+  const chunkwise = chunkSums(sums, sizes);
+  const chunkDecay = decays(chunkwise.before, chunkwise.through, (i, j) => j < i);
+  let states = tf.matMul(chunkDecay, alongChunks(added(weighted, b), sizes));
+  if (initial !== null) {
+    const kept = tf.reshape(tf.exp(chunkwise.before), [batch * heads, chunks, 1]);
+    states = tf.add(states, tf.mul(kept, tf.reshape(initial, [batch * heads, 1, -1])));
+  }
+  const before = byChunk(states, sizes);
+  const outside = byHead(tf.matMul(c, before, false, true), sizes);
+  const y = tf.add(inside, tf.mul(outside, fromStart)) as tf.Tensor3D;
+  const between: Between = { fromStart, toEnd, chunkDecay, before };
+  const parts: Parts = { x, dt, b, c, d, decay, mixing, y };
+  return { value: join(tf.add(y, pass), heads, sizes), parts, between, sums, input };
+}
+
+/** Sums from each step of a sequence to its end: [rows · heads, steps] → [batch, time, heads]. */
+function sumsFrom(x: tf.Tensor, sizes: Sizes): tf.Tensor {
+  const { batch, chunks, heads, steps } = sizes;
+  const inChunk = tf.matMul(tf.reshape(x, [-1, steps]), upTo(steps), false, true);
+  let all: tf.Tensor = inChunk;
+  if (chunks > 1) {
+    const totals = tf.reshape(
+      swapChunks(tf.slice(inChunk, [0, 0], [-1, 1]), batch, chunks, heads),
+      [batch * heads, chunks],
+    );
+    const later = tf.matMul(
+      totals,
+      square(chunks, (j, i) => (j > i ? 1 : 0)),
+    );
+    all = tf.add(inChunk, tf.reshape(swapChunks(later, batch, heads, chunks), [-1, 1]));
+  }
+  return join(tf.reshape(all, [-1, steps, 1]), heads, sizes);
+}
+
+function backward(dy0: tf.Tensor, parts: Parts, between: Between | null, sizes: Sizes) {
+  const { heads, groups, steps, width, batch, chunks } = sizes;
+  const { x, dt, b, c, d, decay, mixing, y } = parts;
+  const dy = cut(dy0, heads, sizes);
+  const input = tf.mul(x, dt) as tf.Tensor3D;
+  // Inside of a chunk.
+  let dInput: tf.Tensor = tf.matMul(mixing, dy, true, false);
+  const dMixing = tf.mul(tf.matMul(dy, input, false, true), decay);
+  const share = heads / groups;
+  const dProducts =
+    share === 1
+      ? (dMixing as tf.Tensor3D)
+      : (tf.reshape(
+          tf.matMul(
+            tf.ones([batch * chunks * groups, 1, share]),
+            tf.reshape(dMixing, [-1, share, steps * steps]),
+          ),
+          [-1, steps, steps],
+        ) as tf.Tensor3D);
+  let dC: tf.Tensor = tf.matMul(dProducts, b);
+  let dB: tf.Tensor = tf.matMul(dProducts, c, true, false);
+  if (between !== null) {
+    const { fromStart, toEnd, chunkDecay, before } = between;
+    const outside = byGroup(tf.mul(dy, fromStart), sizes);
+    dC = tf.add(dC, tf.matMul(outside, before));
+    const dBefore = alongChunks(tf.matMul(outside, c, true, false), sizes);
+    const dAdded = byChunk(tf.matMul(chunkDecay, dBefore, true, false), sizes);
+    const weighted = byGroup(tf.mul(input, toEnd), sizes);
+    dB = tf.add(dB, tf.matMul(weighted, dAdded));
+    const dWeighted = byHead(tf.matMul(b, dAdded, false, true), sizes);
+    dInput = tf.add(dInput, tf.mul(dWeighted, toEnd));
+  }
+  const dDt = sumOfLast(tf.mul(dInput, x)); // [rows · heads, steps, 1]
+  // Each term of y holds exp(sum up to i − sum up to j), so the sum's gradient at a step is what the step
+  // gives as i, less what it gives as j.
+  const dSums = tf.sub(sumOfLast(tf.mul(dy, y)), tf.mul(dt, dDt));
+  const passed = tf.reshape(
+    tf.mul(tf.reshape(dy, [-1, heads, steps * width]), tf.reshape(d, [heads, 1])),
+    x.shape,
+  );
+  const dX = tf.add(tf.mul(dInput, dt), passed);
+  const dD = tf.reshape(
+    sumOfLast(tf.reshape(sumOfRows(tf.mul(dy, x), heads * steps * width), [heads, -1])),
+    [heads],
+  );
+  return [
+    join(dX, heads, sizes),
+    join(dDt, heads, sizes),
+    sumsFrom(dSums, sizes),
+    join(dB, groups, sizes),
+    join(dC, groups, sizes),
+    dD,
+  ];
+}
+
+/**
+ * The state-space recurrence h ← exp(a)·h + dt·x ⊗ B, y = h·C + D·x from h = 0, computed chunk by chunk: inside of a
+ * chunk as attention with decays, between chunks by their states. Time and memory grow with time · chunk, and
+ * with (time / chunk)² for the states, which is the smaller part up to about chunk² steps.
+ *
+ * @param groups how many B and C there are; heads / groups neighbours share one
+ * @param chunk steps of a chunk, at most
+ * @returns [batch, time, heads · width]
+ * @see Dao and Gu, 2024, arXiv 2405.21060, sec. 6
+ */
+export function stateSpace(sequence: Sequence, groups: number, chunk: number): tf.Tensor {
+  const sizes = sizesOf(sequence, groups, chunk);
+  const { x, dt, a, b, c, d } = sequence;
+  return withGradient(
+    [x, dt, a, b, c, d],
+    (...inputs) => {
+      const [x1, dt1, a1, b1, c1, d1] = inputs as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      const given = { x: x1, dt: dt1, a: a1, b: b1, c: c1, d: d1 };
+      const { value, parts, between } = forward(given, sizes, null);
+      return { value, saved: [...Object.values(parts), ...Object.values(between ?? {})] };
+    },
+    (dy, saved) => {
+      const [x1, dt1, b1, c1, d1, decay, mixing, y, ...rest] = saved as tf.Tensor3D[];
+      const parts = { x: x1, dt: dt1, b: b1, c: c1, d: d1, decay, mixing, y } as Parts;
+      const [fromStart, toEnd, chunkDecay, before] = rest;
+      const between =
+        rest.length === 0 ? null : ({ fromStart, toEnd, chunkDecay, before } as Between);
+      return backward(dy, parts, between, sizes);
+    },
+  );
+}
+
+/**
+ * The same from any state, without a gradient, and the state afterwards: one step by the recurrence, several by chunks.
+ *
+ * @param state [batch · groups, heads / groups · width, state], or null for zeros
+ */
+export function nextStates(
+  sequence: Sequence,
+  groups: number,
+  chunk: number,
+  state: tf.Tensor | null,
+): { output: tf.Tensor; state: tf.Tensor } {
+  const sizes = sizesOf(sequence, groups, chunk);
+  const { batch, time, heads, width, steps, chunks } = sizes;
+  if (time === 1) return oneStep(sequence, sizes, state);
+  const { value, between, sums, input } = forward(sequence, sizes, state);
+  const ends = chunkSums(sums, sizes).through; // [batch · heads, chunks]
+  const end = tf.slice(sums, [0, steps - 1], [-1, 1]);
+  const toEnd = between?.toEnd ?? tf.reshape(tf.exp(tf.sub(end, sums)), [-1, steps, 1]);
+  const weighted = byGroup(tf.mul(input, toEnd), sizes);
+  const states = alongChunks(added(weighted, cut(sequence.b, groups, sizes)), sizes);
+  const total = tf.slice(ends, [0, chunks - 1], [-1, 1]);
+  const kept = tf.reshape(tf.exp(tf.sub(total, ends)), [batch * heads, 1, chunks]);
+  let last: tf.Tensor = tf.matMul(kept as tf.Tensor3D, states);
+  if (state !== null) {
+    const decay = tf.reshape(tf.exp(total), [batch * heads, 1, 1]);
+    last = tf.add(last, tf.mul(decay, tf.reshape(state, last.shape)));
+  }
+  const shape = [batch * groups, (heads / groups) * width, sizes.state];
+  return { output: value, state: tf.reshape(last, shape) };
+}
+
+function oneStep({ x, dt, a, b, c, d }: Sequence, sizes: Sizes, state: tf.Tensor | null) {
+  const { batch, heads, groups, width, state: memory } = sizes;
+  const rows = batch * groups;
+  const perHead = (t: tf.Tensor): tf.Tensor => tf.reshape(t, [batch * heads, -1]);
+  const channels = (heads / groups) * width;
+  const input = tf.reshape(tf.mul(perHead(x), perHead(dt)), [rows, channels, 1]);
+  let next: tf.Tensor = tf.matMul(input, tf.reshape(b, [rows, 1, memory]));
+  if (state !== null) {
+    const decayed = tf.mul(tf.exp(perHead(a)), tf.reshape(state, [batch * heads, -1]));
+    next = tf.add(next, tf.reshape(decayed, next.shape));
+  }
+  const read = tf.reshape(tf.matMul(next, tf.reshape(c, [rows, memory, 1])), [batch, heads, width]);
+  const passed = tf.mul(tf.reshape(x, [batch, heads, width]), tf.reshape(d, [heads, 1]));
+  return { output: tf.reshape(tf.add(read, passed), x.shape), state: next };
+}
