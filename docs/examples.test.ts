@@ -2,7 +2,7 @@
  * Every example in a README, in a guide and in a doc block runs. An example in a doc block is a fragment: it may use the
  * names that `prelude.ts` makes, and everything that the packages export.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isLinked } from '@tfjs-lrm/native/linked';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,10 @@ const work = join(import.meta.dirname, '.examples');
 // The native package cannot be imported before the link.
 const packages = readdirSync(join(root, 'packages')).filter(
   (name) => name !== 'native' || isLinked(),
+);
+/** What a fragment may import from: each package, and its kit for authors of packages. */
+const entries = packages.flatMap((name) =>
+  existsSync(join(root, 'packages', name, 'src', 'kit.ts')) ? [name, `${name}/kit`] : [name],
 );
 
 interface Example {
@@ -51,15 +55,14 @@ function asModule({ code }: Example, isFragment: boolean): string {
   const imports = [...code.matchAll(/^import [\s\S]*?;$/gm)].map(([statement]) => statement);
   const body = code.replace(/^import [\s\S]*?;$/gm, '');
   const names = [...body.matchAll(/\b[A-Za-z_$][\w$]*\b/g)].map(([name]) => name);
-  const own = packages.map(
-    (name) => `import * as ${name.replaceAll('-', '_')} from '@tfjs-lrm/${name}';`,
-  );
+  const bindingOf = (entry: string): string => entry.replaceAll(/\W/g, '_');
+  const own = entries.map((entry) => `import * as ${bindingOf(entry)} from '@tfjs-lrm/${entry}';`);
   const prelude = isFragment
     ? [
         `import * as tf from '@tensorflow/tfjs';`,
         `import { prelude } from '../prelude.ts';`,
         ...own,
-        `const scope = { ...await prelude(), ${packages.map((name) => `...${name.replaceAll('-', '_')}`).join(', ')} };`,
+        `const scope = { ...await prelude(), ${entries.map((entry) => `...${bindingOf(entry)}`).join(', ')} };`,
       ]
     : [];
   const declared = new Set(
@@ -94,8 +97,8 @@ describe('examples', () => {
     mkdirSync(work, { recursive: true });
     const { prelude } = await import('./prelude.ts');
     for (const name of Object.keys(await prelude())) PROVIDED.add(name);
-    for (const name of packages)
-      for (const exported of Object.keys(await import(/* @vite-ignore */ `@tfjs-lrm/${name}`)))
+    for (const entry of entries)
+      for (const exported of Object.keys(await import(/* @vite-ignore */ `@tfjs-lrm/${entry}`)))
         PROVIDED.add(exported);
   });
   afterAll(() => rmSync(work, { recursive: true, force: true }));

@@ -17,7 +17,7 @@ export function load(app) {
   });
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const each of project.children ?? [])
-      each.name = each.name.replace(/\/src(\/index)?$/, '');
+      each.name = each.name.replace(/\/src(\/index)?(?=$|\/)/, '');
     for (const { comment } of Object.values(project.reflections)) {
       for (const part of comment?.summary ?? []) {
         if (part.kind === 'text') part.text = asCode(part.text);

@@ -1,11 +1,14 @@
 /** The reference is Markdown, made from the sources, which the site then shows. Everything exported needs a doc block. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 
 const packages = readdirSync(new URL('../packages', import.meta.url));
+const kits = packages
+  .map((name) => `../packages/${name}/src/kit.ts`)
+  .filter((path) => existsSync(new URL(path, import.meta.url)));
 
 export default {
   plugin: ['typedoc-plugin-markdown', 'typedoc-vitepress-theme', './typedoc-pages.js'],
-  entryPoints: packages.map((name) => `../packages/${name}/src/index.ts`),
+  entryPoints: [...packages.map((name) => `../packages/${name}/src/index.ts`), ...kits],
   tsconfig: 'tsconfig.json',
   out: 'reference',
   docsRoot: '.',

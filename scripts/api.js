@@ -12,10 +12,10 @@ const BUMPS = ['patch', 'minor', 'major'];
 
 const fileOf = ({ folder }) => join(root, 'api', `${folder}.txt`);
 
-/** Names that an index exports, types too; an index only re-exports, by name. */
-function exportsOf({ name, directory }) {
-  const text = readFileSync(join(directory, 'src', 'index.ts'), 'utf8');
-  if (/export \*/.test(text)) throw new Error(`${name}: its index must export by name`);
+/** Names that an entry exports, types too; an entry only re-exports, by name. */
+function exportsOfEntry({ name, directory }, entry) {
+  const text = readFileSync(join(directory, 'src', entry), 'utf8');
+  if (/export \*/.test(text)) throw new Error(`${name}: its ${entry} must export by name`);
   return [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
     .flatMap(([, names]) => names.split(','))
     .map((each) =>
@@ -26,6 +26,14 @@ function exportsOf({ name, directory }) {
     )
     .filter(Boolean)
     .toSorted();
+}
+
+/** The names of the main entry, then those of the kit for authors of packages, where there is one. */
+function exportsOf(each) {
+  const kit = existsSync(join(each.directory, 'src', 'kit.ts'))
+    ? exportsOfEntry(each, 'kit.ts').map((name) => `kit/${name}`)
+    : [];
+  return [...exportsOfEntry(each, 'index.ts'), ...kit];
 }
 
 /** The largest bump of each package that waits in `.changeset`. */

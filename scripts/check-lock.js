@@ -1,18 +1,25 @@
 /**
  * package-lock.json says of every package that npm installs what it must be (`integrity`) and not where it came from
- * (`resolved`), so that any registry will do and none can give something else.
+ * (`resolved`), so that any registry will do and none can give something else. Each runs on the oldest Node that this
+ * repository states, so that npm warns of none.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import semver from 'semver';
 import { root } from './workspace.js';
 
 const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
 const installed = Object.entries(packages).filter(
   ([path, each]) => path.includes('node_modules/') && !each.link,
 );
-const problems = installed.flatMap(([path, { integrity, resolved }]) => [
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const oldest = semver.minVersion(manifest.engines.node);
+const problems = installed.flatMap(([path, { integrity, resolved, engines, version }]) => [
   ...(integrity === undefined ? [`${path} has no integrity`] : []),
   ...(resolved === undefined ? [] : [`${path} is resolved to ${resolved}`]),
+  ...(semver.satisfies(oldest, engines?.node ?? '*')
+    ? []
+    : [`${path} ${version} wants Node ${engines.node}, and this repository states ${oldest}`]),
 ]);
 if (problems.length > 0) {
   console.error(`lock: ${problems.join('\nlock: ')}`);
@@ -21,4 +28,6 @@ if (problems.length > 0) {
   );
   process.exit(1);
 }
-console.log(`${installed.length} packages in package-lock.json, each with its integrity`);
+console.log(
+  `${installed.length} packages in package-lock.json, each with its integrity and for Node ${oldest}`,
+);

@@ -25,10 +25,13 @@ function manifestProblems({ manifest, nodeOnly }) {
       );
     }
   }
-  // Beside the one entry, what must be had without loading it: a package for Node alone may not load at all.
-  const entries = Object.keys(manifest.exports).filter(
-    (each) => !(nodeOnly && each === './linked'),
-  );
+  const more = [
+    // What must be had without loading the rest: a package for Node alone may not load at all.
+    ...(nodeOnly ? ['./linked'] : []),
+    // Helpers for the authors of packages, which users never see.
+    './kit',
+  ];
+  const entries = Object.keys(manifest.exports).filter((each) => !more.includes(each));
   if (entries.toString() !== ENTRIES) {
     problems.push(`exports must be "." and "./package.json", one entry that is public`);
   }
@@ -39,7 +42,7 @@ function manifestProblems({ manifest, nodeOnly }) {
 }
 
 const DEEP = [
-  [/^@tfjs-lrm\/[^/]+\/.+/, 'the inside of another package'],
+  [/^@tfjs-lrm\/[^/]+\/(?!kit$).+/, 'the inside of another package'],
   [/^(\.\.\/){2,}/, 'a file outside its package'],
   [/^@tensorflow\/tfjs(-[a-z]+)*\/.+/, 'the inside of tfjs'],
   [/^@tensorflow\/tfjs$/, 'the union package, of which users may have only the parts'],

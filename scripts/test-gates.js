@@ -113,6 +113,39 @@ const MISTAKES = {
     checks: ['workspaces'],
     says: /lock: .*node_modules\/.* has no integrity/,
   },
+  'a package for another Node': {
+    make: () =>
+      edit('package-lock.json', (text) =>
+        text.replace(/("node_modules\/vite": \{[\s\S]*?"node": ")[^"]*/, '$1>=99'),
+      ),
+    checks: ['workspaces'],
+    says: /lock: node_modules\/vite .* wants Node >=99, and this repository states 20/,
+  },
+  'a tracked file that .gitignore names': {
+    make: () => {
+      writeFileSync(join(copy, 'packages/adam/tsconfig.tsbuildinfo'), '{}');
+      run('git', ['add', '--force', 'packages/adam/tsconfig.tsbuildinfo'], { cwd: copy });
+    },
+    checks: ['files'],
+    says: /files: packages\/adam\/tsconfig\.tsbuildinfo is tracked, and \.gitignore names it/,
+  },
+  'a tracked file that .gitignore should name': {
+    make: () => {
+      writeFileSync(join(copy, 'npm-debug.orig'), '');
+      run('git', ['add', 'npm-debug.orig'], { cwd: copy });
+    },
+    checks: ['files'],
+    says: /files: npm-debug\.orig is tracked, and \.gitignore should name its kind/,
+  },
+  'a circle of types': {
+    make: () =>
+      edit(
+        'packages/adam/src/cohorts.ts',
+        (text) => `import type { adam } from './adam.ts';\n${text}\nexport type A = typeof adam;\n`,
+      ),
+    checks: ['imports'],
+    says: /imports: a circle of packages\/adam\/src\/adam\.ts, packages\/adam\/src\/cohorts\.ts/,
+  },
   'an action that is not pinned': {
     make: () =>
       edit('.github/workflows/ci.yml', (text) =>
@@ -152,7 +185,7 @@ try {
         `ok    ${name}: verify's "${checks.at(-1)}" fails\n      ${(lines[0] ?? caught).trim()}\n`,
       );
     }
-    run('git', ['checkout', '--quiet', '.'], { cwd: copy });
+    run('git', ['reset', '--quiet', '--hard'], { cwd: copy });
     run('git', ['clean', '-qfd'], { cwd: copy });
   }
 } finally {

@@ -11,6 +11,8 @@ const checks = {
   types: ['tsc -p tsconfig.tests.json'],
   lint: ['biome check --error-on-warnings .'],
   unused: ['knip'],
+  files: ['node scripts/check-files.js'],
+  imports: ['node scripts/check-imports.js'],
   workspaces: ['sherif', 'node scripts/check-lock.js'],
   packages: ['node scripts/check-packages.js'],
   tarballs: findPackages().flatMap(({ path }) => [

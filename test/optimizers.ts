@@ -1,11 +1,7 @@
 /** Optimizers for tests of the contract: the smallest leaf and the smallest adapters. */
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  deserializeOptimizer,
-  type Entry,
-  OptimizerAdapter,
-  TensorOptimizer,
-} from '@tfjs-lrm/core';
+import { type Entry, OptimizerAdapter, TensorOptimizer } from '@tfjs-lrm/core';
+import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
 import { step, values } from './tensors.ts';
 
 type Constructed<T extends tf.serialization.Serializable> =

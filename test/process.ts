@@ -12,7 +12,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Builds the packages' dist where it is older than their sources. */
 export async function build(packages: readonly string[]): Promise<void> {
-  const projects = packages.map((name) => join(root, 'packages', name));
+  const folders = new Set(packages.map((name) => name.split('/')[0] as string));
+  const projects = [...folders].map((name) => join(root, 'packages', name));
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   await run(tsc, ['-b', ...projects]);
 }
@@ -36,7 +37,8 @@ for (const [name, entry] of entries) packages[name] = await import(entry);
 `;
 
 /**
- * What a script prints as JSON. It has tf, layers, the built packages by name, and `input`.
+ * What a script prints as JSON. It has tf, layers, the built packages and their entries by name (`core`, `core/kit`),
+ * and `input`.
  *
  * @param timeout milliseconds after which the process is ended, and this rejects with `killed`; 0 for none
  */
@@ -48,10 +50,11 @@ export async function inNewProcess<Output>(
 ): Promise<Output> {
   const folder = await mkdtemp(join(tmpdir(), 'tfjs-lrm-'));
   try {
-    const entries = packages.map((name) => [
-      name,
-      pathToFileURL(join(root, 'packages', name, 'dist', 'index.js')).href,
-    ]);
+    const entries = packages.map((name) => {
+      const [folderName, entry = 'index'] = name.split('/') as [string, string?];
+      const path = join(root, 'packages', folderName, 'dist', `${entry}.js`);
+      return [name, pathToFileURL(path).href];
+    });
     const [script, data] = [join(folder, 'script.mjs'), join(folder, 'input.json')];
     await writeFile(script, START + body);
     await writeFile(data, JSON.stringify({ root, entries, input }));

@@ -51,6 +51,23 @@ export function hostReads(action: () => void): number {
   }
 }
 
+/** The names of the kernels that `action` runs, in their order. */
+export function kernelsRunBy(action: () => void): string[] {
+  const names: string[] = [];
+  const engine = tf.engine();
+  const run = engine.runKernel.bind(engine);
+  const spy = vi.spyOn(engine, 'runKernel').mockImplementation((name, inputs, attrs) => {
+    names.push(name);
+    return run(name, inputs, attrs);
+  });
+  try {
+    action();
+    return names;
+  } finally {
+    spy.mockRestore();
+  }
+}
+
 /** One step with gradients given as plain numbers; null where there is none. */
 export function step(
   optimizer: tf.Optimizer,

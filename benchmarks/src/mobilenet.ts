@@ -5,9 +5,15 @@ import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
 import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2';
 import type { Side } from './comparisons.ts';
 
+/** What nsfwjs exports; its own declaration of it does not resolve under Node's rules. */
+interface ShippedModel {
+  readonly modelJson: () => Promise<{ readonly default: tf.io.ModelJSON }>;
+  readonly weightBundles: readonly (() => Promise<{ readonly default: string }>)[];
+}
+
 /** The pretrained MobileNetV2 that nsfwjs ships, with every layer thawed: 224 × 224 pixels to five classes. */
 async function mobilenet(): Promise<LayersModel> {
-  const { modelJson, weightBundles } = MobileNetV2Model;
+  const { modelJson, weightBundles }: ShippedModel = MobileNetV2Model;
   const { modelTopology, weightsManifest } = (await modelJson()).default;
   const bundles = await Promise.all(weightBundles.map((bundle) => bundle()));
   const bytes = Buffer.concat(bundles.map((bundle) => Buffer.from(bundle.default, 'base64')));

@@ -81,22 +81,22 @@ export async function pythonRunner(
 }
 
 async function prepared(
-  made: Runner,
+  runner: Runner,
   request: (message: object) => Promise<Answer>,
   prepare: object,
 ): Promise<Runner> {
   try {
     await request({ prepare });
-    return made;
+    return runner;
   } catch (error) {
-    made.stop();
+    runner.stop();
     throw error;
   }
 }
 
 /**
  * Milliseconds a step, runner by runner and round by round. They take turns, each while the others sleep, so that
- * all meet the same weather on the machine. Another one begins in every round.
+ * all see the same load. Another one begins in every round.
  */
 export async function inTurn(
   runners: readonly Runner[],

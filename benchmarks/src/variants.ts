@@ -15,6 +15,9 @@ export const VARIANTS = [
 ] as const;
 export type Variant = (typeof VARIANTS)[number];
 
+/** The Python that runs the variants which need one, unless a command names another. */
+export const PYTHON: string = process.env['PYTHON'] ?? 'python3';
+
 /** What they all compute. */
 export interface Task {
   readonly optimizer: 'adam' | 'muon';
@@ -34,7 +37,7 @@ const SCRIPTS: Partial<Record<Variant, string>> = {
   'JAX jit': 'jax_step.py',
 };
 
-/** Starts a variant; it has taken its first steps then. */
+/** Starts a variant and takes its first steps. */
 export async function start(variant: Variant, task: Task, python: string): Promise<Runner> {
   const { optimizer, multipliers, preset } = task;
   if (variant === 'PyTorch eager (fused)' && optimizer === 'muon') {
@@ -59,7 +62,7 @@ export async function start(variant: Variant, task: Task, python: string): Promi
   return nodeRunner(side);
 }
 
-/** Starts those that this machine has; says which it leaves out. */
+/** Starts the variants that this machine has; prints which are left out, and why. */
 export async function startAll(
   variants: readonly Variant[],
   task: Task,

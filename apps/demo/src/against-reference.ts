@@ -8,9 +8,9 @@
  * 0.05 nats a character from the reference's.
  */
 import { readFileSync } from 'node:fs';
-import { finalLoss, readFinished } from './checkpoint/logged-runs.ts';
+import { columns } from '@tfjs-lrm/shared';
+import { finalLoss, readFinished } from './runs/checkpoint/logged-runs.ts';
 import { grouped, mean, meanAndSpread } from './statistics.ts';
-import { columns } from './terminal/summary.ts';
 
 const TOLERANCE = 0.05;
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
+import { Mistake } from '@tfjs-lrm/shared';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
-import { Mistake } from './mistake.ts';
 
 /** A text as numbers: ids into the vocabulary, which is the sorted list of its characters. */
 export interface Corpus {

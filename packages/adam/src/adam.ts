@@ -1,12 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  checkOptions,
-  type Entry,
-  isHalfPrecision,
-  knownOptions,
-  numberRule,
-  TensorOptimizer,
-} from '@tfjs-lrm/core';
+import { type Entry, isHalfPrecision, TensorOptimizer } from '@tfjs-lrm/core';
+import { checkOptions, knownOptions, numberRule } from '@tfjs-lrm/core/kit';
 import { type Cohort, Cohorts } from './cohorts.ts';
 import { updatePacked } from './packed.ts';
 

@@ -1,17 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { type Entry, OptimizerAdapter, type Selector } from '@tfjs-lrm/core';
 import {
   checkOptions,
-  checkSelector,
   deserializeOptimizer,
-  type Entry,
   knownOptions,
   numberRule,
-  OptimizerAdapter,
   oneOfRule,
-  type Selector,
+  selectorRule,
   selectorToConfig,
   selects,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { clipUnits, coefficient, globalNorm } from './norms.ts';
 
 /** @inline */
@@ -50,10 +48,7 @@ const rules = {
   perVariableNorm: threshold,
   value: threshold,
   adaptive: threshold,
-  exclude: (value: unknown) => {
-    checkSelector('withClipping: "exclude"', value);
-    return null;
-  },
+  exclude: selectorRule('withClipping: "exclude"'),
   excluded: oneOfRule(['untouched', 'own-norm', 'scaled']),
   nonFinite: oneOfRule(['propagate', 'zero', 'skip', 'throw']),
 };

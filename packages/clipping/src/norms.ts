@@ -1,11 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { dividedByLargest } from '@tfjs-lrm/core/kit';
 
 /** The Euclidean norm over all elements of all tensors, a scalar; 0 for none. */
 export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
   if (tensors.length === 0) return tf.scalar(0);
   // One long vector: a model has many gradients, and two operations for each cost more than the copy.
-  const all = tf.concat(tensors.map((t) => tf.reshape(t, [-1])));
-  return tf.sqrt(tf.sum(tf.square(all)));
+  return norm(tf.concat(tensors.map((t) => tf.reshape(t, [-1]))));
+}
+
+/** √Σx² along axes that stay with length 1, over everything without them, for x of any size. */
+function norm<T extends tf.Tensor>(x: tf.Tensor, axes?: number[]): T {
+  const { quotient, largest } = dividedByLargest(x, axes);
+  return tf.mul(tf.sqrt(tf.sum(tf.square(quotient), axes, axes !== undefined)), largest);
 }
 
 // As PyTorch's clip_grad_norm_: keeps the quotient finite for a norm of 0.
@@ -24,8 +30,7 @@ const LEAST_UNIT_NORM = 1e-3;
  * units of a kernel are its outputs, along the last axis; a vector is one unit.
  */
 export function clipUnits(gradient: tf.Tensor, weight: tf.Tensor, lambda: number): tf.Tensor {
-  const axes = weight.rank < 2 ? undefined : weight.shape.map((_, axis) => axis).slice(0, -1);
-  const norm = (t: tf.Tensor): tf.Tensor => tf.sqrt(tf.sum(tf.square(t), axes, true));
-  const most = tf.mul(tf.maximum(norm(weight), LEAST_UNIT_NORM), lambda);
-  return tf.mul(gradient, tf.minimum(tf.div(most, tf.maximum(norm(gradient), EPSILON)), 1));
+  const axes = weight.shape.map((_, axis) => axis).slice(0, weight.rank < 2 ? 1 : -1);
+  const most = tf.mul(tf.maximum(norm(weight, axes), LEAST_UNIT_NORM), lambda);
+  return tf.mul(gradient, tf.minimum(tf.div(most, tf.maximum(norm(gradient, axes), EPSILON)), 1));
 }

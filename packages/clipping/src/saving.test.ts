@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
-import { byRole, deserializeOptimizer } from '@tfjs-lrm/core';
+import { byRole } from '@tfjs-lrm/core';
+import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 /** Random stacks of adapters and groups, saved between two steps and continued by another process. */
 import * as tf from '@tensorflow/tfjs-core';
-import { deserializeOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
+import type { TensorOptimizer } from '@tfjs-lrm/core';
+import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
@@ -8,7 +9,7 @@ import { build, inNewProcess } from '../../../test/process.ts';
 import { built, numbersOf, STEPS, scene, variablesOf } from '../../../test/stacks.ts';
 import { step, values } from '../../../test/tensors.ts';
 
-const PACKAGES = ['core', 'adam', 'weight-decay', 'schedule', 'clipping'];
+const PACKAGES = ['core/kit', 'adam', 'weight-decay', 'schedule', 'clipping'];
 
 interface NamedArray {
   readonly name: string;
@@ -33,7 +34,7 @@ const arrayOf = ({ name, tensor }) =>
 const ended = [];
 for (const saved of input) {
   const variables = saved.variables.map((array) => tf.variable(tensorOf(array), true, array.name));
-  const optimizer = packages.core.deserializeOptimizer('test', saved.optimizer);
+  const optimizer = packages['core/kit'].deserializeOptimizer('test', saved.optimizer);
   await optimizer.setWeights(
     saved.state.map((array) => ({ name: array.name, tensor: tensorOf(array) })),
   );

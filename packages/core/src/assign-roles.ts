@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { nearest, show } from './check.ts';
+import { noteKernelAxes } from './kernel-axes.ts';
 import { noteL2 } from './regularized.ts';
 import {
   checkRole,
@@ -10,8 +11,9 @@ import {
   type Role,
   recordRole,
   roleOf,
-  variableOf,
 } from './roles.ts';
+import { drawTable } from './table.ts';
+import { isModel, variableOf } from './tfjs-objects.ts';
 
 /** One row a variable: its name, shape, role, and why it has that role. `toString()` draws the table. */
 export interface RoleTable {
@@ -46,15 +48,6 @@ function explained(variable: tf.Variable): { role: Role; reason: string } {
   return { role, reason };
 }
 
-function isModel(target: unknown): target is LayersModel {
-  return (
-    typeof target === 'object' &&
-    target !== null &&
-    'trainableWeights' in target &&
-    'layers' in target
-  );
-}
-
 function variablesOf(where: string, target: LayersModel | readonly tf.Variable[]): tf.Variable[] {
   if (Array.isArray(target)) return [...(target as readonly tf.Variable[])];
   if (isModel(target)) return target.trainableWeights.map(variableOf);
@@ -68,24 +61,15 @@ function draw(rows: RoleTable['rows']): string {
     ['variable', 'shape', 'role', 'reason'],
     ...rows.map((row) => [row.name, `[${row.shape.join(', ')}]`, row.role, row.reason]),
   ];
-  const widths = [0, 1, 2].map((column) =>
-    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
-  );
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return drawTable(cells);
 }
 
 /**
  * Gives every kernel of a model a role by the model's structure: a kernel that writes an output is a
  * `'head'`. From each output the walk goes back through layers without kernels (activations, norms,
  * reshapes) and into nested models, to the first kernels. All other roles follow from names and ranks. It
- * also notes which weights have an L2 regularizer, so that decay can warn of acting besides it.
+ * also notes which weights have an L2 regularizer, so that decay can warn of acting besides it, and which axes of
+ * each kernel are inputs and outputs.
  *
  * @param overrides roles by layer name, for all kernels of that layer; they win over the structure
  * @returns the roles of all trainable variables
@@ -121,7 +105,10 @@ export function assignRoles(model: LayersModel, overrides: Record<string, Role> 
       );
     }
   }
-  for (const layer of all) noteL2(layer);
+  for (const layer of all) {
+    noteL2(layer);
+    noteKernelAxes(layer);
+  }
   for (const weight of model.weights) forgetStructure(variableOf(weight));
   for (const layer of outputLayers(model.outputs)) {
     for (const kernel of kernelsOf(layer)) {

@@ -8,7 +8,7 @@ import {
   numberRule,
   oneOfRule,
   show,
-} from './index.ts';
+} from './kit.ts';
 
 const rules = {
   globalNorm: numberRule({ min: 0, exclusive: true, try: '1' }),

@@ -6,14 +6,12 @@ import { Factor, Passing, Probe, TFJS_OPTIMIZERS } from '../../../test/optimizer
 import {
   asTensorOptimizer,
   byRole,
-  deserializeOptimizer,
   type Entry,
   OptimizerAdapter,
   type Selector,
-  savedData,
-  selectorToConfig,
   type TensorOptimizer,
 } from './index.ts';
+import { deserializeOptimizer, savedData, selectorToConfig } from './kit.ts';
 
 /** An adapter with a selector among its options, to send through tfjs' renaming of strings. */
 class Selecting extends OptimizerAdapter {

@@ -1,16 +1,5 @@
-export { assignRoles, describeRoles, outputLayers, type RoleTable } from './assign-roles.ts';
+export { assignRoles, describeRoles, type RoleTable } from './assign-roles.ts';
 export { byRole } from './by-role.ts';
-export {
-  anyRule,
-  booleanRule,
-  checkOptions,
-  knownOptions,
-  nearest,
-  numberRule,
-  oneOfRule,
-  type Rule,
-  show,
-} from './check.ts';
 export type { Entry } from './entries.ts';
 export { isHalfPrecision } from './half-precision.ts';
 export {
@@ -19,28 +8,9 @@ export {
   learningRate,
   learningRateOf,
   transformState,
-  updaterOf,
 } from './inspect.ts';
-export { adopt, OptimizerAdapter, ownerOf } from './optimizer-adapter.ts';
-export { hasL2 } from './regularized.ts';
-export {
-  checkRole,
-  copyRole,
-  explainRole,
-  isRole,
-  ROLES,
-  type Role,
-  roleOf,
-  setRole,
-} from './roles.ts';
-export {
-  checkSelector,
-  type SavedSelector,
-  type Selector,
-  selectorToConfig,
-  selects,
-} from './selector.ts';
-export { buildSaved, deserializeOptimizer, savedData } from './serialize.ts';
-export type { Keyed } from './state.ts';
+export { OptimizerAdapter } from './optimizer-adapter.ts';
+export { explainRole, type Role, roleOf, setRole } from './roles.ts';
+export type { Selector } from './selector.ts';
 export { TensorOptimizer } from './tensor-optimizer.ts';
 export { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';

@@ -10,8 +10,8 @@ import {
   learningRate,
   learningRateOf,
   transformState,
-  updaterOf,
 } from './index.ts';
+import { updaterOf } from './kit.ts';
 
 eachBackend(() => {
   test('the updater of a variable is found through adapters and byRole', () => {

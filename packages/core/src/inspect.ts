@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { variableOf } from './roles.ts';
 import { keyed } from './state.ts';
 import type { TensorOptimizer } from './tensor-optimizer.ts';
+import { variableOf } from './tfjs-objects.ts';
 import { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';
 
 /** An optimizer on the way of an entry, and the variable that it gets: the given one, or what stands for it. */

@@ -6,7 +6,6 @@ import { smallModel } from '../../../test/models.ts';
 import { Factor, Passing, Probe, TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import { step, tensorsLeftBy, values, variable } from '../../../test/tensors.ts';
 import {
-  adopt,
   asTensorOptimizer,
   byRole,
   isTensorOptimizer,
@@ -15,6 +14,7 @@ import {
   setRole,
   TensorOptimizer,
 } from './index.ts';
+import { adopt } from './kit.ts';
 
 onCpu(() => {
   test("tfjs' own optimizers are instances of no class here, ours of their own classes only", () => {

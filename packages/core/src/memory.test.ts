@@ -15,11 +15,10 @@ import {
   learningRate,
   learningRateOf,
   roleOf,
-  selects,
   setRole,
   transformState,
-  updaterOf,
 } from './index.ts';
+import { selects, updaterOf } from './kit.ts';
 
 eachBackend(() => {
   test('no public function leaves a tensor behind', async () => {

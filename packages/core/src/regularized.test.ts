@@ -8,7 +8,8 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
-import { assignRoles, hasL2 } from './index.ts';
+import { assignRoles } from './index.ts';
+import { hasL2 } from './kit.ts';
 
 const l2 = () => regularizers.l2({ l2: 0.1 });
 const cell = { units: 2, recurrentInitializer: 'zeros' } as const;

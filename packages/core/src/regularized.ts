@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { variableOf } from './roles.ts';
+import { variableOf } from './tfjs-objects.ts';
 
 // On globalThis, as the roles are.
 const STORE: unique symbol = Symbol.for('tfjs-lrm/regularized');

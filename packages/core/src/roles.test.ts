@@ -3,18 +3,9 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { variable } from '../../../test/tensors.ts';
-import {
-  assignRoles,
-  checkRole,
-  copyRole,
-  describeRoles,
-  explainRole,
-  isRole,
-  ROLES,
-  roleOf,
-  setRole,
-} from './index.ts';
-import { explicitRole } from './roles.ts';
+import { assignRoles, describeRoles, explainRole, roleOf, setRole } from './index.ts';
+import { copyRole, isRole, ROLES } from './kit.ts';
+import { checkRole, explicitRole } from './roles.ts';
 
 const named = (name: string, shape: number[]): tf.Variable =>
   variable(new Array(tf.util.sizeFromShape(shape)).fill(0), shape, name);

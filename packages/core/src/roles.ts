@@ -1,6 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { show } from './check.ts';
+import { copyKernelAxes } from './kernel-axes.ts';
+import { isVariable, variableOf } from './tfjs-objects.ts';
 
 /** What a variable is for; what decays, what Muon takes and what clipping leaves out is said by role. */
 export type Role = 'matrix' | 'embedding' | 'head' | 'multiplier' | 'vector';
@@ -48,7 +50,7 @@ function byNameOrRank(variable: tf.Variable): { role: Role; reason: string } {
 }
 
 function checkVariable(where: string, variable: unknown): void {
-  if (typeof variable === 'object' && variable !== null && 'assign' in variable) return;
+  if (isVariable(variable)) return;
   throw new TypeError(
     `${where}: the target must be a tf.Variable. Received ${show(variable)}. Try ${where}(layer.weights[0].read()).`,
   );
@@ -109,7 +111,8 @@ export function forgetStructure(variable: tf.Variable): void {
 
 /**
  * Gives a variable the role of another one that it stands for, with where that role comes from: what was set,
- * what an override or the structure of a model says, or nothing but what names and ranks tell.
+ * what an override or the structure of a model says, or nothing but what names and ranks tell. What is known of its
+ * axes goes along.
  *
  * @param from the variable whose role it is
  * @param to the one that takes it
@@ -121,11 +124,7 @@ export function copyRole(from: tf.Variable, to: tf.Variable): void {
   const entry = assigned.get(from);
   if (entry === undefined) assigned.delete(to);
   else assigned.set(to, entry);
-}
-
-/** The `tf.Variable` inside a layer's weight. */
-export function variableOf(weight: LayerVariable): tf.Variable {
-  return weight.read() as tf.Variable;
+  copyKernelAxes(from, to);
 }
 
 /** The variables of a layer that are kernels by name and rank: matrices and embedding tables. */
@@ -160,7 +159,7 @@ export function setRole(target: tf.Variable | LayerVariable | layers.Layer, role
 
 function targetVariables(target: tf.Variable | LayerVariable | layers.Layer): tf.Variable[] {
   if (typeof target === 'object' && target !== null) {
-    if ('assign' in target) return [target];
+    if (isVariable(target)) return [target];
     if ('read' in target) return [variableOf(target)];
     if ('trainableWeights' in target) {
       const kernels = kernelsOf(target);

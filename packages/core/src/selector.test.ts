@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { variable } from '../../../test/tensors.ts';
-import { checkSelector, type Selector, selectorToConfig, selects, setRole } from './index.ts';
+import { type Selector, setRole } from './index.ts';
+import { checkOptions, checkSelector, selectorRule, selectorToConfig, selects } from './kit.ts';
 
 onCpu(() => {
   test('a role selects by the role of the moment, not by that of the past', () => {
@@ -48,6 +49,23 @@ onCpu(() => {
       [],
     ];
     for (const selector of fine) expect(() => checkSelector('here', selector)).not.toThrow();
+  });
+
+  test('a plain tensor is no selector: it would select nothing', () => {
+    for (const tensor of [tf.ones([2]), Object.assign(tf.ones([2]), { name: 'kernel' })]) {
+      expect(() => checkSelector('here: "exclude"', tensor)).toThrow(
+        /^here: "exclude" must be a role/,
+      );
+      expect(() => checkSelector('here: "exclude"', ['matrix', tensor])).toThrow(RangeError);
+    }
+  });
+
+  test('a rule of options says which option holds something else', () => {
+    const rules = { exclude: selectorRule('mine: "exclude"') };
+    expect(() => checkOptions('mine', { exclude: ['vector', { name: 'x' }] }, rules)).not.toThrow();
+    expect(() => checkOptions('mine', { exclude: ['vectors'] }, rules)).toThrow(
+      /^mine: "exclude" must be a role .* Received "vectors"\.$/,
+    );
   });
 
   test('roles and names are saved as they are; functions and variables cannot be', () => {

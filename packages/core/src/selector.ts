@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { show } from './check.ts';
+import { type Rule, show } from './check.ts';
 import { isRole, ROLES, type Role, roleOf } from './roles.ts';
+import { isVariable } from './tfjs-objects.ts';
 
 /**
  * Which variables: a role, a name (exact, or without the `_1` that tfjs adds), a variable, a predicate,
@@ -16,10 +17,6 @@ export type Selector =
 
 function isList(selector: Selector): selector is readonly Selector[] {
   return Array.isArray(selector);
-}
-
-function isVariable(selector: unknown): selector is tf.Variable {
-  return typeof selector === 'object' && selector !== null && 'dataId' in selector;
 }
 
 /**
@@ -50,13 +47,29 @@ export function checkSelector(where: string, selector: unknown): asserts selecto
   if (
     typeof selector === 'object' &&
     selector !== null &&
-    typeof (selector as { name?: unknown }).name === 'string'
+    typeof (selector as { name?: unknown }).name === 'string' &&
+    !('dataId' in selector)
   ) {
     return;
   }
   throw new RangeError(
     `${where} must be a role (${ROLES.map((r) => `'${r}'`).join(', ')}), { name }, a variable, a predicate, or a list of these. Received ${show(selector)}.`,
   );
+}
+
+/**
+ * A rule of `checkOptions`: a selector. What is wrong with it is thrown at once, because a list of selectors may be
+ * wrong in one of its parts.
+ *
+ * @param where the function and option, as in `withClipping: "exclude"`
+ * @example
+ * checkOptions('mine', { exclude: 'vector' }, { exclude: selectorRule('mine: "exclude"') });
+ */
+export function selectorRule(where: string): Rule {
+  return (value) => {
+    checkSelector(where, value);
+    return null;
+  };
 }
 
 /** A selector as it is saved: only roles and names. */

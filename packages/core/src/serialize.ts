@@ -5,7 +5,7 @@ const DEEPEST = 32;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** True for an array or an object literal: what a configuration consists of. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }

@@ -1,18 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as layers from '@tensorflow/tfjs-layers';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
 import { smallModel, train, weightsOf } from '../../../test/models.ts';
 import { Factor, Passing, Probe, TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import { step, tensorsLeftBy, values, variable } from '../../../test/tensors.ts';
 import { asTensorOptimizer, byRole, findOptimizer, setRole } from './index.ts';
-
-const TRACING = Symbol.for('tfjs-lrm/tracing');
-const tracing = globalThis as { [TRACING]?: { roots: Set<tf.Optimizer> } };
-
-afterEach(() => {
-  delete tracing[TRACING];
-});
+import { isRecording, whileRecording } from './kit.ts';
 
 eachBackend(() => {
   test('a step runs the host half, then the tensor half, of every optimizer once', () => {
@@ -49,19 +43,24 @@ eachBackend(() => {
     const outer = new Factor(probe, 0.5);
     const target = variable([1], [1]);
     const roots = new Set<tf.Optimizer>();
-    tracing[TRACING] = { roots };
-    // What a recorder does: the host half of each root, once before the recorded call and each replay.
-    step(outer, [[target, [1]]]);
+    const recorded = (body: () => void): void =>
+      whileRecording((root) => void roots.add(root), body);
+    recorded(() => {
+      expect(isRecording()).toBe(true);
+      step(outer, [[target, [1]]]);
+    });
+    expect(isRecording()).toBe(false);
     expect([...roots]).toEqual([outer]);
     expect(probe.calls).toEqual(['update']);
     expect([outer.iterations, probe.iterations]).toEqual([0, 0]);
     // The factor that the last host half wrote is in force: none yet.
     expect(values(target)).toEqual([0.5]);
+    // What a recorder does: the host half of each root, once before the recorded call and each replay.
     outer.beforeStep();
     expect([outer.iterations, probe.iterations]).toEqual([1, 1]);
-    step(outer, [[target, [0]]]);
+    recorded(() => step(outer, [[target, [0]]]));
     expect(values(target)).toEqual([0.375]);
-    step(new Passing(new Probe(1)), []);
+    recorded(() => step(new Passing(new Probe(1)), []));
     expect(roots.size).toBe(2);
   });
 

@@ -2,14 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { numberRule, show } from './check.ts';
 import { type Entry, type Gradients, toEntries } from './entries.ts';
 import { MirroredScalar } from './mirrored-scalar.ts';
+import { announce } from './recording.ts';
 import { explicitRole, ROLES, type Role, recordRole } from './roles.ts';
 import { type Keyed, keyed, parse, type SavedState } from './state.ts';
 import { StateStore } from './state-store.ts';
 
 type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
-
-/** Set on globalThis while a step is being recorded; whoever records runs the host half of the roots. */
-const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
 
 const rateRule = numberRule({ min: 0, try: '1e-3' });
 
@@ -132,9 +130,7 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     this.check(entries);
     this.#seen = seen;
     this.#hasBound = true;
-    const tracing = (globalThis as { [TRACING]?: { roots: Set<TensorOptimizer> } })[TRACING];
-    if (tracing === undefined) tf.tidy(() => this.beforeStep());
-    else tracing.roots.add(this);
+    if (!announce(this)) tf.tidy(() => this.beforeStep());
     tf.tidy(() => this.update(entries));
   }
 

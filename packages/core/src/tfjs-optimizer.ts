@@ -4,6 +4,7 @@ import type { Entry } from './entries.ts';
 import { deserializeOptimizer } from './serialize.ts';
 import { disposeSaved, type Keyed, match, namedSlots, type SavedState } from './state.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
+import { isVariable } from './tfjs-objects.ts';
 
 /** What tfjs' optimizers keep for each variable, in arrays by position in the list of gradients. */
 interface PositionalSlot {
@@ -14,9 +15,6 @@ interface PositionalSlot {
 type Fields = Record<string, unknown> & { learningRate?: number; iterations_?: number };
 
 const WRAPPER: unique symbol = Symbol.for('tfjs-lrm/wrapper');
-
-const isVariable = (value: unknown): value is tf.Variable =>
-  typeof value === 'object' && value !== null && 'assign' in value && 'dataId' in value;
 
 const isSlotArray = (value: unknown): value is PositionalSlot[] =>
   Array.isArray(value) &&

@@ -116,19 +116,33 @@ test.each(missing)('%s is left to a later tfjs that has it', (kernelName) => {
   tf.unregisterKernel(kernelName, 'wasm');
 });
 
-test('a gradient that a later tfjs has is left to it, ours is taken back', () => {
+test('a gradient that a later tfjs has right is left to it, a wrong one comes back, ours is taken back', () => {
   expect(tf.getGradient('Einsum')).toBeUndefined();
   enableTraining();
-  expect(tf.getGradient('Einsum')).toBeDefined();
+  const { kernelName, saveAllInputs, gradFunc } = tf.getGradient('Einsum');
   disableTraining();
   expect(tf.getGradient('Einsum')).toBeUndefined();
-  const theirs = { kernelName: 'Einsum', gradFunc: () => ({}) };
-  tf.registerGradient(theirs);
-  enableTraining();
-  expect(tf.getGradient('Einsum')).toBe(theirs);
-  disableTraining();
-  expect(tf.getGradient('Einsum')).toBe(theirs);
+  const right = { kernelName, saveAllInputs: saveAllInputs!, gradFunc };
+  const wrong = { kernelName, gradFunc: () => ({}) };
+  for (const theirs of [right, wrong]) {
+    tf.registerGradient(theirs);
+    enableTraining();
+    expect(tf.getGradient('Einsum') === theirs).toBe(theirs === right);
+    disableTraining();
+    expect(tf.getGradient('Einsum')).toBe(theirs);
+  }
   tf.unregisterGradient('Einsum');
+});
+
+test('trying what tfjs has leaves the active backend, its tensors and its advertisement as they were', async () => {
+  await useBackend('wasm');
+  const { firstUse } = tf.findBackend('cpu') as unknown as { firstUse: boolean };
+  const before = tf.memory().numTensors;
+  enableTraining();
+  expect(tf.getBackend()).toBe('wasm');
+  expect(tf.memory().numTensors).toBe(before);
+  expect((tf.findBackend('cpu') as unknown as { firstUse: boolean }).firstUse).toBe(firstUse);
+  expect(warn).not.toHaveBeenCalled();
 });
 
 test('a second copy of the package sees what the first one did', async () => {

@@ -1,12 +1,12 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkOptions, type Rule, show } from '@tfjs-lrm/core';
+import { checkOptions, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core/kit';
 import { checkModel } from './check-model.ts';
 import { assignWeights, configOf, rebuild } from './copy-model.ts';
 import { headsOf } from './heads.ts';
 import { isModel, layerToConfig } from './internals.ts';
-import { describe, hasKnownKernels, kernelsInside } from './layouts.ts';
 import { isMultiplierLayer, Multipliers } from './multiplier-layer.ts';
 import type { MultiplierOptions } from './options.ts';
+import { kernelsInside } from './places.ts';
 
 /** Which layers of a model get multipliers. */
 export interface AddMultipliersOptions {
@@ -29,7 +29,7 @@ function optionsFor(
   placement: NonNullable<AddMultipliersOptions['placement']>,
 ): MultiplierOptions | null {
   if (isMultiplierLayer(layer) || layer.weights.length === 0) return null;
-  if (placement === 'full') return hasKnownKernels(layer) ? {} : null;
+  if (placement === 'full') return kernelPlaces(layer) === null ? null : {};
   const options = placement(layer);
   if (typeof options !== 'object') {
     throw new TypeError(
@@ -47,7 +47,7 @@ function optionsFor(
 /** What to do for layers that hold others, whose kernels a placement can name. */
 function adviceFor(layer: layers.Layer, kernels: readonly string[]): string {
   const names = kernels.map((kernel) => `'${kernel}'`).join(', ');
-  return `${describe(layer)}: { kernels: [${names}] }`;
+  return `${labelOf(layer)}: { kernels: [${names}] }`;
 }
 
 /** Gives a copy the weights of its source, and new factors the values that they start at. */

@@ -1,8 +1,8 @@
 /** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
 import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { labelOf } from '@tfjs-lrm/core/kit';
 import { classOf, describeSaved, entriesOf, kindOf, type Saved } from './check-topology.ts';
 import { checkSize, undoable } from './guarded-build.ts';
-import { describe } from './layouts.ts';
 import { loadError } from './load-error.ts';
 
 /** Methods of all layers that are watched meanwhile. */
@@ -46,7 +46,7 @@ function partError(saved: Saved, error: unknown): Error {
 function buildError(topology: Saved, layer: layers.Layer | undefined, error: unknown): Error {
   if (layer !== undefined) {
     const saved = partsOf(topology).find(({ config }) => config['name'] === layer.name);
-    return loadError(describe(layer), saved?.config ?? layer.name, error);
+    return loadError(labelOf(layer), saved?.config ?? layer.name, error);
   }
   for (const part of partsOf(topology)) {
     const reason = errorOf(part);
@@ -72,7 +72,7 @@ export function buildChecked(topology: Saved, most: number, fastWeightInit: bool
   prototype.apply = function (this: layers.Layer, ...args) {
     if ([args[0]].flat().includes(undefined)) {
       throw new RangeError(
-        `loadModel: ${describe(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
+        `loadModel: ${labelOf(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
       );
     }
     try {
@@ -89,7 +89,7 @@ export function buildChecked(topology: Saved, most: number, fastWeightInit: bool
     // Not at once where they are more: which weight is missing or wrong is said when all are known.
     if (size > most || values > 2 * most) {
       throw new RangeError(
-        `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${describe(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
+        `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
       );
     }
     return addWeight.call(this, name, shape, ...rest);

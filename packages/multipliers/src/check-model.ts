@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core';
-import { isLayer, isModel } from './internals.ts';
+import { isLayer, show } from '@tfjs-lrm/core/kit';
+import { isModel } from './internals.ts';
 
 /**
  * Refuses what has no layers to copy, and says what to load or call instead.

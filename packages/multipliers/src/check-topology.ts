@@ -1,7 +1,7 @@
 /** A saved model, checked before tfjs builds it. */
 import * as tf from '@tensorflow/tfjs-core';
 import { LayersModel, type layers, Sequential } from '@tensorflow/tfjs-layers';
-import { nearest } from '@tfjs-lrm/core';
+import { nearest } from '@tfjs-lrm/core/kit';
 import { checkGraph } from './check-graph.ts';
 import type { Config } from './copy-model.ts';
 import { preview } from './load-error.ts';

@@ -1,7 +1,7 @@
 /** Saved weights, checked against their data and against the model that they are for. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
-import { nearest } from '@tfjs-lrm/core';
+import { nearest } from '@tfjs-lrm/core/kit';
 import { preview } from './load-error.ts';
 
 type Spec = tf.io.WeightsManifestEntry;

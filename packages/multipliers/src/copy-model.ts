@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { copyRole } from '@tfjs-lrm/core';
+import { copyRole } from '@tfjs-lrm/core/kit';
 import { graphOf, inOrderOfUse } from './graph.ts';
 import { allOrNothing } from './guarded-build.ts';
 import { isModel, layerToConfig } from './internals.ts';

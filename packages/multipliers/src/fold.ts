@@ -1,8 +1,9 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { constraintKey, layersIn } from '@tfjs-lrm/core/kit';
+import { CLASS_NAME } from './check-layer.ts';
 import { checkModel } from './check-model.ts';
 import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
-import { isModel, isPlain, layersIn } from './internals.ts';
-import { CLASS_NAME, CONSTRAINTS } from './layouts.ts';
+import { isModel, isPlain } from './internals.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
 
 interface SavedWrapper {
@@ -11,6 +12,15 @@ interface SavedWrapper {
   readonly layer: { readonly className: string; readonly config: Config };
   readonly kernels?: readonly { readonly name: string }[];
 }
+
+/** The keys under which the layers of tfjs save the constraints of their kernels. */
+const CONSTRAINTS = [
+  'kernel',
+  'recurrentKernel',
+  'depthwiseKernel',
+  'pointwiseKernel',
+  'embeddings',
+].map(constraintKey);
 
 /** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
 function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
@@ -30,9 +40,9 @@ function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   config: Config;
 } {
   // A constraint held for W; kept, it would change W_eff whenever the folded model is loaded.
-  const dropped = kernels?.map((kernel) => `${kernel.name.split('.').at(-1)}Constraint`);
+  const named = kernels?.map((kernel) => constraintKey(kernel.name));
   const config = {
-    ...withoutKeys(layer.config, new Set(dropped ?? CONSTRAINTS)),
+    ...withoutKeys(layer.config, new Set(named ?? CONSTRAINTS)),
     name,
     trainable: trainable && layer.config['trainable'] !== false,
   };
@@ -64,7 +74,7 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
   const wrappers = [...layersIn(source)].filter(isMultiplierLayer);
   const kernels = wrappers.flatMap((wrapper) => wrapper.kernels);
   const effective = new Map(kernels.map((kernel) => [kernel.kernel, kernel.fresh()]));
-  const factors = new Set(kernels.flatMap((kernel) => kernel.factors));
+  const factors = new Set(kernels.flatMap((kernel) => kernel.factorWeights));
   const weights = source.weights.filter((weight) => !factors.has(weight));
   assignWeights(weights, folded.weights, (weight) => effective.get(weight) ?? weight.read());
 }

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { layersIn } from './internals.ts';
-import { describe } from './layouts.ts';
+import { labelOf, layersIn } from '@tfjs-lrm/core/kit';
 
 /** Values in the largest weight: 1 GiB. Training holds it five times over, and its gradient. */
 const LARGEST = 2 ** 28;
@@ -62,7 +61,7 @@ export function checkSize(
   const size = tf.util.sizeFromShape([...shape]);
   if (!whole || size > LARGEST) {
     throw new RangeError(
-      `${where}: weight "${name}" of ${describe(layer)} must have whole dimensions and at most 2^28 values. Received shape [${shape}]. Check the sizes in its configuration.`,
+      `${where}: weight "${name}" of ${labelOf(layer)} must have whole dimensions and at most 2^28 values. Received shape [${shape}]. Check the sizes in its configuration.`,
     );
   }
   return size;

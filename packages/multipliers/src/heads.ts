@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { outputLayers, roleOf } from '@tfjs-lrm/core';
+import { roleOf } from '@tfjs-lrm/core';
+import { outputLayers } from '@tfjs-lrm/core/kit';
 
 const rolesOf = (layer: layers.Layer): string[] =>
   layer.weights.map((weight) => roleOf(weight.read() as tf.Variable));

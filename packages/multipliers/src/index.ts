@@ -1,4 +1,5 @@
 export { type AddMultipliersOptions, addMultipliers } from './add-multipliers.ts';
+export type { MultipliedKernel } from './effective-kernel.ts';
 export { foldMultipliers } from './fold.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
 export type { MultiplierLayer } from './multiplier-layer.ts';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { isLayer } from '@tfjs-lrm/core/kit';
 
 /** What a layer has at run time and tfjs-layers hides from its types. */
 interface LayerInternals {
@@ -12,41 +13,6 @@ interface LayerInternals {
 /** The hidden side of a layer. */
 export function internals(layer: layers.Layer): LayerInternals {
   return layer as unknown as LayerInternals;
-}
-
-/** True for a layer or a model, of whichever copy of tfjs-layers. */
-export function isLayer(value: unknown): value is layers.Layer {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as layers.Layer).apply === 'function' &&
-    typeof (value as layers.Layer).computeOutputShape === 'function' &&
-    'trainableWeights' in value
-  );
-}
-
-/** The layers that lie in the properties of a layer, with their paths from it: `query`, `blocks.0`. */
-export function innerLayers(
-  layer: layers.Layer,
-): (readonly [path: string, inside: layers.Layer])[] {
-  return Object.entries(layer).flatMap(([name, value]: [string, unknown]) =>
-    Array.isArray(value)
-      ? value.flatMap((each, at) => (isLayer(each) ? [[`${name}.${at}`, each] as const] : []))
-      : isLayer(value)
-        ? [[name, value] as const]
-        : [],
-  );
-}
-
-/** A layer and all layers and cells that it holds, in whatever property they lie. */
-export function layersIn(
-  layer: layers.Layer,
-  found: Set<layers.Layer> = new Set(),
-): ReadonlySet<layers.Layer> {
-  if (found.has(layer)) return found;
-  found.add(layer);
-  for (const [, inside] of innerLayers(layer)) layersIn(inside, found);
-  return found;
 }
 
 /** A layer as `{ className, config }`, with what tfjs forgets to save. */

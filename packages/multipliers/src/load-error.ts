@@ -1,5 +1,5 @@
 /** Errors of `loadModel`, of its own and for what tfjs throws. */
-import { show } from '@tfjs-lrm/core';
+import { show } from '@tfjs-lrm/core/kit';
 
 const LONGEST = 240;
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { anyRule, booleanRule, checkOptions, type Rule, savedData } from '@tfjs-lrm/core';
+import { anyRule, booleanRule, checkOptions, type Rule, savedData } from '@tfjs-lrm/core/kit';
 import { buildChecked } from './build-checked.ts';
 import { checkTopology, type Saved } from './check-topology.ts';
 import { buffersOf, checkNeeds, checkSpecs, isSlot, sizeOf } from './check-weights.ts';

@@ -8,6 +8,8 @@ import {
   regularizers,
   sequential,
 } from '@tensorflow/tfjs-layers';
+import { assignRoles } from '@tfjs-lrm/core';
+import { kernelAxes } from '@tfjs-lrm/core/kit';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
 import { Gated, modelOf, weightOf } from '../test/layers.ts';
@@ -290,6 +292,43 @@ describe('effective()', () => {
     gate.dispose();
     model.dispose();
   });
+});
+
+test('says its kernels with their names, factors and axes once it is built', () => {
+  const wrapped = withMultipliers(
+    layers.lstm({ units: 3, kernelInitializer: 'ones', recurrentInitializer: 'ones' }),
+    { scalar: true, column: false },
+  );
+  expect(wrapped.kernels).toEqual([]);
+  const model = sequential({ layers: [layers.inputLayer({ inputShape: [4, 2] }), wrapped] });
+  const rows = wrapped.kernels.map(({ name, kernel, factors, axes }) => ({
+    ...{ name, axes, kernel: kernel.originalName.split('/').at(-1) },
+    factors: Object.entries(factors).map(([which, { originalName, shape }]) => [
+      ...[which, originalName.split('/').slice(-2).join('/'), shape],
+    ]),
+  }));
+  const axes = { row: [-1], column: -2 };
+  expect(rows).toEqual(
+    ['kernel', 'recurrent_kernel'].map((name) => ({
+      ...{ name, axes, kernel: name },
+      factors: [
+        ['row', `${name}/row_multiplier`, [12]],
+        ['scalar', `${name}/scalar_multiplier`, []],
+      ],
+    })),
+  );
+  // assignRoles takes the axes from here.
+  const up = withMultipliers(
+    layers.conv2dTranspose({ filters: 2, kernelSize: 2, inputShape: [3, 3, 1], name: 'up' }),
+  );
+  const other = sequential({ layers: [up] });
+  assignRoles(other);
+  expect(kernelAxes(up.kernels[0]?.kernel.read() as tf.Variable)).toEqual({
+    row: [-2],
+    column: -1,
+  });
+  model.dispose();
+  other.dispose();
 });
 
 test('disposing frees every tensor, the remembered kernels too', () => {

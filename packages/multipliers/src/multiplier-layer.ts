@@ -1,17 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { buildSaved, knownOptions, nearest, savedData, show } from '@tfjs-lrm/core';
-import { EffectiveKernel, FACTORS } from './effective-kernel.ts';
-import { isLayer } from './internals.ts';
-import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
 import {
-  CLASS_NAME,
-  checkLayer,
-  factorShapes,
+  buildSaved,
+  isLayer,
   type KernelPlace,
-  kernelAt,
-  placesOf,
-} from './layouts.ts';
+  knownOptions,
+  nearest,
+  savedData,
+  show,
+} from '@tfjs-lrm/core/kit';
+import { CLASS_NAME, checkLayer } from './check-layer.ts';
+import { EffectiveKernel, type MultipliedKernel } from './effective-kernel.ts';
+import { FACTORS, factorShapes } from './factors.ts';
+import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
 import {
   initializerToConfig,
   type MultiplierOptions,
@@ -19,11 +20,14 @@ import {
   type Settings,
   settingsOf,
 } from './options.ts';
+import { kernelAt, placesOf } from './places.ts';
 
 /** A layer whose kernels are multiplied by learnable factors. */
 export interface MultiplierLayer extends layers.Layer {
   /** The layer inside, which holds the kernels themselves. */
   readonly layer: layers.Layer;
+  /** Its kernels with their factors, once it is built. */
+  readonly kernels: readonly MultipliedKernel[];
   /**
    * The effective kernel as a new tensor, which the caller disposes; on a tape, gradients flow to the
    * kernel and the factors, so it serves for tied weights too.
@@ -71,7 +75,6 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     this.#places = places;
   }
 
-  /** The kernels with their factors, once the layer is built. */
   get kernels(): readonly EffectiveKernel[] {
     return this.#kernels;
   }
@@ -90,7 +93,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
       const added = this.#addFactors(this.#places[at] as KernelPlace, kernel);
       this.#kernels = [...this.#kernels, added];
     }
-    return this.#kernels.flatMap(({ factors }) => factors);
+    return this.#kernels.flatMap(({ factorWeights }) => factorWeights);
   }
 
   #addFactors(place: KernelPlace, kernel: LayerVariable): EffectiveKernel {
@@ -101,7 +104,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     // A layer that builds several others itself gives their kernels one name.
     const isTaken = this.#kernels.some((other) => other.name === short);
     const name = isTaken ? place.property.replaceAll('.', '/') : short;
-    const shapes = factorShapes(shape, place);
+    const shapes = factorShapes(shape, place.axes);
     const factors = [...this.#settings.initializers].flatMap(([factor, initializer]) => {
       const along = shapes[factor];
       if (along === null) return [];

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, type Rule } from '@tfjs-lrm/core';
+import { checkOptions, type Rule } from '@tfjs-lrm/core/kit';
 import { scaleMatrix } from './scale-matrix.ts';
 
 /** The learnable factors of a kernel; a missing one is all ones. @inline */
@@ -13,12 +13,12 @@ interface Factors {
 }
 
 /** Which axes of a kernel the factors run along; negative ones count from the end. */
-export interface KernelAxes {
+export interface FactorAxes {
   readonly row: number;
   readonly column: number;
 }
 
-const LAST_TWO: KernelAxes = { row: -1, column: -2 };
+const LAST_TWO: FactorAxes = { row: -1, column: -2 };
 
 function isTensor(value: unknown): value is tf.Tensor {
   return typeof value === 'object' && value !== null && 'dataId' in value;
@@ -96,7 +96,7 @@ function leading(kernel: tf.Tensor, along: readonly Along[]): tf.Tensor | undefi
 export function multiply(
   kernel: tf.Tensor,
   factors: Factors,
-  axes?: KernelAxes | undefined,
+  axes?: FactorAxes | undefined,
 ): tf.Tensor {
   if (!isTensor(kernel) || kernel.dtype !== 'float32') {
     throw new TypeError(

@@ -1,8 +1,16 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { initializers, layers } from '@tensorflow/tfjs-layers';
-import { anyRule, booleanRule, checkOptions, nearest, type Rule, show } from '@tfjs-lrm/core';
-import { FACTORS, type Factor } from './effective-kernel.ts';
-import { describe, placesOf } from './layouts.ts';
+import {
+  anyRule,
+  booleanRule,
+  checkOptions,
+  labelOf,
+  nearest,
+  type Rule,
+  show,
+} from '@tfjs-lrm/core/kit';
+import { FACTORS, type Factor, wantedFactors } from './factors.ts';
+import { placesOf } from './places.ts';
 
 /** A name such as 'ones', or one of tf.initializers. */
 type InitializerLike = NonNullable<Parameters<typeof layers.dense>[0]['kernelInitializer']>;
@@ -91,10 +99,10 @@ export function initializerToConfig(initializer: Initializer): tf.serialization.
  */
 export function settingsOf(options: MultiplierOptions, layer: layers.Layer): Settings {
   checkOptions('withMultipliers', options, rules);
-  const hasColumn = placesOf(layer, options.kernels).some(({ column }) => column !== null);
+  const hasColumn = placesOf(layer, options.kernels).some(({ axes }) => axes.column !== null);
   if (!hasColumn && options.column === true) {
     throw new RangeError(
-      `withMultipliers: ${describe(layer)} has no column axis, because each of its outputs has one input feature. Leave out "column".`,
+      `withMultipliers: ${labelOf(layer)} has no column axis, because each of its outputs has one input feature. Leave out "column".`,
     );
   }
   const {
@@ -107,12 +115,7 @@ export function settingsOf(options: MultiplierOptions, layer: layers.Layer): Set
   } = options;
   checkOptions('withMultipliers: "initializer"', initializer, initializerRules);
   const wanted = { row, column, scalar };
-  const factors = FACTORS.filter((factor) => wanted[factor]);
-  if (factors.length === 0) {
-    throw new RangeError(
-      'withMultipliers: row, column and scalar are all false. Leave at least one of them on, or use the layer as it is.',
-    );
-  }
+  const factors = wantedFactors('withMultipliers', wanted, 'the layer');
   for (const factor of FACTORS) {
     if (!wanted[factor] && initializer[factor] !== undefined) {
       throw new RangeError(

@@ -1,7 +1,7 @@
 /** Reads a saved model from wherever tfjs can load it. */
 import * as tf from '@tensorflow/tfjs-core';
 import { models } from '@tensorflow/tfjs-layers';
-import { savedData, show } from '@tfjs-lrm/core';
+import { savedData, show } from '@tfjs-lrm/core/kit';
 import type { Config } from './copy-model.ts';
 import { loadError, preview, readError } from './load-error.ts';
 

@@ -7,15 +7,14 @@ import {
   assignRoles,
   bindState,
   byRole,
-  deserializeOptimizer,
   findOptimizer,
   learningRate,
   learningRateOf,
   type OptimizerAdapter,
   setRole,
   transformState,
-  updaterOf,
 } from '@tfjs-lrm/core';
+import { deserializeOptimizer, updaterOf } from '@tfjs-lrm/core/kit';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';

@@ -1,23 +1,25 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   asTensorOptimizer,
-  booleanRule,
-  checkOptions,
-  checkSelector,
-  copyRole,
-  deserializeOptimizer,
   type Entry,
   findOptimizer,
-  type Keyed,
-  knownOptions,
   OptimizerAdapter,
   type Selector,
+} from '@tfjs-lrm/core';
+import {
+  booleanRule,
+  checkOptions,
+  copyRole,
+  deserializeOptimizer,
+  type Keyed,
+  kernelAxes,
+  knownOptions,
   savedData,
+  selectorRule,
   selectorToConfig,
   selects,
-} from '@tfjs-lrm/core';
-import { FACTORS, type Factor, multiplyAt } from './effective-kernel.ts';
-import { factorShapes, placeOf } from './layouts.ts';
+} from '@tfjs-lrm/core/kit';
+import { FACTORS, type Factor, factorShapes, multiplyAlong } from './factors.ts';
 
 /** Which variables are reparametrised, and by which factors. */
 export interface ReparametrizeOptions {
@@ -32,10 +34,7 @@ export interface ReparametrizeOptions {
 }
 
 const rules = {
-  select: (value: unknown) => {
-    checkSelector('reparametrize: "select"', value);
-    return null;
-  },
+  select: selectorRule('reparametrize: "select"'),
   row: booleanRule(true),
   column: booleanRule(true),
   scalar: booleanRule(false),
@@ -61,10 +60,10 @@ function freeName(name: string): string {
 }
 
 const effectiveOf = (kernel: tf.Variable, [matrix, ...factors]: tf.Tensor[], parts: Parts) =>
-  multiplyAt(
+  multiplyAlong(
     matrix as tf.Tensor,
     Object.fromEntries([...parts.keys()].slice(1).map((name, i) => [name, factors[i]])),
-    placeOf(kernel),
+    kernelAxes(kernel),
   );
 
 class Reparametrized extends OptimizerAdapter {
@@ -90,7 +89,7 @@ class Reparametrized extends OptimizerAdapter {
         `reparametrize: it takes float32 kernels of two axes or more. "select" gives it "${name}" [${shape}] of ${dtype}. Narrow "select"${isFlat ? ', or try { row: false, column: false, scalar: true }' : ''}.`,
       );
     }
-    const shapes = factorShapes(shape, placeOf(variable));
+    const shapes = factorShapes(shape, kernelAxes(variable));
     const found = this.#factors.flatMap((factor): [Factor, number[]][] => {
       const along = shapes[factor];
       return along === null ? [] : [[factor, along]];

@@ -1,5 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
-import { checkLayer } from './layouts.ts';
+import { checkLayer } from './check-layer.ts';
 import { type MultiplierLayer, Multipliers } from './multiplier-layer.ts';
 import type { MultiplierOptions } from './options.ts';
 

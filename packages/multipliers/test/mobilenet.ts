@@ -8,9 +8,15 @@ import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2';
 
 const require = createRequire(import.meta.url);
 
+/** What nsfwjs exports; its own declaration of it does not resolve under Node's rules. */
+interface ShippedModel {
+  readonly modelJson: () => Promise<{ readonly default: tf.io.ModelJSON }>;
+  readonly weightBundles: readonly (() => Promise<{ readonly default: string }>)[];
+}
+
 /** The model as nsfwjs ships it, in Keras' format: [batch, 224, 224, 3] to five classes. */
 export async function mobilenet(): Promise<LayersModel> {
-  const { modelJson, weightBundles } = MobileNetV2Model;
+  const { modelJson, weightBundles }: ShippedModel = MobileNetV2Model;
   const { modelTopology, weightsManifest } = (await modelJson()).default;
   const bundles = await Promise.all(weightBundles.map((bundle) => bundle()));
   const bytes = Buffer.concat(bundles.map((bundle) => Buffer.from(bundle.default, 'base64')));

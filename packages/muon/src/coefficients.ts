@@ -1,4 +1,4 @@
-import { nearest, type Rule } from '@tfjs-lrm/core';
+import { nearest, type Rule } from '@tfjs-lrm/core/kit';
 
 /** Iterations by name; the table in the README has what each does to singular values. */
 export type Preset = 'jordan' | 'quintic' | 'polar-express-5' | 'polar-express-8' | 'hybrid-10';

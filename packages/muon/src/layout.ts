@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { show } from '@tfjs-lrm/core';
+import { show } from '@tfjs-lrm/core/kit';
 
 /** Which axes of a kernel are inputs and which are outputs; the others are a batch of matrices. @inline */
 export interface View {

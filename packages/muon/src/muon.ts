@@ -1,21 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
+import { type Entry, type Role, roleOf, type Selector, TensorOptimizer } from '@tfjs-lrm/core';
 import {
   adopt,
   checkOptions,
   deserializeOptimizer,
-  type Entry,
   knownOptions,
   nearest,
   ownerOf,
-  type Role,
-  roleOf,
-  type Selector,
   selectorToConfig,
   selects,
   show,
-  TensorOptimizer,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 import { type Coefficients, type Iteration, iterationOf, type Preset } from './coefficients.ts';
 import { kernelOf, type Layout, layoutOf, matricesOf } from './layout.ts';
 import { looksMisplaced } from './misplaced.ts';

@@ -1,13 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Selector } from '@tfjs-lrm/core';
 import {
   anyRule,
   booleanRule,
-  checkSelector,
   numberRule,
   oneOfRule,
   type Rule,
-  type Selector,
-} from '@tfjs-lrm/core';
+  selectorRule,
+} from '@tfjs-lrm/core/kit';
 import { type Coefficients, coefficientsRule, type Preset } from './coefficients.ts';
 import type { Split, View } from './layout.ts';
 
@@ -63,10 +63,7 @@ export const rules: Readonly<Record<keyof MuonOptions, Rule>> = {
   nesterov: booleanRule(true),
   coefficients: coefficientsRule,
   scale: oneOfRule(Object.keys(SCALES)),
-  select: (value: unknown) => {
-    checkSelector('muon: "select"', value);
-    return null;
-  },
+  select: selectorRule('muon: "select"'),
   split: (value: unknown) => {
     const isFine =
       typeof value === 'function' ||

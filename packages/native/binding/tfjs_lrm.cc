@@ -1,5 +1,5 @@
 // tfjs-node's addon as it is published, compiled together with what this package adds: functions of
-// TensorFlow, a list of the devices, and two operations whose meaning changed after TensorFlow 2.9.
+// TensorFlow, the definitions of its operations, a list of the devices, and two operations whose meaning changed after TensorFlow 2.9.
 //
 // link.h is written by the link command; it defines TFJS_LRM_LINK, a JSON text that tells what was linked.
 
@@ -207,6 +207,30 @@ static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// definition(operation: string): Uint8Array, the OpDef of an operation; undefined where TensorFlow has none.
+static napi_value Definition(napi_env env, napi_callback_info info) {
+  Arguments args(env, info);
+  std::string name;
+  if (args.count < 1 || !GetString(env, args[0], &name)) {
+    return Throw(env, "definition: the argument must be the name of an operation.");
+  }
+  Status status;
+  Graph graph;
+  TF_Buffer *definition = TF_NewBuffer();
+  TF_GraphGetOpDef(graph.graph, name.c_str(), definition, status.status);
+  napi_value result;
+  napi_get_undefined(env, &result);
+  if (status.ok()) {
+    void *bytes = nullptr;
+    napi_value buffer;
+    napi_create_arraybuffer(env, definition->length, &bytes, &buffer);
+    memcpy(bytes, definition->data, definition->length);
+    napi_create_typedarray(env, napi_uint8_array, definition->length, buffer, 0, &result);
+  }
+  TF_DeleteBuffer(definition);
+  return result;
+}
+
 // devices(): { name: string, type: string }[]
 static napi_value Devices(napi_env env, napi_callback_info info) {
   Status status;
@@ -401,6 +425,7 @@ static napi_value Init(napi_env env, napi_value) {
   SetFunction(env, exports, "mend", MendedOperation);
   SetFunction(env, exports, "addFunction", AddFunction);
   SetFunction(env, exports, "removeFunction", RemoveFunction);
+  SetFunction(env, exports, "definition", Definition);
   SetFunction(env, exports, "devices", Devices);
   return exports;
 }

@@ -17,6 +17,7 @@ interface Backend {
   readonly binding: {
     readonly TF_FLOAT: number;
     readonly TF_ATTR_TYPE: number;
+    definition(...args: unknown[]): Uint8Array | undefined;
     addFunction(...args: unknown[]): void;
     removeFunction(name: string): void;
     mend(name: string, attributes: Attribute[], ids: number[]): [string, Attribute[], number[]];
@@ -58,6 +59,13 @@ describe.runIf(isLinked())('the addon', { timeout: 300_000 }, () => {
     expect(tf.concat([tf.scalar(1), tf.scalar(2)]).arraySync()).toEqual([1, 2]);
     const flags = [tf.scalar(true), tf.scalar(false)];
     expect(tf.concat(flags).arraySync()).toEqual([1, 0]);
+  });
+
+  it('knows the definitions of operations', () => {
+    const { binding } = backend();
+    expect(Buffer.from(binding.definition('ExpandDims') ?? []).toString('latin1')).toMatch(/Tdim/);
+    expect(binding.definition('NoSuchOperation')).toBeUndefined();
+    expect(() => binding.definition()).toThrow('must be the name of an operation');
   });
 
   it('adds a function, runs it, removes it, and names what is wrong with one', () => {

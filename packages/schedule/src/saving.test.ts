@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
-import { deserializeOptimizer, findOptimizer, OptimizerAdapter } from '@tfjs-lrm/core';
+import { findOptimizer, OptimizerAdapter } from '@tfjs-lrm/core';
+import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { reload, smallModel, train, weightsOf } from '../../../test/models.ts';

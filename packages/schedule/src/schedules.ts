@@ -1,4 +1,4 @@
-import { checkOptions, knownOptions, numberRule, oneOfRule, show } from '@tfjs-lrm/core';
+import { checkOptions, knownOptions, numberRule, oneOfRule, show } from '@tfjs-lrm/core/kit';
 
 /**
  * The factor of the base learning rate at a step, counted from 0. The schedules of this package carry a

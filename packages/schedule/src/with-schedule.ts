@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { deserializeOptimizer, OptimizerAdapter, show } from '@tfjs-lrm/core';
+import { OptimizerAdapter } from '@tfjs-lrm/core';
+import { deserializeOptimizer, show } from '@tfjs-lrm/core/kit';
 import { type Schedule, scheduleFromConfig, scheduleToConfig } from './schedules.ts';
 
 /** The factor at a step; throws when it is no factor. */

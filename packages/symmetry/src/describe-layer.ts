@@ -1,5 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core';
+import { show } from '@tfjs-lrm/core/kit';
 
 /** How an input enters a product: as it is, through a homogeneous function, or through another one. */
 export type ProductTerm = 'linear' | 'homogeneous' | 'opaque';

@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as layersApi from '@tensorflow/tfjs-layers';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { expect, it } from 'vitest';
-import { eachBackend } from '../../../test/backends.ts';
+import { eachBackend, onCpu } from '../../../test/backends.ts';
 import { values } from '../../../test/tensors.ts';
 import { buildModel, inputsOf, MODEL_NAMES } from '../test/models.ts';
-import { findSymmetries, minimalPlacement } from './index.ts';
+import { describeLayer, findSymmetries, minimalPlacement } from './index.ts';
 
 const { layers, sequential } = layersApi;
 
@@ -87,4 +87,69 @@ eachBackend(() => {
       multiplied.dispose();
     },
   );
+});
+
+/** x·W with a kernel [inputs, 3]. */
+class Linear extends layers.Layer {
+  static readonly className: string = 'TestLinear';
+  kernel!: layersApi.LayerVariable;
+  readonly stateSize = 3;
+  override build(shape: layersApi.Shape | layersApi.Shape[]): void {
+    const width = ([shape].flat(2) as number[]).filter((size) => size !== null).at(0) as number;
+    this.kernel = this.addWeight('kernel', [width, 3], 'float32', layersApi.initializers.ones());
+    super.build(shape);
+  }
+  override computeOutputShape(shape: layersApi.Shape | layersApi.Shape[]): layersApi.Shape {
+    return [...(shape as layersApi.Shape).slice(0, -1), 3];
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const [x] = [inputs].flat() as [tf.Tensor2D];
+    return tf.matMul(x, this.kernel.read() as tf.Tensor2D);
+  }
+}
+
+/** The cell of a recurrent layer: tanh(x·W + state), as output and as state. */
+class Cell extends Linear {
+  static override readonly className: string = 'TestLinearCell';
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const [x, state] = inputs as [tf.Tensor, tf.Tensor];
+    const next = tf.tanh(tf.add(super.call(x), state));
+    return [next, next] as unknown as tf.Tensor;
+  }
+}
+tf.serialization.registerClass(Linear);
+tf.serialization.registerClass(Cell);
+describeLayer('TestLinear', () => 'linear');
+
+onCpu(() => {
+  it.each<[string, () => layersApi.layers.Layer, object | null]>([
+    [
+      'a recurrent layer with a cell of its own stays plain',
+      () => layers.rnn({ cell: new Cell({}) as never, returnSequences: true }),
+      null,
+    ],
+    [
+      'a described layer inside another one is named by its path',
+      () => layers.timeDistributed({ layer: new Linear({}) }),
+      { row: false, column: true, kernels: ['layer.kernel'] },
+    ],
+  ])('%s', (_, make, expected) => {
+    const model = sequential({
+      layers: [
+        layers.dense({ units: 4, inputShape: [2, 3] }),
+        make(),
+        layers.dense({ units: 2, name: 'out' }),
+      ],
+    });
+    const placement = minimalPlacement(model);
+    expect(placement(model.layers[1] as layersApi.layers.Layer)).toEqual(expected);
+    const multiplied = addMultipliers(model, { placement });
+    tf.tidy(() => {
+      const x = tf.randomNormal([2, 2, 3]);
+      const [plain, same] = [model, multiplied].map((each) => values(each.apply(x) as tf.Tensor));
+      expect(same).toEqual(plain);
+    });
+    model.dispose();
+    multiplied.dispose();
+  });
 });

@@ -1,5 +1,5 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { outputLayers } from '@tfjs-lrm/core';
+import { innerLayers, kernelPlaces, outputLayers } from '@tfjs-lrm/core/kit';
 import type { MultiplierOptions } from '@tfjs-lrm/multipliers';
 import type { Operation } from './circuit.ts';
 import { orbitsOf } from './orbits.ts';
@@ -7,26 +7,31 @@ import { walk } from './walk.ts';
 
 type Matmul = Extract<Operation, { type: 'matmul' }>;
 
-/** The classes that `withMultipliers` knows; of others it needs the properties that hold their kernels. */
-const KNOWN =
-  /^(Dense|Embedding|Conv[123]D|Conv[23]DTranspose|DepthwiseConv2D|SeparableConv2D|SimpleRNN|GRU|LSTM|ConvLSTM2D|RNN|Bidirectional)$/;
-
 /** Which factors a layer keeps. */
 interface Kept {
   row: boolean;
   column: boolean;
 }
 
+/** The paths to the properties, of a layer or of those inside, that hold kernels: `kernel`, `layer.kernel`. */
+function pathsOf(kernels: ReadonlySet<LayerVariable>, layer: layers.Layer): string[] {
+  const visited = new Set<layers.Layer>();
+  const search = (each: layers.Layer): string[] => {
+    if (visited.has(each)) return [];
+    visited.add(each);
+    const own = Object.entries(each).filter(([, value]) => kernels.has(value as LayerVariable));
+    const inside = innerLayers(each).flatMap(([path, inner]) =>
+      search(inner).map((name) => `${path}.${name}`),
+    );
+    return [...own.map(([name]) => name), ...inside];
+  };
+  return search(layer);
+}
+
 function optionsOf(layer: layers.Layer, { row, column }: Kept): MultiplierOptions | null {
   if (!row && !column) return null;
-  if (KNOWN.test(layer.getClassName())) return { row, column };
-  const properties = layer as unknown as Record<string, unknown>;
-  const kernels = Object.keys(properties).filter((name) => {
-    const value = properties[name];
-    return (
-      layer.weights.includes(value as LayerVariable) && (value as LayerVariable).shape.length > 1
-    );
-  });
+  if (kernelPlaces(layer) !== null) return { row, column };
+  const kernels = pathsOf(new Set(layer.weights.filter(({ shape }) => shape.length > 1)), layer);
   return kernels.length === 0 ? null : { row, column, kernels };
 }
 
@@ -108,22 +113,19 @@ export function minimalPlacement(
     if (loser !== undefined) (kept.get(loser) as Kept).row = false;
   }
   const options = new Map<layers.Layer, MultiplierOptions | null>();
-  const byLayer = new Map<layers.Layer, { layer: layers.Layer; kept: Kept }>();
-  for (const [kernel, each] of kept) {
-    const { layer, placed } = owners.get(kernel) as { layer: layers.Layer; placed: layers.Layer };
-    const known = byLayer.get(placed)?.kept;
+  const byLayer = new Map<layers.Layer, Kept>();
+  for (const [kernel, { row, column }] of kept) {
+    const placed = owners.get(kernel)?.placed as layers.Layer;
+    const others = byLayer.get(placed);
     byLayer.set(placed, {
-      layer,
-      kept: {
-        row: each.row || (known?.row ?? false),
-        column: each.column || (known?.column ?? false),
-      },
+      row: row || (others?.row ?? false),
+      column: column || (others?.column ?? false),
     });
   }
-  for (const [placed, each] of byLayer) options.set(placed, optionsOf(each.layer, each.kept));
+  for (const [layer, each] of byLayer) options.set(layer, optionsOf(layer, each));
   return (layer) => {
     const found = options.get(layer);
     if (found !== undefined) return found;
-    return KNOWN.test(layer.getClassName()) ? {} : null;
+    return kernelPlaces(layer) === null ? null : {};
   };
 }

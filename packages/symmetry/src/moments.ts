@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { transformState, updaterOf } from '@tfjs-lrm/core';
+import { transformState } from '@tfjs-lrm/core';
+import { updaterOf } from '@tfjs-lrm/core/kit';
 
 /**
  * By which power of the factor a slot is multiplied when its variable is: a gradient is divided by what the

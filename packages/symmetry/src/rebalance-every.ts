@@ -1,5 +1,5 @@
 import { CustomCallback, type LayersModel } from '@tensorflow/tfjs-layers';
-import { checkOptions, numberRule } from '@tfjs-lrm/core';
+import { checkOptions, numberRule } from '@tfjs-lrm/core/kit';
 import { type RebalanceOptions, rebalance, rules } from './rebalance.ts';
 
 class RebalanceEvery extends CustomCallback {

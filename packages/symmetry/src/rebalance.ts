@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
-import { booleanRule, checkOptions, type Rule } from '@tfjs-lrm/core';
+import { booleanRule, checkOptions, type Rule } from '@tfjs-lrm/core/kit';
 import { distances, scaleOfElements, sumsByScale } from './balance.ts';
 import { checkMoments } from './moments.ts';
 import { apply, variableOf, weightsOf } from './move.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
-import { checkOptions, knownOptions, numberRule, type Rule, savedData } from '@tfjs-lrm/core';
+import { checkOptions, knownOptions, numberRule, type Rule, savedData } from '@tfjs-lrm/core/kit';
 
 /** How far apart, and which random numbers. */
 export interface SpreadOptions {

@@ -1,5 +1,5 @@
 import type { LayersModel, LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core';
+import { show } from '@tfjs-lrm/core/kit';
 import { Builder } from './builder.ts';
 import type { Operation, Wire } from './circuit.ts';
 import { lower } from './layer-algebra.ts';

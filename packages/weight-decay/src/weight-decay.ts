@@ -1,28 +1,30 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   asTensorOptimizer,
-  booleanRule,
-  checkOptions,
-  checkSelector,
-  deserializeOptimizer,
   type Entry,
   findOptimizer,
+  OptimizerAdapter,
+  type Role,
+  roleOf,
+  type Selector,
+} from '@tfjs-lrm/core';
+import {
+  booleanRule,
+  checkOptions,
+  deserializeOptimizer,
   hasL2,
   isRole,
   knownOptions,
   numberRule,
-  OptimizerAdapter,
   oneOfRule,
   ROLES,
-  type Role,
   type Rule,
-  roleOf,
-  type Selector,
+  selectorRule,
   selectorToConfig,
   selects,
   show,
   updaterOf,
-} from '@tfjs-lrm/core';
+} from '@tfjs-lrm/core/kit';
 
 /** @inline */
 type Coupling = 'learning-rate' | 'independent' | 'learning-rate-squared';
@@ -77,10 +79,7 @@ const rules = {
   decay: decayRule,
   coupling: oneOfRule(['learning-rate', 'independent', 'learning-rate-squared']),
   cautious: booleanRule(false),
-  exclude: (value: unknown) => {
-    checkSelector('withWeightDecay: "exclude"', value);
-    return null;
-  },
+  exclude: selectorRule('withWeightDecay: "exclude"'),
 };
 
 class WeightDecay extends OptimizerAdapter {

@@ -1,9 +1,8 @@
-import { writeDurably } from '../checkpoint/durable.ts';
-import { readFinished } from '../checkpoint/logged-runs.ts';
-import { describeFlags, type Flags, path, readFlags } from '../flags.ts';
-import { Mistake } from '../mistake.ts';
-import { lossFigure } from '../report/training-report.ts';
-import type { Command } from './index.ts';
+import { describeFlags, type Flags, Mistake, path, readFlags } from '@tfjs-lrm/shared';
+import { writeDurably } from '../runs/checkpoint/durable.ts';
+import { readFinished } from '../runs/checkpoint/logged-runs.ts';
+import { lossFigure } from '../runs/training-report.ts';
+import type { Command } from './command.ts';
 
 interface Chosen {
   run: string;

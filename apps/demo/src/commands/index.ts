@@ -1,9 +1,5 @@
 /** The commands of the demo: an experiment joins as a file beside this one and a line in the table. */
-export interface Command {
-  readonly help: () => string;
-  /** @returns the exit code */
-  readonly run: (args: readonly string[]) => Promise<number>;
-}
+import type { Command } from './command.ts';
 
 interface Listed {
   readonly summary: string;

@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeFlags, type Flags, oneOf, path, readFlags, whole } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
-import { writeDurably } from '../checkpoint/durable.ts';
-import { refuseExisting } from '../checkpoint/run-folder.ts';
-import { describeFlags, type Flags, oneOf, path, readFlags, whole } from '../flags.ts';
+import { writeDurably } from '../runs/checkpoint/durable.ts';
+import { refuseExisting } from '../runs/checkpoint/run-folder.ts';
 import { CURES, type Run, readSettings, trainWith } from '../symmetry/experiment.ts';
 import { report, table } from '../symmetry/report.ts';
 import { makeCorpus, readText } from '../text.ts';
 import { useBackend } from '../training/use-backend.ts';
-import type { Command } from './index.ts';
+import type { Command } from './command.ts';
 
 interface Chosen {
   steps: number;

@@ -1,8 +1,8 @@
+import { type Flags, number, numbers, oneOf, path, present, whole } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName } from '../backend.ts';
-import { type Flags, number, numbers, oneOf, path, present, whole } from '../flags.ts';
 import { choice, PRESETS, type Preset, type PresetName } from '../presets.ts';
-import type { Compile } from '../settings.ts';
 import { type OptimizerName, DEFAULT_RECIPE as R } from '../training/recipe.ts';
+import type { Compile } from '../training/settings.ts';
 
 function sizeOf(name: PresetName): string {
   const { width, blocks, steps } = PRESETS[name];

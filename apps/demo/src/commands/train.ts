@@ -1,15 +1,14 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeFlags, Mistake, readFlags } from '@tfjs-lrm/shared';
 import { bestBackend, checkBackend, compileFor } from '../backend.ts';
-import { VERSION } from '../checkpoint/format.ts';
-import { RunFolder, refuseExisting } from '../checkpoint/run-folder.ts';
-import { describeFlags, readFlags } from '../flags.ts';
-import { Mistake } from '../mistake.ts';
-import { comparison } from '../settings.ts';
+import { VERSION } from '../runs/checkpoint/format.ts';
+import { RunFolder, refuseExisting } from '../runs/checkpoint/run-folder.ts';
+import { compare } from '../runs/compare.ts';
+import { comparison } from '../runs/comparison.ts';
 import { checkLength, makeCorpus, readAgain, readText } from '../text.ts';
-import { compare } from '../training/compare.ts';
 import type { Recipe } from '../training/recipe.ts';
-import type { Command } from './index.ts';
+import type { Command } from './command.ts';
 import { type Chosen, COMPARED, FLAGS, MODEL, presetOf, RUNNING, TRAINING } from './train-flags.ts';
 
 const HELP = `Trains a small character-level language model several times and compares the runs: with AdamW at a

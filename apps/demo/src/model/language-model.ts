@@ -8,7 +8,7 @@ import {
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers';
 import { withMultipliers } from '@tfjs-lrm/multipliers';
-import './algebra.ts';
+import './symmetry-of-layers.ts';
 import { CausalAttention } from './causal-attention.ts';
 import { GatedProduct } from './gated-product.ts';
 import { RmsNorm } from './rms-norm.ts';

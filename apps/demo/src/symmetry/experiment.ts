@@ -8,11 +8,11 @@ import { minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { languageModel } from '../model/language-model.ts';
 import type { Preset } from '../presets.ts';
-import type { Compile } from '../settings.ts';
 import { type Corpus, nextBatch } from '../text.ts';
 import { batchTensors, evaluate } from '../training/evaluate.ts';
 import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
 import { DEFAULT_RECIPE } from '../training/recipe.ts';
+import type { Compile } from '../training/settings.ts';
 import { trainingStep } from '../training/step.ts';
 
 /** What settings.json fixes. */

@@ -1,9 +1,6 @@
 /** The runs as a table for the terminal and as a page with drawings. */
-import { htmlTable } from '../report/html.ts';
-import { lineChart } from '../report/line-chart.ts';
-import { page } from '../report/page.ts';
+import { columns, htmlTable, lineChart, page } from '@tfjs-lrm/shared';
 import { mean, meanAndSpread, spread } from '../statistics.ts';
-import { columns } from '../terminal/summary.ts';
 import { CURES, type Measure, overflow, type Run, type Settings } from './experiment.ts';
 
 function overflowText(runs: readonly Run[]): string {

@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { foldMultipliers } from '@tfjs-lrm/multipliers';
-import { saveModel } from '../model/save-model.ts';
-import type { RunSettings } from '../settings.ts';
 import type { Corpus } from '../text.ts';
 import { generate } from './generate.ts';
-import { matricesOf, multipliersOf, type Scale, scalesOf } from './scales.ts';
+import { matricesOf, multipliersOf, type Scale, scalesOf } from './matrix-scales.ts';
+import type { RunSettings } from './settings.ts';
 
 export interface RunResult {
   readonly validationLoss: number;
@@ -23,11 +22,15 @@ export interface RunResult {
 
 const SAMPLE_CHARACTERS = 240;
 
-/** What remains of a trained model: its text, its scales, its multipliers, and the folded model on the disk. */
+/** Receives the folded model and the characters that its outputs stand for. */
+export type Finished = (folded: LayersModel, vocabulary: readonly string[]) => Promise<void>;
+
+/** What remains of a trained model: its text, its scales, its multipliers, and the folded model for `keep`. */
 export async function finish(
   model: LayersModel,
   corpus: Corpus,
-  { settings, modelFolder }: { settings: RunSettings; modelFolder: string },
+  settings: RunSettings,
+  keep: Finished,
 ): Promise<Omit<RunResult, 'validationLoss' | 'msPerStep'>> {
   const { context } = settings.preset;
   const folded = foldMultipliers(model);
@@ -36,7 +39,7 @@ export async function finish(
     const logits = (of: LayersModel): tf.Tensor => of.apply(ids) as tf.Tensor;
     return tf.max(tf.abs(tf.sub(logits(model), logits(folded)))).dataSync()[0] as number;
   });
-  await saveModel(folded, modelFolder, { vocabulary: corpus.vocabulary });
+  await keep(folded, corpus.vocabulary);
   const foldedParameters = folded.countParams();
   folded.dispose();
   const scales = scalesOf(model);

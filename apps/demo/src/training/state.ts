@@ -1,8 +1,9 @@
 /** Everything that decides the rest of a run, on the host: taken from and put back into model and optimizer. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { bindState } from '@tfjs-lrm/core';
-import { Failure, Mistake } from '../mistake.ts';
+import { Failure, Mistake } from '@tfjs-lrm/shared';
 
 export interface SavedTensor {
   readonly name: string;

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crossEntropy } from '../model/language-model.ts';
-import type { Compile } from '../settings.ts';
+import type { Compile } from './settings.ts';
 
 /** From inputs and targets, both [batch, context], to the loss before the step that it takes. */
 type Minimize = (inputs: tf.Tensor, targets: tf.Tensor) => tf.Scalar;

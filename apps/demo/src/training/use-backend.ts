@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
-import { Mistake } from '../mistake.ts';
+import { Mistake } from '@tfjs-lrm/shared';
 
 /**
  * Loads a backend and makes it the current one.

@@ -37,6 +37,8 @@ export interface Addon {
   ): [name: string, attributes: readonly Attribute[], ids: number[]];
   createTensor(shape: number[], dtype: number, values: Values): number;
   deleteTensor(id: number): void;
+  /** The OpDef of an operation. */
+  definition(operation: string): Uint8Array | undefined;
   addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
   removeFunction(name: string): void;
 }
@@ -82,11 +84,20 @@ export const engine = (): Engine => tf.engine() as unknown as Engine;
 
 /** @throws Error when another backend is the current one */
 export function nodeBackend(where: string): NodeBackend {
-  if (tf.getBackend() === 'tensorflow') return tf.backend() as NodeBackend;
-  throw new Error(
-    `${where}: the current backend must be 'tensorflow'. Received '${tf.getBackend()}'. ` +
-      "Try await tf.setBackend('tensorflow').",
-  );
+  if (tf.getBackend() !== 'tensorflow') {
+    throw new Error(
+      `${where}: the current backend must be 'tensorflow'. Received '${tf.getBackend()}'. ` +
+        "Try await tf.setBackend('tensorflow').",
+    );
+  }
+  const backend = tf.backend() as NodeBackend;
+  if (typeof backend.binding.definition !== 'function') {
+    throw new Error(
+      `${where}: tfjs-node must be linked by this version of @tfjs-lrm/native. Received an addon of an older one. ` +
+        'Try npx @tfjs-lrm/native link.',
+    );
+  }
+  return backend;
 }
 
 /** Gives a variable a tensor of TensorFlow as its value, as `assign` does but with no tensor in between. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { booleanRule, checkOptions, show } from '@tfjs-lrm/core';
+import { booleanRule, checkOptions, show } from '@tfjs-lrm/core/kit';
 import { engine } from './backend.ts';
 import { type CompiledStep, type CompileOptions, compile } from './compile.ts';
 

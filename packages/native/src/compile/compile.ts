@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { booleanRule, checkOptions, show, type TensorOptimizer } from '@tfjs-lrm/core';
+import type { TensorOptimizer } from '@tfjs-lrm/core';
+import { booleanRule, checkOptions, isRecording, show } from '@tfjs-lrm/core/kit';
 import { engine, type NodeBackend, nodeBackend } from './backend.ts';
 import { type Constants, makeConstants } from './constants.ts';
-import { isWatching, type Optimizers, partsOf, uncountedIfThrown } from './optimizers.ts';
+import { type Optimizers, partsOf, uncountedIfThrown } from './optimizers.ts';
 import { record } from './record.ts';
 import { makeTrace, type Trace } from './trace.ts';
 import { watch } from './watch.ts';
@@ -229,7 +230,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
   const compiled = (...batch: A): R => {
     checkBatch(batch);
     // Inside a step that is itself being recorded this is a part of it.
-    if (isWatching()) return step(...batch);
+    if (isRecording()) return step(...batch);
     const backend = nodeBackend('compile');
     if (engine().state.gradientDepth > 0) {
       throw new Error(

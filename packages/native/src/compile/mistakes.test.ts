@@ -155,6 +155,17 @@ onTensorFlow(() => {
       expect(actual.iterations).toBe(expected.iterations);
     });
 
+    it('an addon that an older version has linked is an error that says what to do', () => {
+      const backend = tf.backend() as unknown as { binding: object };
+      const step = compile(() => tf.scalar(1));
+      const { binding } = backend;
+      backend.binding = Object.create(binding, { definition: { value: undefined } });
+      expect(() => step()).toThrow('compile: tfjs-node must be linked by this version of');
+      backend.binding = binding;
+      step().dispose();
+      step.dispose();
+    });
+
     it('a compiled model says so too, and predicts again', async () => {
       const model = makeModel(task);
       const [x] = batchOf(task, [4, 2], 0);

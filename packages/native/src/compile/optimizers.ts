@@ -1,11 +1,8 @@
 /** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
 import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
+import { whileRecording } from '@tfjs-lrm/core/kit';
 import type { Patch } from './patches.ts';
-
-/** Where core looks for whoever records a step. */
-const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
-type Global = { [TRACING]?: { readonly roots: { add(root: TensorOptimizer): unknown } } };
 
 export interface Optimizers {
   /** The outermost ones that follow the contract of core. */
@@ -23,9 +20,6 @@ const OWN = [
   tf.AdamaxOptimizer,
   tf.RMSPropOptimizer,
 ];
-
-/** True while a step is being watched, here or by another copy of this package. */
-export const isWatching = (): boolean => (globalThis as Global)[TRACING] !== undefined;
 
 /**
  * Runs `body` as a step whose host halves are called by `meet`, when its gradients are applied, and not by the
@@ -59,14 +53,7 @@ export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
         by: counted(1),
       })),
     ],
-    within(body) {
-      (globalThis as Global)[TRACING] = { roots: { add } };
-      try {
-        return body();
-      } finally {
-        delete (globalThis as Global)[TRACING];
-      }
-    },
+    within: (body) => whileRecording(add, body),
   };
 }
 

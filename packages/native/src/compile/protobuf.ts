@@ -1,6 +1,6 @@
 /**
- * The few messages of TensorFlow's protocol buffers that a function is made of. Numbers of fields are those of
- * tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto.
+ * The few messages of TensorFlow's protocol buffers that a function is made of, and the reading of fields. Numbers of
+ * fields are those of tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto.
  */
 
 /** A message, or a field of one. */
@@ -22,9 +22,9 @@ function varint(value: number | bigint): Bytes {
 
 export const concat = (parts: readonly Bytes[]): Bytes => Buffer.concat(parts);
 
-/** A whole number, or an enum. */
+/** A whole number, or an enum; fractions are cut off, as where the addon takes a whole number. */
 export function integer(field: number, value: number | boolean): Bytes {
-  return concat([varint(field << 3), varint(Number(value))]);
+  return concat([varint(field << 3), varint(Math.trunc(Number(value)))]);
 }
 
 export function float(field: number, value: number): Bytes {
@@ -64,4 +64,43 @@ export function tensor(
 /** One entry of a map from names to messages. */
 export function entry(field: number, key: string, value: Bytes): Bytes {
   return bytes(field, concat([bytes(1, key), bytes(2, value)]));
+}
+
+/** A field of a message: its number, and its content where that is a string, bytes, or a message. */
+export interface Field {
+  readonly number: number;
+  readonly bytes: Bytes;
+}
+
+const decoder = new TextDecoder();
+
+export const text = ({ bytes: content }: Field): string => decoder.decode(content);
+
+/** The fields of a message, in their order; numbers are skipped. */
+export function fields(message: Bytes): Field[] {
+  const read: Field[] = [];
+  let at = 0;
+  const next = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = message[at] as number;
+      at += 1;
+      // Not by <<, which ends at 32 bits.
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < message.length) {
+    const key = next();
+    const wire = key & 7;
+    if (wire === 0) next();
+    else if (wire === 1) at += 8;
+    else if (wire === 5) at += 4;
+    else {
+      const length = next();
+      read.push({ number: key >>> 3, bytes: message.subarray(at, at + length) });
+      at += length;
+    }
+  }
+  return read;
 }

@@ -4,6 +4,7 @@ import type { TensorOptimizer } from '@tfjs-lrm/core';
 import { copyOf, engine, hold, type NodeBackend, type Output, replaceValue } from './backend.ts';
 import type { Constants } from './constants.ts';
 import { type Graph, makeGraph, type Reference } from './graph.ts';
+import { inferAttributes } from './inference.ts';
 import type { Optimizers } from './optimizers.ts';
 import { addProduct } from './products.ts';
 import type { Draw } from './random.ts';
@@ -58,6 +59,7 @@ export function record(
   const { binding: addon } = backend;
   const graph = makeGraph(addon);
   const made = new Map<number, Reference>();
+  const dtypes = new Map<number, number>();
   const seen = new Map<number, tf.TensorInfo>();
   const inputs = new Map<Reference, Source>();
   const references = new Map<object, Reference>();
@@ -127,17 +129,23 @@ export function record(
       const shape = seen.get(ids[i] as number)?.shape;
       return shape === undefined ? null : { reference, shape };
     });
-    const product = addProduct(addon, graph, op, attributes, operands, outputs[0] as Output);
+    const inferred = inferAttributes(addon, op, attributes, ids.map(typeOf));
+    const product = addProduct(addon, graph, op, inferred, operands, outputs[0] as Output);
     if (product !== null) {
       made.set((outputs[0] as Output).id, product);
+      dtypes.set((outputs[0] as Output).id, (outputs[0] as Output).dtype);
       return outputs;
     }
-    const name = graph.add(op, attributes, from);
-    outputs.forEach(({ id }, i) => {
+    const name = graph.add(op, inferred, from);
+    outputs.forEach(({ id, dtype }, i) => {
       made.set(id, `${name}:${i}`);
+      dtypes.set(id, dtype);
     });
     return outputs;
   }
+
+  const typeOf = (id: number): number =>
+    dtypes.get(id) ?? backend.tensorMap.get((seen.get(id) as tf.TensorInfo).dataId).dtype;
 
   function constant(
     shape: number[],
@@ -146,6 +154,7 @@ export function record(
   ): number {
     const id = addon.createTensor(shape, dtype, content);
     made.set(id, graph.constant(dtype, shape, content));
+    dtypes.set(id, dtype);
     return id;
   }
 
@@ -159,6 +168,7 @@ export function record(
 
     const counter = addon.createTensor([], TF_INT32, Int32Array.of(count));
     made.set(counter, input({ kind: 'counter' }, addon, TF_INT32));
+    dtypes.set(counter, TF_INT32);
     draws += 1;
     // Each draw has a stream of its own, and each call another number of it.
     const stream =

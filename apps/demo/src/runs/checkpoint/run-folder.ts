@@ -1,0 +1,205 @@
+import { Mistake } from '@tfjs-lrm/shared';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { RunResult } from '../../training/finish.ts';
+import type { RunState } from '../../training/state.ts';
+import type { StepRecord } from '../../training/losses.ts';
+import { writeAll, writeDurably } from './durable.ts';
+import { type Checkpoint, type Settings, VERSION } from './format.ts';
+import { CheckpointStore, latest } from './store.ts';
+
+/** A line of metrics.ndjson. */
+export type LogLine = StepRecord & { readonly run: string };
+
+const SETTINGS = 'settings.json';
+const METRICS = 'metrics.ndjson';
+const CHECKPOINTS = 'checkpoints';
+
+/**
+ * The folder of a comparison: settings.json, metrics.ndjson, checkpoints/, models/.
+ *
+ * A run's lines go into the log together with the state after them, so that log and checkpoint always belong
+ * together; lines after the last state are held until then.
+ */
+export class RunFolder {
+  readonly path: string;
+  readonly settings: Settings;
+  readonly runs: { state: RunState | null; result: RunResult | null }[];
+  /** The lines of each run that the log has. */
+  readonly records: StepRecord[][];
+  readonly #held: LogLine[][];
+  readonly #store: CheckpointStore;
+  readonly #log: number;
+  readonly #secondsBefore: number;
+  readonly #began = performance.now();
+  #logBytes: number;
+
+  private constructor(path: string, settings: Settings, checkpoint: Checkpoint | null) {
+    this.path = path;
+    this.settings = settings;
+    this.runs = settings.runs.map((_, i) => ({
+      state: null,
+      result: null,
+      ...checkpoint?.runs[i],
+    }));
+    this.#held = settings.runs.map(() => []);
+    this.#secondsBefore = checkpoint?.seconds ?? 0;
+    this.#logBytes = checkpoint?.logBytes ?? 0;
+    this.#store = new CheckpointStore(join(path, CHECKPOINTS));
+    this.#log = openSync(join(path, METRICS), existsSync(join(path, METRICS)) ? 'r+' : 'w+');
+    ftruncateSync(this.#log, this.#logBytes);
+    this.records = this.#readLog();
+  }
+
+  /** @throws Mistake when there is something at that place already */
+  static create(path: string, settings: Settings): RunFolder {
+    refuseExisting(path);
+    mkdirSync(path, { recursive: true });
+    writeDurably(join(path, SETTINGS), [Buffer.from(`${JSON.stringify(settings, null, 2)}\n`)]);
+    return new RunFolder(path, settings, null);
+  }
+
+  /**
+   * Opens a folder to go on, at its latest whole checkpoint; without one, from the start.
+   *
+   * @param warn hears of checkpoints that are cut off or altered
+   * @throws Mistake when there is no comparison, or one of another version, or none of the checkpoints is whole
+   */
+  static open(path: string, warn: (message: string) => void): RunFolder {
+    const settings = readSettings(path);
+    const { checkpoint, broken } = latest(join(path, CHECKPOINTS));
+    if (checkpoint === null && broken.length > 0)
+      throw new Mistake(
+        `no checkpoint in ${path} is whole: ${broken.join(', ')} cut off or altered. Restore one from a backup, or begin anew with another --out.`,
+      );
+    if (checkpoint !== null) checkCheckpoint(path, settings, checkpoint);
+    for (const file of broken) warn(`${file} is cut off or altered: going on from the one before.`);
+    return new RunFolder(path, settings, checkpoint);
+  }
+
+  get metricsFile(): string {
+    return join(this.path, METRICS);
+  }
+
+  /** Where the folded model of a run goes. */
+  modelFolder(run: number): string {
+    const { name } = this.settings.runs[run] as Settings['runs'][number];
+    return join(this.path, 'models', name.replaceAll(/[^\p{L}\p{N}.]+/gu, '-'));
+  }
+
+  get seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#began) / 1000;
+  }
+
+  /** Notes steps; with the state after them they are kept for good. */
+  add(run: number, records: readonly StepRecord[], state: RunState | undefined): void {
+    const { name } = this.settings.runs[run] as Settings['runs'][number];
+    this.#held[run]?.push(...records.map((record) => ({ run: name, ...record })));
+    this.records[run]?.push(...records);
+    if (state === undefined) return;
+    this.#append(run);
+    (this.runs[run] as { state: RunState }).state = state;
+    this.save();
+  }
+
+  finish(run: number, result: RunResult): void {
+    (this.runs[run] as { result: RunResult }).result = result;
+    this.save();
+  }
+
+  save(): void {
+    // What a checkpoint counts on is on the disk before it.
+    fsyncSync(this.#log);
+    const { settings, runs, seconds } = this;
+    this.#store.write({ settings, runs, seconds, logBytes: this.#logBytes });
+  }
+
+  /** Writes the lines that are still held, to be read by people: going on drops them again. */
+  close(): void {
+    try {
+      for (const run of this.#held.keys()) this.#append(run);
+    } finally {
+      closeSync(this.#log);
+    }
+  }
+
+  #append(run: number): void {
+    const lines = (this.#held[run] as LogLine[]).splice(0);
+    const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    writeAll(this.#log, bytes, this.#logBytes);
+    this.#logBytes += bytes.length;
+  }
+
+  #readLog(): StepRecord[][] {
+    const lines = readFileSync(this.metricsFile, 'utf8').split('\n').filter(Boolean);
+    const records = new Map(this.settings.runs.map(({ name }) => [name, [] as StepRecord[]]));
+    for (const line of lines) {
+      const { run, ...record } = JSON.parse(line) as LogLine;
+      records.get(run)?.push(record);
+    }
+    return [...records.values()];
+  }
+}
+
+/** @throws Mistake for anything but an empty folder or nothing at all */
+export function refuseExisting(path: string): void {
+  if (!existsSync(path)) return;
+  if (!statSync(path).isDirectory())
+    throw new Mistake(`--out ${path} is a file. Give the name of a new folder.`);
+  if (readdirSync(path).length > 0)
+    throw new Mistake(
+      `--out ${path} exists already, and nothing in it is overwritten. Give the name of a new folder, or go on with --resume ${path}.`,
+    );
+}
+
+function readSettings(path: string): Settings {
+  let text: string;
+  try {
+    text = readFileSync(join(path, SETTINGS), 'utf8');
+  } catch {
+    throw new Mistake(
+      `--resume ${path}: there is no ${SETTINGS}, so nothing to go on with. Give the folder that an earlier run named.`,
+    );
+  }
+  let settings: Partial<Settings> | null = null;
+  try {
+    settings = JSON.parse(text) as Partial<Settings>;
+  } catch {
+    // told below
+  }
+  if (!Array.isArray(settings?.runs))
+    throw new Mistake(`--resume ${path}: its ${SETTINGS} is not that of a run of this demo.`);
+  checkVersion(path, settings as Settings);
+  return settings as Settings;
+}
+
+function checkVersion(path: string, { version }: Settings): void {
+  if (version !== VERSION)
+    throw new Mistake(
+      `--resume ${path}: it was made by another version of this demo (its form is ${version ?? 0}, this one's is ${VERSION}). Go on with that version, or begin anew with another --out.`,
+    );
+}
+
+function checkCheckpoint(path: string, settings: Settings, checkpoint: Checkpoint): void {
+  checkVersion(path, checkpoint.settings);
+  if (!isDeepStrictEqual(checkpoint.settings, settings))
+    throw new Mistake(
+      `--resume ${path}: its checkpoint is of another model or another run than its ${SETTINGS} says. Put back the files that belong together, or begin anew with another --out.`,
+    );
+  const { size } = statSync(join(path, METRICS), { throwIfNoEntry: false }) ?? { size: 0 };
+  if (size < checkpoint.logBytes)
+    throw new Mistake(
+      `--resume ${path}: its ${METRICS} is shorter (${size} bytes) than its checkpoint says (${checkpoint.logBytes}). Put back the file that belongs to it.`,
+    );
+}

@@ -1,0 +1,62 @@
+/** One run in a process of its own: the job comes as a message, progress and the result go back as messages. */
+import { Failure, Mistake } from '@tfjs-lrm/shared';
+import type { RunSettings } from '../training/settings.ts';
+import { makeCorpus, readAgain, type TextSource } from '../text.ts';
+import type { RunResult } from '../training/finish.ts';
+import type { RunState } from '../training/state.ts';
+import { type Progress, train } from '../training/train.ts';
+import { saveModel } from './save-model.ts';
+import { useBackend } from '../training/use-backend.ts';
+
+export interface Job {
+  readonly settings: RunSettings;
+  readonly text: TextSource;
+  readonly from: RunState | null;
+  readonly checkpointEvery: number;
+  readonly modelFolder: string;
+}
+
+export type ParentMessage = { readonly job: Job } | { readonly stop: true };
+
+export type ChildMessage =
+  | { readonly progress: Progress }
+  /** Null when the run was stopped. */
+  | { readonly result: RunResult | null }
+  | {
+      readonly error: string;
+      readonly kind: 'mistake' | 'failure' | 'defect';
+      readonly code: string | undefined;
+    };
+
+const send = (message: ChildMessage): void => {
+  // Where the parent is gone there is nobody to tell; 'disconnect' ends this process.
+  process.send?.(message, undefined, undefined, () => {});
+};
+
+async function run({ settings, text, modelFolder, ...rest }: Job): Promise<void> {
+  try {
+    await useBackend(settings.backend);
+    const result = await train(settings, makeCorpus(readAgain(text)), {
+      ...rest,
+      report: (progress) => send({ progress }),
+      keep: (folded, vocabulary) => saveModel(folded, modelFolder, { vocabulary }),
+      isStopping: () => isStopping,
+    });
+    send({ result });
+  } catch (error) {
+    const kind =
+      error instanceof Mistake ? 'mistake' : error instanceof Failure ? 'failure' : 'defect';
+    const { message, code } = error as NodeJS.ErrnoException;
+    send({ error: message ?? String(error), kind, code });
+  }
+}
+
+let isStopping = false;
+// The parent disconnects at the end of a run; without a parent there is nobody to report to.
+process.once('disconnect', () => process.exit());
+// Ctrl-C reaches every process of a terminal; the parent says what to do about it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('message', (message: ParentMessage) => {
+  if ('stop' in message) isStopping = true;
+  else void run(message.job);
+});

@@ -1,0 +1,132 @@
+import { Failure, Mistake } from '@tfjs-lrm/shared';
+import { join } from 'node:path';
+import type { RunFolder } from './checkpoint/run-folder.ts';
+import { writeReport } from './training-report.ts';
+import { introduction } from './terminal/introduction.ts';
+import { quoted } from './terminal/printable.ts';
+import { duration, Status } from './terminal/status.ts';
+import { type FinishedRun, resultsJson, scaleTable, table, verdict } from './terminal/summary.ts';
+import { runAll } from './run-all.ts';
+
+const CODES: Readonly<Record<string, number>> = {
+  SIGINT: 130,
+  SIGTERM: 143,
+  SIGHUP: 129,
+  SIGPIPE: 141,
+};
+
+/**
+ * Trains the runs of a folder, from wherever they are, and tells about it.
+ *
+ * @returns the exit code
+ * @throws Failure when training breaks down, Mistake when the disk has no room
+ */
+export async function compare(
+  folder: RunFolder,
+  { json, isResumed }: { json: boolean; isResumed: boolean },
+): Promise<number> {
+  const told = json ? process.stderr : process.stdout;
+  const say = (text: string): void => {
+    told.write(`${text}\n`);
+  };
+  say(introduction(folder, isResumed));
+  const stop = stopping(told);
+  try {
+    await runToTheEnd(folder, stop.signal, new Status(folder, told));
+    folder.close();
+  } catch (error) {
+    throw explained(error, folder);
+  } finally {
+    stop.forget();
+  }
+  if (stop.signal.aborted) {
+    process.stderr.write(
+      `Stopped. A checkpoint holds every step so far; go on with\n  npm run demo -- --resume ${folder.path}\n`,
+    );
+    return CODES[stop.signal.reason as string] ?? 1;
+  }
+  const finished: FinishedRun[] = folder.settings.runs.map((settings, i) => ({
+    settings,
+    result: folder.runs[i]?.result as FinishedRun['result'],
+    records: folder.records[i] ?? [],
+  }));
+  const report = writeReport(folder, finished);
+  say(`\n${table(finished)}\n\n${scaleTable(finished)}\n\n${verdict(finished)}\n`);
+  for (const { settings, result } of finished)
+    say(`${settings.name} writes:\n  ${quoted(result.sample).replaceAll('\n', '\n  ')}\n`);
+  const off = Math.max(...finished.map(({ result }) => result.foldedDifference));
+  say(
+    `${duration(folder.seconds)}. Report: ${report}\nModels without multipliers (largest difference of an output: ${off.toPrecision(2)}): ${join(folder.path, 'models')}\nEvery step: ${folder.metricsFile}`,
+  );
+  if (json)
+    process.stdout.write(`${JSON.stringify(resultsJson(folder.path, finished), null, 2)}\n`);
+  return 0;
+}
+
+async function runToTheEnd(folder: RunFolder, stop: AbortSignal, status: Status): Promise<void> {
+  const { settings } = folder;
+  const jobs = settings.runs.map((run, i) =>
+    folder.runs[i]?.result
+      ? null
+      : {
+          settings: run,
+          text: settings.text,
+          from: folder.runs[i]?.state ?? null,
+          checkpointEvery: settings.checkpointEvery,
+          modelFolder: folder.modelFolder(i),
+        },
+  );
+  await runAll(jobs, {
+    stop,
+    progress: (run, progress) => {
+      folder.add(run, progress.records, progress.state);
+      status.update(run, progress);
+    },
+    result: (run, result) => folder.finish(run, result),
+  });
+}
+
+/** Aborts at the first Ctrl-C or the like, with the signal's name; the second one ends at once. */
+function stopping(told: NodeJS.WriteStream): { signal: AbortSignal; forget: () => void } {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const onSignal = (name: string): void => {
+    if (signal.aborted) process.exit(CODES[name]);
+    process.stderr.write('\nStopping at the next step; a second time ends at once.\n');
+    controller.abort(name);
+  };
+  const onBroken = (error: NodeJS.ErrnoException): void => {
+    if (error.code === 'EPIPE' && !signal.aborted) controller.abort('SIGPIPE');
+  };
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, onSignal);
+  told.on('error', onBroken);
+  return {
+    signal,
+    forget: () => {
+      for (const name of names) process.off(name, onSignal);
+      told.off('error', onBroken);
+    },
+  };
+}
+
+const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/** What broke a comparison, with what to do about it. */
+function explained(error: unknown, folder: RunFolder): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (FULL.includes(code ?? ''))
+    return new Mistake(
+      `the disk has no room for more (${code}): training stopped, and the last checkpoint is kept. Free some space, then go on with --resume ${folder.path}.`,
+    );
+  try {
+    folder.close();
+  } catch {
+    // What is told is the first failure.
+  }
+  if (!(error instanceof Failure)) return error;
+  const steps = folder.runs.map(({ state }) => state?.step ?? 0);
+  return new Failure(
+    `${message}. Try a new run with a lower --learning-rate, a longer --warmup or a smaller --clip. The last good checkpoint, of steps ${steps.join(', ')}, is kept in ${folder.path}/checkpoints.`,
+  );
+}

@@ -1,0 +1,107 @@
+import { columns } from '@tfjs-lrm/shared';
+import type { LoggedRun } from '../checkpoint/logged-runs.ts';
+import { grouped, mean, meanAndSpread, spread } from '../../statistics.ts';
+import type { RunResult } from '../../training/finish.ts';
+
+export interface FinishedRun extends LoggedRun {
+  readonly result: RunResult;
+}
+
+/** Runs that differ in their seeds alone, by their common name. */
+export const bySeeds = <R extends LoggedRun>(runs: readonly R[]): Map<string, R[]> =>
+  grouped(runs, ({ settings }) => settings.group);
+
+const LEVELS = '▁▂▃▄▅▆▇█';
+
+/** Validation losses over time as one line of blocks, all runs on one scale. */
+export function sparkline(values: readonly number[], low: number, high: number): string {
+  return values
+    .map((value) => {
+      const at = high > low ? (value - low) / (high - low) : 0;
+      return LEVELS[Math.min(LEVELS.length - 1, Math.max(0, Math.round(at * (LEVELS.length - 1))))];
+    })
+    .join('');
+}
+
+/** The table of results, with the course of each validation loss (of the first seed). */
+export function table(runs: readonly FinishedRun[]): string {
+  const groups = [...bySeeds(runs)];
+  const curves = groups.map(([, [first]]) =>
+    (first as FinishedRun).records.flatMap(({ validationLoss }) => validationLoss ?? []),
+  );
+  const all = curves.flat();
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  return columns([
+    ['run', 'validation loss', 'perplexity', 'parameters', 'ms/step', 'course'],
+    ...groups.map(([name, members], i) => {
+      const losses = members.map(({ result }) => result.validationLoss);
+      return [
+        name,
+        meanAndSpread(losses, 3),
+        Math.exp(mean(losses)).toFixed(2),
+        (members[0] as FinishedRun).result.parameters.toLocaleString('en'),
+        mean(members.map(({ result }) => result.msPerStep)).toFixed(0),
+        sparkline(curves[i] ?? [], low, high),
+      ];
+    }),
+  ]);
+}
+
+/** The scale of each matrix as it acts at the end, a column a run. */
+export function scaleTable(runs: readonly FinishedRun[]): string {
+  const groups = [...bySeeds(runs).values()];
+  const names = (runs[0] as FinishedRun).result.matrices.map(({ name }) => name);
+  const rows = names.map((name, at) => [
+    name,
+    ...groups.map((members) =>
+      mean(members.map(({ result }) => result.matrices[at]?.effective ?? Number.NaN)).toFixed(4),
+    ),
+  ]);
+  return `Scale of each matrix at the end, root mean square of r·W·c, runs in the order above\n${columns(
+    [['matrix', ...groups.map((_, i) => String(i + 1))], ...rows],
+  )}`;
+}
+
+/** What the multipliers changed, in words, for each optimizer and decay. */
+export function verdict(runs: readonly FinishedRun[]): string {
+  const pairs = grouped(runs, ({ settings }) => `${settings.optimizer} ${settings.decay}`);
+  return [...pairs.values()]
+    .flatMap((members) => {
+      const of = (multipliers: boolean): readonly FinishedRun[] =>
+        members.filter(({ settings }) => settings.multipliers === multipliers);
+      const [without, having] = [of(false), of(true)];
+      if (without.length === 0 || having.length !== without.length) return [];
+      // Seed by seed: what both have in common is not spread.
+      const changes = having.map(
+        ({ result }, i) =>
+          result.validationLoss - (without[i] as FinishedRun).result.validationLoss,
+      );
+      const { optimizer, decay } = (members[0] as FinishedRun).settings;
+      const lowers = mean(changes) <= 0;
+      const amount = meanAndSpread(
+        changes.map((change) => (lowers ? -change : change)),
+        3,
+      );
+      const seeds = changes.length === 1 ? 'one seed' : `${changes.length} seeds`;
+      return [
+        `With ${optimizer === 'muon' ? 'Muon' : 'AdamW'} at weight decay ${decay} the multipliers ${lowers ? 'lower' : 'raise'} the validation loss by ${amount} nats a character (${seeds}).`,
+      ];
+    })
+    .join('\n');
+}
+
+/** Everything that is known at the end, for programs. */
+export function resultsJson(folder: string, runs: readonly FinishedRun[]): object {
+  return {
+    folder,
+    groups: [...bySeeds(runs)].map(([name, members]) => {
+      const losses = members.map(({ result }) => result.validationLoss);
+      const [average, deviation] = [mean(losses), losses.length > 1 ? spread(losses) : null];
+      return { name, seeds: losses.length, validationLoss: { mean: average, spread: deviation } };
+    }),
+    runs: runs.map(({ settings, result }) => {
+      const { multipliers: _, ...rest } = result;
+      return { settings, ...rest };
+    }),
+  };
+}

@@ -1,0 +1,26 @@
+/** What the demo and the benchmarks share: reading a command line, telling what went wrong, drawing charts. */
+
+export type { Axis } from './chart/axis-scale.ts';
+export type { Chart, Style } from './chart/figure.ts';
+export { histogram } from './chart/histogram.ts';
+export { escaped, htmlTable } from './chart/html.ts';
+export { type Line, lineChart, lineDrawing } from './chart/line-chart.ts';
+export { page, type Section } from './chart/page.ts';
+export { type Panel, panelDrawing } from './chart/panels.ts';
+export { columns } from './columns.ts';
+export { runCommand } from './command-line.ts';
+export {
+  describeFlags,
+  type Flags,
+  number,
+  numbers,
+  oneOf,
+  path,
+  present,
+  readArguments,
+  readFlags,
+  someOf,
+  unknownName,
+  whole,
+} from './flags.ts';
+export { Failure, Mistake } from './mistake.ts';

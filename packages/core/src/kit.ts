@@ -1,0 +1,54 @@
+/** `@tfjs-lrm/core/kit`: helpers for the authors of optimizers, adapters and packages around them. */
+export { outputLayers } from './assign-roles.ts';
+export {
+  anyRule,
+  booleanRule,
+  checkOptions,
+  knownOptions,
+  nearest,
+  numberRule,
+  oneOfRule,
+  type Rule,
+  show,
+} from './check.ts';
+export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
+export { updaterOf } from './inspect.ts';
+export {
+  copyKernelAxes,
+  type Kernel,
+  kernelAxes,
+  kernelsWithAxes,
+  noteKernelAxes,
+} from './kernel-axes.ts';
+export {
+  constraintKey,
+  type KernelAxes,
+  type KernelPlace,
+  KNOWN_LAYERS,
+  kernelPlaces,
+  OUTPUTS_LAST,
+} from './kernel-places.ts';
+export {
+  holderOf,
+  innerLayers,
+  isLayer,
+  isWeight,
+  labelOf,
+  layersIn,
+  weightAt,
+} from './layers-inside.ts';
+export { adopt, ownerOf } from './optimizer-adapter.ts';
+export { isRecording, whileRecording } from './recording.ts';
+export { hasL2 } from './regularized.ts';
+export { copyRole, isRole, ROLES } from './roles.ts';
+export {
+  checkSelector,
+  type SavedSelector,
+  selectorRule,
+  selectorToConfig,
+  selects,
+} from './selector.ts';
+export { buildSaved, deserializeOptimizer, isPlain, savedData } from './serialize.ts';
+export type { Keyed } from './state.ts';
+export { drawTable } from './table.ts';
+export { isModel, isVariable, variableOf } from './tfjs-objects.ts';

@@ -1,0 +1,14 @@
+import type { GradConfig, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+
+/** A gradient that tfjs lacks, or has wrong, and an example that shows whether the installed tfjs still does. */
+export interface Gradient {
+  readonly gradient: GradConfig;
+  readonly example: Example;
+}
+
+/** The gradient of `sum(of(x))` at the vector `at`. */
+export interface Example {
+  readonly of: (x: Tensor1D) => Tensor;
+  readonly at: readonly number[];
+  readonly expected: readonly number[];
+}

@@ -1,0 +1,55 @@
+import {
+  type GradConfig,
+  reshape,
+  sum,
+  type Tensor,
+  Tile,
+  type TileAttrs,
+  tile,
+} from '@tensorflow/tfjs-core';
+import type { Gradient } from './gradient.ts';
+
+/**
+ * The gradient of `tf.tile` as one sum over the repetitions, for every rank. That of tfjs is one slice and one
+ * addition per repetition, up to rank 4; layer normalization tiles its mean, variance, scale and center.
+ */
+const gradient: GradConfig = {
+  kernelName: Tile,
+  inputsToSave: ['x'],
+  gradFunc: (dy, saved, attrs) => {
+    const [x] = saved as [Tensor];
+    const { reps } = attrs as unknown as TileAttrs;
+    return { x: () => sumOfRepetitions(dy as Tensor, x.shape, reps) };
+  },
+};
+
+function sumOfRepetitions(dy: Tensor, shape: number[], reps: readonly number[]): Tensor {
+  // Each axis is [repetition, element], and neighbours of one kind are one axis, so that the rank stays small.
+  const axes: { size: number; isSummed: boolean }[] = [];
+  const push = (size: number, isSummed: boolean): void => {
+    const last = axes.at(-1);
+    if (size === 1) return;
+    if (last?.isSummed === isSummed) last.size *= size;
+    else axes.push({ size, isSummed });
+  };
+  for (const [axis, size] of shape.entries()) {
+    push(reps[axis]!, true);
+    push(size, false);
+  }
+  const summed = [...axes.keys()].filter((axis) => axes[axis]!.isSummed);
+  const split = reshape(
+    dy,
+    axes.map(({ size }) => size),
+  );
+  return reshape(sum(split, summed), shape);
+}
+
+export const tileGradient: Gradient = {
+  gradient,
+  example: {
+    // tfjs' own takes no rank above 4, and loops wherever it takes none.
+    of: (x) => tile(reshape(x, [1, 1, 1, 1, 2]), [1, 1, 1, 2, 3]),
+    at: [1, 2],
+    expected: [6, 6],
+  },
+};

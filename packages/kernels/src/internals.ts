@@ -1,0 +1,17 @@
+/** What this package uses of tfjs beyond its types. A test names each one that the installed tfjs has no more. */
+import { engine, type KernelBackend } from '@tensorflow/tfjs-core';
+
+/** The engine's choice of backend, which `tf.setBackend` changes only asynchronously. */
+export interface EngineBackends {
+  backendName: string | null;
+  backendInstance: KernelBackend | null;
+  /** The backends that have started. */
+  readonly registry: Readonly<Record<string, KernelBackend>>;
+}
+
+export const engineBackends = (): EngineBackends => engine() as unknown as EngineBackends;
+
+/** The cpu backend advertises the native one with the first tensor on Node, and notes that it did. */
+export interface CpuBackend extends KernelBackend {
+  firstUse: boolean;
+}
