@@ -81,11 +81,16 @@ function turnedBack(dy: tf.Tensor3D, { rotation, scale }: Heads): tf.Tensor {
  * @param mask broadcast to [batch, heads, time, keys], or null
  * @returns [batch · keyHeads, heads / keyHeads · time, keys]
  */
-function probabilities(q: tf.Tensor, k: tf.Tensor3D, mask: tf.Tensor | null, heads: Heads) {
-  const [rows, time, width] = q.shape as [number, number, number];
+function probabilities(
+  q: tf.Tensor3D,
+  k: tf.Tensor3D,
+  mask: tf.Tensor | null,
+  heads: Heads,
+): tf.Tensor3D {
+  const [rows, time, width] = q.shape;
   const keys = k.shape[1];
   const shared = tf.reshape(q, [k.shape[0], -1, width]) as tf.Tensor3D;
-  const scores = tf.matMul(shared, k, false, true);
+  const scores = tf.matMul(shared, k, false, true) as tf.Tensor3D;
   if (mask === null) return tf.softmax(scores);
   const shape =
     mask.rank === 2 ? [rows, time, keys] : [rows / heads.heads, heads.heads, time, keys];
@@ -137,7 +142,7 @@ export function attention(
       const dScores = tf.mul(p, tf.sub(tf.matMul(dOut, v, false, true), along)) as tf.Tensor3D;
       const dQ = tf.reshape(tf.matMul(dScores, k), q.shape) as tf.Tensor3D;
       const shared = tf.reshape(q, [k.shape[0], -1, k.shape[2]]) as tf.Tensor3D;
-      const dK = tf.matMul(dScores, shared, true, false);
+      const dK = tf.matMul(dScores, shared, true, false) as tf.Tensor3D;
       return [
         mergeHeads(turnedBack(dQ, settings), heads),
         mergeHeads(turnedBack(dK, settings), keyHeads),

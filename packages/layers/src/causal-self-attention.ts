@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { booleanRule, numberRule, oneOfRule } from '@tfjs-lrm/core';
+import { booleanRule, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
 import {
   attention,
   type Cache,
@@ -181,7 +181,7 @@ class CausalSelfAttention extends ConfiguredLayer<Settings> implements SteppingL
     );
   }
 
-  static fromConfig<T extends tf.serialization.Serializable>(
+  static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {

@@ -1,6 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
-import { anyRule, checkOptions, knownOptions, type Rule, savedData, show } from '@tfjs-lrm/core';
+import {
+  anyRule,
+  checkOptions,
+  knownOptions,
+  type Rule,
+  savedData,
+  show,
+} from '@tfjs-lrm/core/kit';
 
 /** What every layer of tfjs takes: `name`, `trainable`, `dtype`, `inputShape` and so on. */
 export type LayerOptions = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;

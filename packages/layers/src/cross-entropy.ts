@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, numberRule } from '@tfjs-lrm/core';
+import { checkOptions, numberRule } from '@tfjs-lrm/core/kit';
 import { withGradient } from './with-gradient.ts';
 
 export interface CrossEntropyOptions {
@@ -59,7 +59,8 @@ export function crossEntropy(
         ? tf.div(valid, rows)
         : tf.div(tf.where(tf.cast(counts, 'bool'), valid, tf.zerosLike(valid)), tf.sum(counts));
     const target = tf.cast(tf.clipByValue(id, 0, vocabulary - 1), 'int32');
-    const places = tf.add(target, tf.mul(tf.range(0, rows, 1, 'int32'), vocabulary));
+    const first = Int32Array.from({ length: rows }, (_, row) => row * vocabulary);
+    const places = tf.add(target, tf.tensor1d(first, 'int32')) as tf.Tensor1D;
     const loss = withGradient(
       [tf.reshape(logits, [rows, vocabulary])],
       (l) => {
@@ -71,15 +72,24 @@ export function crossEntropy(
         const hit = tf.sub(logSum, smoothing === 0 ? at : tf.mul(at, 1 - smoothing));
         const smooth = smoothing === 0 ? hit : tf.sub(hit, tf.mul(tf.mean(l, 1), smoothing));
         const each = zLoss === 0 ? smooth : tf.add(smooth, tf.mul(tf.square(logSum), zLoss));
-        return { value: tf.sum(tf.mul(each, shares)), saved: [tf.div(exps, sums), logSum] };
+        return {
+          value: tf.sum(tf.mul(each, shares)),
+          saved: [tf.div(exps, sums), logSum, shares, places, target],
+        };
       },
       (dy, saved) => {
-        const [p, logSum] = saved as [tf.Tensor, tf.Tensor1D];
+        const [p, logSum, share, place, column] = saved as [
+          tf.Tensor,
+          tf.Tensor,
+          tf.Tensor,
+          tf.Tensor,
+          tf.Tensor,
+        ];
         const weighted =
           zLoss === 0 ? p : tf.mul(p, tf.reshape(tf.add(tf.mul(logSum, 2 * zLoss), 1), [rows, 1]));
         const spread = smoothing === 0 ? weighted : tf.sub(weighted, smoothing / vocabulary);
-        const slope = subtractAt(spread, 1 - smoothing, places, target);
-        return [tf.mul(slope, tf.reshape(tf.mul(shares, dy), [rows, 1]))];
+        const slope = subtractAt(spread, 1 - smoothing, place, column);
+        return [tf.mul(slope, tf.reshape(tf.mul(share, dy), [rows, 1]))];
       },
     );
     return tf.reshape(loss, []);

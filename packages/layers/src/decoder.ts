@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { checkOptions, type Rule, show } from '@tfjs-lrm/core';
+import { checkOptions, isModel, type Rule, show } from '@tfjs-lrm/core/kit';
 import { isStepping, type StepState } from './stepping.ts';
 
 /** Writes on from where it is, step by step. */
@@ -58,9 +58,6 @@ interface Call {
   readonly inputs: readonly SymbolicTensor[];
   readonly output: SymbolicTensor;
 }
-
-const isModel = (layer: layers.Layer): layer is LayersModel =>
-  'layers' in layer && 'predict' in layer;
 
 const isStrings: Rule = (value) =>
   Array.isArray(value) && value.every((each) => typeof each === 'string')

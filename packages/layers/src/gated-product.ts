@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { oneOfRule } from '@tfjs-lrm/core';
+import { oneOfRule } from '@tfjs-lrm/core/kit';
 import {
   ConfiguredLayer,
   type LayerOptions,
@@ -111,7 +111,7 @@ class GatedProduct extends ConfiguredLayer<Settings> {
     return tf.tidy(() => gated(gate, up, this.settings.activation));
   }
 
-  static fromConfig<T extends tf.serialization.Serializable>(
+  static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {

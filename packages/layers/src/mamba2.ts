@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { booleanRule, numberRule } from '@tfjs-lrm/core';
+import { booleanRule, numberRule } from '@tfjs-lrm/core/kit';
 import { causalConvolution } from './causal-convolution.ts';
 import {
   ConfiguredLayer,
@@ -199,7 +199,7 @@ class Mamba2 extends ConfiguredLayer<Settings> implements SteppingLayer {
     );
   }
 
-  static fromConfig<T extends tf.serialization.Serializable>(
+  static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { booleanRule, numberRule } from '@tfjs-lrm/core';
+import { booleanRule, numberRule } from '@tfjs-lrm/core/kit';
 import {
   ConfiguredLayer,
   type LayerOptions,
@@ -108,7 +108,7 @@ class RmsNorm extends ConfiguredLayer<Settings> {
     return tf.tidy(() => rmsNormalize(x, this.#gain?.read() ?? null, epsilon, groups));
   }
 
-  static fromConfig<T extends tf.serialization.Serializable>(
+  static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {

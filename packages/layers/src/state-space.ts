@@ -138,7 +138,6 @@ interface Parts {
   readonly d: tf.Tensor;
   readonly decay: tf.Tensor3D; // from step j to step i, [rows · heads, steps, steps]
   readonly mixing: tf.Tensor3D; // (c · bᵀ) ∘ decay
-  readonly y: tf.Tensor3D; // [rows · heads, steps, width], without d · x
 }
 
 /** What states before and after chunks need; nothing of it where there is one chunk, and nothing before it. */
@@ -146,7 +145,9 @@ interface Between {
   readonly fromStart: tf.Tensor3D; // decay up to each step, [rows · heads, steps, 1]
   readonly toEnd: tf.Tensor3D; // decay from each step to the end
   readonly chunkDecay: tf.Tensor3D; // [batch · heads, chunks, chunks]
+  readonly added: tf.Tensor3D; // to the state by each chunk, [batch · heads, chunks, width · state]
   readonly before: tf.Tensor3D; // states, [rows · groups, heads / groups · width, state]
+  readonly reached: tf.Tensor3D; // what comes from before the chunk, [rows · heads, steps, width]
 }
 
 /** Sums of a over the chunk, up to each step: [rows · heads, steps]. */
@@ -157,7 +158,7 @@ const summed = (a: tf.Tensor, sizes: Sizes): tf.Tensor2D =>
   );
 
 /** The states that each chunk adds by itself: [rows · groups, heads / groups · width, state]. */
-const added = (weighted: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D =>
+const addedBy = (weighted: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D =>
   tf.matMul(weighted, b, true, false);
 
 /** Sums of a over whole chunks: up to each chunk, itself included, and up to what is before it. */
@@ -180,14 +181,14 @@ function forward(sequence: Sequence, sizes: Sizes, initial: tf.Tensor | null) {
   const shared = tf.reshape(decay, [-1, heads / groups, steps * steps]);
   const mixing = tf.reshape(tf.mul(shared, products), decay.shape) as tf.Tensor3D;
   const input = tf.mul(x, dt) as tf.Tensor3D;
-  const inside = tf.matMul(mixing, input);
+  const inside = tf.matMul(mixing, input) as tf.Tensor3D;
   const { d } = sequence;
   const pass = tf.reshape(
     tf.mul(tf.reshape(x, [-1, heads, steps * sizes.width]), tf.reshape(d, [heads, 1])),
     x.shape,
   );
+  const parts: Parts = { x, dt, b, c, d, decay, mixing };
   if (chunks === 1 && initial === null) {
-    const parts: Parts = { x, dt, b, c, d, decay, mixing, y: inside };
     return { value: join(tf.add(inside, pass), heads, sizes), parts, between: null, sums, input };
   }
   const fromStart = tf.reshape(tf.exp(sums), [-1, steps, 1]) as tf.Tensor3D;
@@ -196,90 +197,97 @@ function forward(sequence: Sequence, sizes: Sizes, initial: tf.Tensor | null) {
   const weighted = byGroup(tf.mul(input, toEnd), sizes);
   const chunkwise = chunkSums(sums, sizes);
   const chunkDecay = decays(chunkwise.before, chunkwise.through, (i, j) => j < i);
-  let states = tf.matMul(chunkDecay, alongChunks(added(weighted, b), sizes));
+  const added = alongChunks(addedBy(weighted, b), sizes);
+  let states = tf.matMul(chunkDecay, added);
   if (initial !== null) {
     const kept = tf.reshape(tf.exp(chunkwise.before), [batch * heads, chunks, 1]);
     states = tf.add(states, tf.mul(kept, tf.reshape(initial, [batch * heads, 1, -1])));
   }
   const before = byChunk(states, sizes);
   const outside = byHead(tf.matMul(c, before, false, true), sizes);
-  const y = tf.add(inside, tf.mul(outside, fromStart)) as tf.Tensor3D;
-  const between: Between = { fromStart, toEnd, chunkDecay, before };
-  const parts: Parts = { x, dt, b, c, d, decay, mixing, y };
+  const reached = tf.mul(outside, fromStart) as tf.Tensor3D;
+  const between: Between = { fromStart, toEnd, chunkDecay, added, before, reached };
+  const y = tf.add(inside, reached);
   return { value: join(tf.add(y, pass), heads, sizes), parts, between, sums, input };
 }
 
-/** Sums from each step of a sequence to its end: [rows · heads, steps] → [batch, time, heads]. */
-function sumsFrom(x: tf.Tensor, sizes: Sizes): tf.Tensor {
-  const { batch, chunks, heads, steps } = sizes;
-  const inChunk = tf.matMul(tf.reshape(x, [-1, steps]), upTo(steps), false, true);
-  let all: tf.Tensor = inChunk;
-  if (chunks > 1) {
-    const totals = tf.reshape(
-      swapChunks(tf.slice(inChunk, [0, 0], [-1, 1]), batch, chunks, heads),
-      [batch * heads, chunks],
-    );
-    const later = tf.matMul(
-      totals,
-      square(chunks, (j, i) => (j > i ? 1 : 0)),
-    );
-    all = tf.add(inChunk, tf.reshape(swapChunks(later, batch, heads, chunks), [-1, 1]));
-  }
-  return join(tf.reshape(all, [-1, steps, 1]), heads, sizes);
+/**
+ * What lies on both sides of each place: Σ over i after k and j before k of w[i, j].
+ *
+ * @param w [rows, size, size]
+ * @param isAfter whether i is after k; j is before it where j < k
+ * @returns [rows, size]
+ */
+function across(w: tf.Tensor, isAfter: (i: number, k: number) => boolean): tf.Tensor {
+  const [rows, size] = w.shape as [number, number, number];
+  const before = tf.matMul(tf.reshape(w, [-1, size]), sumsBefore(size));
+  const after = square(size, (i, k) => (isAfter(i, k) ? 1 : 0));
+  const both = tf.mul(tf.reshape(before, w.shape), after);
+  return tf.reshape(tf.matMul(tf.ones([rows, 1, size]), both), [rows, size]);
 }
 
+/** Right factor of a product that sums what is before each element. */
+const sumsBefore = (size: number): tf.Tensor2D => square(size, (j, k) => (j < k ? 1 : 0));
+
+/** Sums over parts of a tensor [rows · share, ...] that share something: [rows, ...]. */
+function sumOfShares(x: tf.Tensor, share: number): tf.Tensor3D {
+  if (share === 1) return x as tf.Tensor3D;
+  const [rows, ...rest] = x.shape as [number, number, number];
+  const ones = tf.ones([rows / share, 1, share]);
+  const sums = tf.matMul(ones, tf.reshape(x, [rows / share, share, -1]));
+  return tf.reshape(sums, [rows / share, ...rest]);
+}
+
+/**
+ * The gradients of all inputs. That of a decay sums over what it lies between, and over nothing else: differences of
+ * running sums would be shorter, and lose the digits of long sequences in float32.
+ */
 function backward(dy0: tf.Tensor, parts: Parts, between: Between | null, sizes: Sizes) {
   const { heads, groups, steps, width, batch, chunks } = sizes;
-  const { x, dt, b, c, d, decay, mixing, y } = parts;
+  const { x, dt, b, c, d, decay, mixing } = parts;
   const dy = cut(dy0, heads, sizes);
   const input = tf.mul(x, dt) as tf.Tensor3D;
-  // Inside of a chunk.
+  const dMixing = tf.matMul(dy, input, false, true);
+  const dProducts = sumOfShares(tf.mul(dMixing, decay), heads / groups);
   let dInput: tf.Tensor = tf.matMul(mixing, dy, true, false);
-  const dMixing = tf.mul(tf.matMul(dy, input, false, true), decay);
-  const share = heads / groups;
-  const dProducts =
-    share === 1
-      ? (dMixing as tf.Tensor3D)
-      : (tf.reshape(
-          tf.matMul(
-            tf.ones([batch * chunks * groups, 1, share]),
-            tf.reshape(dMixing, [-1, share, steps * steps]),
-          ),
-          [-1, steps, steps],
-        ) as tf.Tensor3D);
   let dC: tf.Tensor = tf.matMul(dProducts, b);
   let dB: tf.Tensor = tf.matMul(dProducts, c, true, false);
+  let dA = across(tf.mul(dMixing, mixing), (i, k) => i >= k); // [rows · heads, steps]
   if (between !== null) {
-    const { fromStart, toEnd, chunkDecay, before } = between;
+    const { fromStart, toEnd, chunkDecay, added, before, reached } = between;
     const outside = byGroup(tf.mul(dy, fromStart), sizes);
     dC = tf.add(dC, tf.matMul(outside, before));
-    const dBefore = alongChunks(tf.matMul(outside, c, true, false), sizes);
-    const dAdded = byChunk(tf.matMul(chunkDecay, dBefore, true, false), sizes);
-    const weighted = byGroup(tf.mul(input, toEnd), sizes);
-    dB = tf.add(dB, tf.matMul(weighted, dAdded));
-    const dWeighted = byHead(tf.matMul(b, dAdded, false, true), sizes);
-    dInput = tf.add(dInput, tf.mul(dWeighted, toEnd));
+    const dStates = alongChunks(tf.matMul(outside, c, true, false), sizes);
+    const dAdded = byChunk(tf.matMul(chunkDecay, dStates, true, false), sizes);
+    dB = tf.add(dB, tf.matMul(byGroup(tf.mul(input, toEnd), sizes), dAdded));
+    const dLater = tf.mul(byHead(tf.matMul(b, dAdded, false, true), sizes), toEnd);
+    dInput = tf.add(dInput, dLater);
+    const perStep = (t: tf.Tensor): tf.Tensor => tf.reshape(sumOfLast(t), [-1, steps]);
+    const read = tf.matMul(perStep(tf.mul(dy, reached)), upTo(steps), false, true);
+    const kept = tf.matMul(perStep(tf.mul(input, dLater)), sumsBefore(steps));
+    const passing = across(
+      tf.mul(tf.matMul(dStates, added, false, true), chunkDecay),
+      (i, k) => i > k,
+    );
+    const whole = tf.reshape(swapChunks(passing, batch, heads, chunks), [-1, 1]);
+    dA = tf.add(tf.add(dA, whole), tf.add(read, kept));
   }
   const dDt = sumOfLast(tf.mul(dInput, x)); // [rows · heads, steps, 1]
-  // Each term of y holds exp(sum up to i − sum up to j), so the sum's gradient at a step is what the step
-  // gives as i, less what it gives as j.
-  const dSums = tf.sub(sumOfLast(tf.mul(dy, y)), tf.mul(dt, dDt));
   const passed = tf.reshape(
     tf.mul(tf.reshape(dy, [-1, heads, steps * width]), tf.reshape(d, [heads, 1])),
     x.shape,
   );
   const dX = tf.add(tf.mul(dInput, dt), passed);
-  const dD = tf.reshape(
-    sumOfLast(tf.reshape(sumOfRows(tf.mul(dy, x), heads * steps * width), [heads, -1])),
-    [heads],
+  const dD = sumOfLast(
+    tf.reshape(sumOfRows(tf.mul(dy, x), heads * steps * width), [heads, steps * width]),
   );
   return [
     join(dX, heads, sizes),
     join(dDt, heads, sizes),
-    sumsFrom(dSums, sizes),
+    join(tf.reshape(dA, [-1, steps, 1]), heads, sizes),
     join(dB, groups, sizes),
     join(dC, groups, sizes),
-    dD,
+    tf.reshape(dD, [heads]),
   ];
 }
 
@@ -312,12 +320,11 @@ export function stateSpace(sequence: Sequence, groups: number, chunk: number): t
       return { value, saved: [...Object.values(parts), ...Object.values(between ?? {})] };
     },
     (dy, saved) => {
-      const [x1, dt1, b1, c1, d1, decay, mixing, y, ...rest] = saved as tf.Tensor3D[];
-      const parts = { x: x1, dt: dt1, b: b1, c: c1, d: d1, decay, mixing, y } as Parts;
-      const [fromStart, toEnd, chunkDecay, before] = rest;
-      const between =
-        rest.length === 0 ? null : ({ fromStart, toEnd, chunkDecay, before } as Between);
-      return backward(dy, parts, between, sizes);
+      const [x1, dt1, b1, c1, d1, decay, mixing, ...rest] = saved as tf.Tensor3D[];
+      const parts = { x: x1, dt: dt1, b: b1, c: c1, d: d1, decay, mixing } as Parts;
+      const [fromStart, toEnd, chunkDecay, added, before, reached] = rest;
+      const between = { fromStart, toEnd, chunkDecay, added, before, reached } as Between;
+      return backward(dy, parts, rest.length === 0 ? null : between, sizes);
     },
   );
 }
@@ -341,7 +348,7 @@ export function nextStates(
   const end = tf.slice(sums, [0, steps - 1], [-1, 1]);
   const toEnd = between?.toEnd ?? tf.reshape(tf.exp(tf.sub(end, sums)), [-1, steps, 1]);
   const weighted = byGroup(tf.mul(input, toEnd), sizes);
-  const states = alongChunks(added(weighted, cut(sequence.b, groups, sizes)), sizes);
+  const states = alongChunks(addedBy(weighted, cut(sequence.b, groups, sizes)), sizes);
   const total = tf.slice(ends, [0, chunks - 1], [-1, 1]);
   const kept = tf.reshape(tf.exp(tf.sub(total, ends)), [batch * heads, 1, chunks]);
   let last: tf.Tensor = tf.matMul(kept as tf.Tensor3D, states);
