@@ -17,7 +17,7 @@ const MINUTES = 60_000;
 const PAGES = [
   { path: 'training.html?threads=2', threads: 2 },
   { path: 'training.html?threads=4&only=conv2d', threads: 4 },
-  { path: 'readme.html', threads: 0 },
+  { path: 'guide.html', threads: 0 },
 ];
 
 const HEADERS = {

@@ -22,10 +22,8 @@ export function foldedElsewhere(work, multipliers, env) {
   mkdirSync(data);
   const tfjs = { '@tensorflow/tfjs': TFJS };
   const { nsfwjs } = multipliers.manifest.devDependencies;
-  const made = inProject(work, { ...tfjs, [multipliers.name]: 'latest', nsfwjs }, 'save', {
-    env,
-    data,
-  });
+  const ours = { [multipliers.name]: 'latest', '@tfjs-lrm/loading': 'latest' };
+  const made = inProject(work, { ...tfjs, ...ours, nsfwjs }, 'save', { env, data });
   const { folder, said } = inProject(work, tfjs, 'compare', { env, data });
   const scopes = readdirSync(join(folder, 'node_modules'));
   if (scopes.includes('@tfjs-lrm'))

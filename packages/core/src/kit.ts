@@ -1,4 +1,5 @@
 /** `@tfjs-lrm/core/kit`: helpers for the authors of optimizers, adapters and packages around them. */
+export { allOrNothing, undoable } from './all-or-nothing.ts';
 export { outputLayers } from './assign-roles.ts';
 export {
   anyRule,
@@ -11,7 +12,17 @@ export {
   type Rule,
   show,
 } from './check.ts';
+export {
+  type Algebra,
+  type Bilinear,
+  type Channelwise,
+  describeLayer,
+  descriptionOf,
+  type Grouped,
+  type ProductTerm,
+} from './describe-layer.ts';
 export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
+export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
 export { updaterOf } from './inspect.ts';
 export {
   copyKernelAxes,
@@ -38,6 +49,7 @@ export {
   weightAt,
 } from './layers-inside.ts';
 export { adopt, ownerOf } from './optimizer-adapter.ts';
+export { type Patch, withPatches } from './patches.ts';
 export { isRecording, whileRecording } from './recording.ts';
 export { hasL2 } from './regularized.ts';
 export { copyRole, isRole, ROLES } from './roles.ts';

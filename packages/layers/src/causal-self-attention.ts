@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { booleanRule, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
+import { booleanRule, describeLayer, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
 import {
   attention,
   type Cache,
@@ -190,6 +190,11 @@ class CausalSelfAttention extends ConfiguredLayer<Settings> implements SteppingL
 }
 
 tf.serialization.registerClass(CausalSelfAttention);
+describeLayer(CausalSelfAttention.className, (layer) => {
+  const { heads, keyHeads, rotary, queryKeyNorm } = (layer as CausalSelfAttention).settings;
+  const pairs = rotary === 'none' ? undefined : rotary;
+  return { attention: { heads, keyHeads, rotary: pairs, normalised: queryKeyNorm } };
+});
 
 /**
  * Causal multi-head attention without weights: softmax(s · R(q) · R(k)ᵀ) · v for each head, where a step looks at

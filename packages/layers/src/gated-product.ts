@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { oneOfRule } from '@tfjs-lrm/core/kit';
+import { describeLayer, oneOfRule } from '@tfjs-lrm/core/kit';
 import {
   ConfiguredLayer,
   type LayerOptions,
@@ -120,6 +120,7 @@ class GatedProduct extends ConfiguredLayer<Settings> {
 }
 
 tf.serialization.registerClass(GatedProduct);
+describeLayer(GatedProduct.className, () => ({ product: ['opaque', 'linear'] }));
 
 /**
  * The product of a gated MLP, f(gate) · up, of two inputs that two Dense layers write. It has no weights.

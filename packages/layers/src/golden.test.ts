@@ -3,14 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
 import { values } from '../../../test/tensors.ts';
-import { cases, layerOf, withGradients } from '../test/golden.ts';
-
-/** The largest difference over the largest magnitude, or by itself where all should be 0. */
-function difference(actual: readonly number[], expected: readonly number[]): number {
-  expect(actual).toHaveLength(expected.length);
-  const scale = Math.max(...expected.map(Math.abs)) || 1;
-  return Math.max(...expected.map((value, i) => Math.abs(value - (actual[i] as number)))) / scale;
-}
+import { cases, difference, layerOf, withGradients } from '../test/golden.ts';
 
 eachBackend(() => {
   it.each(cases)('$layer, $name', (at) => {

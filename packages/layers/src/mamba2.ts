@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { booleanRule, numberRule } from '@tfjs-lrm/core/kit';
+import { booleanRule, describeLayer, numberRule } from '@tfjs-lrm/core/kit';
 import { causalConvolution } from './causal-convolution.ts';
 import {
   ConfiguredLayer,
@@ -13,8 +13,9 @@ import {
   widthOf,
 } from './configured-layer.ts';
 import { gated } from './gated-product.ts';
+import { nextStates } from './next-states.ts';
 import { rmsNormalize } from './rms-norm.ts';
-import { nextStates, type Sequence, stateSpace } from './state-space.ts';
+import { type Sequence, stateSpace } from './state-space.ts';
 import type { SteppingLayer, StepState } from './stepping.ts';
 
 /** Decay rates A start between these, in 1 / unit of time. */
@@ -210,6 +211,13 @@ class Mamba2 extends ConfiguredLayer<Settings> implements SteppingLayer {
 type Initializer = ReturnType<typeof initializers.zeros>;
 
 tf.serialization.registerClass(Mamba2);
+describeLayer(Mamba2.className, (layer) => ({
+  channelwise: {
+    inputs: 3,
+    kernel: 'depthwise_kernel',
+    gain: (layer as Mamba2).settings.innerNorm ? 'gain' : undefined,
+  },
+}));
 
 /**
  * The core of a Mamba2 block, without its matrices: a short causal convolution of x, B and C with SiLU, the state-space

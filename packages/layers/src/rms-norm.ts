@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { booleanRule, numberRule } from '@tfjs-lrm/core/kit';
+import { booleanRule, describeLayer, numberRule } from '@tfjs-lrm/core/kit';
 import {
   ConfiguredLayer,
   type LayerOptions,
@@ -117,6 +117,9 @@ class RmsNorm extends ConfiguredLayer<Settings> {
 }
 
 tf.serialization.registerClass(RmsNorm);
+describeLayer(RmsNorm.className, (layer) => ({
+  normalising: { groups: (layer as RmsNorm).settings.groups },
+}));
 
 /**
  * A layer that divides by the root mean square over the last axis and multiplies by a learned gain:

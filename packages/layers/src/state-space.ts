@@ -1,5 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { blockedScore } from './attention.ts';
+import {
+  alongChunks,
+  byChunk,
+  byGroup,
+  byHead,
+  cut,
+  join,
+  type Sizes,
+  sizesOf,
+  swapChunks,
+} from './chunks.ts';
+import { across, decays, sumsBefore, upTo } from './running-sums.ts';
 import { sumOfLast, sumOfRows, withGradient } from './with-gradient.ts';
 
 /**
@@ -19,114 +30,6 @@ export interface Sequence {
   readonly c: tf.Tensor;
   /** What passes by the state, [heads] */
   readonly d: tf.Tensor;
-}
-
-/** Sizes of a sequence that is cut into chunks of equal length. */
-interface Sizes {
-  readonly batch: number;
-  readonly time: number;
-  readonly chunks: number;
-  /** Steps of a chunk. */
-  readonly steps: number;
-  readonly heads: number;
-  readonly groups: number;
-  /** Channels of a head. */
-  readonly width: number;
-  /** Numbers that each channel remembers. */
-  readonly state: number;
-}
-
-function sizesOf({ x, dt, b }: Sequence, groups: number, chunk: number): Sizes {
-  const [batch, time, channels] = x.shape as [number, number, number];
-  const heads = dt.shape[2] as number;
-  const chunks = Math.ceil(time / chunk);
-  return {
-    batch,
-    time,
-    chunks,
-    // As even as possible, so that little is padded.
-    steps: Math.ceil(time / chunks),
-    heads,
-    groups,
-    width: channels / heads,
-    state: (b.shape[2] as number) / groups,
-  };
-}
-
-/** [batch, time, parts · n] → [batch · chunks · parts, steps, n], with zeros where the last chunk is longer. */
-function cut(x: tf.Tensor, parts: number, { batch, time, chunks, steps }: Sizes): tf.Tensor3D {
-  const missing = chunks * steps - time;
-  const full =
-    missing === 0
-      ? x
-      : tf.pad(x, [
-          [0, 0],
-          [0, missing],
-          [0, 0],
-        ]);
-  const split = tf.reshape(full, [batch * chunks, steps, parts, -1]);
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * chunks * parts, steps, -1]);
-}
-
-/** [batch · chunks · parts, steps, n] → [batch, time, parts · n] */
-function join(x: tf.Tensor, parts: number, { batch, time, chunks, steps }: Sizes): tf.Tensor {
-  const split = tf.reshape(x, [batch * chunks, parts, steps, -1]);
-  const full = tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch, chunks * steps, -1]);
-  return chunks * steps === time ? full : tf.slice(full, [0, 0, 0], [-1, time, -1]);
-}
-
-/** [rows · heads, steps, width] → [rows · groups, steps, heads / groups · width] */
-function byGroup(x: tf.Tensor, { heads, groups, steps, width }: Sizes): tf.Tensor3D {
-  if (heads === groups) return x as tf.Tensor3D;
-  const split = tf.reshape(x, [-1, heads / groups, steps, width]);
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [-1, steps, (heads / groups) * width]);
-}
-
-/** [rows · groups, steps, heads / groups · width] → [rows · heads, steps, width] */
-function byHead(x: tf.Tensor, { heads, groups, steps, width }: Sizes): tf.Tensor3D {
-  if (heads === groups) return x as tf.Tensor3D;
-  const split = tf.reshape(x, [-1, steps, heads / groups, width]);
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [-1, steps, width]);
-}
-
-/** [batch · chunks · groups, heads / groups · width, state] → [batch · heads, chunks, width · state] */
-function alongChunks(x: tf.Tensor, { batch, chunks, heads }: Sizes): tf.Tensor3D {
-  const split = tf.reshape(x, [batch, chunks, heads, -1]);
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * heads, chunks, -1]);
-}
-
-/** [batch · heads, chunks, width · state] → [batch · chunks · groups, heads / groups · width, state] */
-function byChunk(x: tf.Tensor, { batch, chunks, heads, groups, state }: Sizes): tf.Tensor3D {
-  const split = tf.reshape(x, [batch, heads, chunks, -1]);
-  const rows = batch * chunks * groups;
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [rows, -1, state]);
-}
-
-/** [size, size] of f(i, j). */
-const square = (size: number, f: (i: number, j: number) => number): tf.Tensor2D =>
-  tf.tensor2d(
-    Float32Array.from({ length: size * size }, (_, at) => f(Math.floor(at / size), at % size)),
-    [size, size],
-  );
-
-/** Right factor of a product that sums up to each element, itself included: [size, size]. */
-const upTo = (size: number): tf.Tensor2D => square(size, (j, i) => (j <= i ? 1 : 0));
-
-/** [batch · chunks · heads, n] ↔ [batch · heads, chunks, n] */
-const swapChunks = (x: tf.Tensor, batch: number, from: number, to: number): tf.Tensor =>
-  tf.transpose(tf.reshape(x, [batch, from, to, -1]), [0, 2, 1, 3]);
-
-/** exp(sᵢ − rⱼ) where i and j are in an order, else 0: [rows, size, size] from two of [rows, size]. */
-function decays(
-  s: tf.Tensor,
-  r: tf.Tensor,
-  counts: (i: number, j: number) => boolean,
-): tf.Tensor3D {
-  const [rows, size] = s.shape as [number, number];
-  const difference = tf.sub(tf.reshape(s, [rows, size, 1]), tf.reshape(r, [rows, 1, size]));
-  const blocked = blockedScore();
-  const mask = square(size, (i, j) => (counts(i, j) ? 0 : blocked));
-  return tf.exp(tf.add(difference, mask)) as tf.Tensor3D;
 }
 
 /** What is computed on the way, and needed by the gradient. */
@@ -158,18 +61,32 @@ const summed = (a: tf.Tensor, sizes: Sizes): tf.Tensor2D =>
   );
 
 /** The states that each chunk adds by itself: [rows · groups, heads / groups · width, state]. */
-const addedBy = (weighted: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D =>
+export const addedBy = (weighted: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D =>
   tf.matMul(weighted, b, true, false);
 
 /** Sums of a over whole chunks: up to each chunk, itself included, and up to what is before it. */
-function chunkSums(sums: tf.Tensor2D, { batch, chunks, heads, steps }: Sizes) {
+export function chunkSums(
+  sums: tf.Tensor2D,
+  { batch, chunks, heads, steps }: Sizes,
+): { through: tf.Tensor2D; before: tf.Tensor2D } {
   const last = tf.slice(sums, [0, steps - 1], [-1, 1]);
-  const totals = tf.reshape(swapChunks(last, batch, chunks, heads), [batch * heads, chunks]);
-  const through = tf.matMul(totals as tf.Tensor2D, upTo(chunks));
+  const swapped = swapChunks(last, batch, chunks, heads);
+  const totals = tf.reshape(swapped, [batch * heads, chunks]) as tf.Tensor2D;
+  const through = tf.matMul(totals, upTo(chunks)) as tf.Tensor2D;
   return { through, before: tf.sub(through, totals) as tf.Tensor2D };
 }
 
-function forward(sequence: Sequence, sizes: Sizes, initial: tf.Tensor | null) {
+/** What a forward pass computes; `sums` of decays up to each step, [rows · heads, steps], and `input`, dt·x. */
+interface Pass {
+  readonly value: tf.Tensor;
+  readonly parts: Parts;
+  readonly between: Between | null;
+  readonly sums: tf.Tensor2D;
+  readonly input: tf.Tensor3D;
+}
+
+/** The recurrence over a sequence in chunks, from an initial state or from zeros. */
+export function forward(sequence: Sequence, sizes: Sizes, initial: tf.Tensor | null): Pass {
   const { heads, groups, steps, chunks, batch } = sizes;
   const x = cut(sequence.x, heads, sizes);
   const dt = cut(sequence.dt, heads, sizes);
@@ -210,24 +127,6 @@ function forward(sequence: Sequence, sizes: Sizes, initial: tf.Tensor | null) {
   const y = tf.add(inside, reached);
   return { value: join(tf.add(y, pass), heads, sizes), parts, between, sums, input };
 }
-
-/**
- * What lies on both sides of each place: Σ over i after k and j before k of w[i, j].
- *
- * @param w [rows, size, size]
- * @param isAfter whether i is after k; j is before it where j < k
- * @returns [rows, size]
- */
-function across(w: tf.Tensor, isAfter: (i: number, k: number) => boolean): tf.Tensor {
-  const [rows, size] = w.shape as [number, number, number];
-  const before = tf.matMul(tf.reshape(w, [-1, size]), sumsBefore(size));
-  const after = square(size, (i, k) => (isAfter(i, k) ? 1 : 0));
-  const both = tf.mul(tf.reshape(before, w.shape), after);
-  return tf.reshape(tf.matMul(tf.ones([rows, 1, size]), both), [rows, size]);
-}
-
-/** Right factor of a product that sums what is before each element. */
-const sumsBefore = (size: number): tf.Tensor2D => square(size, (j, k) => (j < k ? 1 : 0));
 
 /** Sums over parts of a tensor [rows · share, ...] that share something: [rows, ...]. */
 function sumOfShares(x: tf.Tensor, share: number): tf.Tensor3D {
@@ -327,51 +226,4 @@ export function stateSpace(sequence: Sequence, groups: number, chunk: number): t
       return backward(dy, parts, rest.length === 0 ? null : between, sizes);
     },
   );
-}
-
-/**
- * The same from any state, without a gradient, and the state afterwards: one step by the recurrence, several by chunks.
- *
- * @param state [batch · groups, heads / groups · width, state], or null for zeros
- */
-export function nextStates(
-  sequence: Sequence,
-  groups: number,
-  chunk: number,
-  state: tf.Tensor | null,
-): { output: tf.Tensor; state: tf.Tensor } {
-  const sizes = sizesOf(sequence, groups, chunk);
-  const { batch, time, heads, width, steps, chunks } = sizes;
-  if (time === 1) return oneStep(sequence, sizes, state);
-  const { value, between, sums, input } = forward(sequence, sizes, state);
-  const ends = chunkSums(sums, sizes).through; // [batch · heads, chunks]
-  const end = tf.slice(sums, [0, steps - 1], [-1, 1]);
-  const toEnd = between?.toEnd ?? tf.reshape(tf.exp(tf.sub(end, sums)), [-1, steps, 1]);
-  const weighted = byGroup(tf.mul(input, toEnd), sizes);
-  const states = alongChunks(addedBy(weighted, cut(sequence.b, groups, sizes)), sizes);
-  const total = tf.slice(ends, [0, chunks - 1], [-1, 1]);
-  const kept = tf.reshape(tf.exp(tf.sub(total, ends)), [batch * heads, 1, chunks]);
-  let last: tf.Tensor = tf.matMul(kept as tf.Tensor3D, states);
-  if (state !== null) {
-    const decay = tf.reshape(tf.exp(total), [batch * heads, 1, 1]);
-    last = tf.add(last, tf.mul(decay, tf.reshape(state, last.shape)));
-  }
-  const shape = [batch * groups, (heads / groups) * width, sizes.state];
-  return { output: value, state: tf.reshape(last, shape) };
-}
-
-function oneStep({ x, dt, a, b, c, d }: Sequence, sizes: Sizes, state: tf.Tensor | null) {
-  const { batch, heads, groups, width, state: memory } = sizes;
-  const rows = batch * groups;
-  const perHead = (t: tf.Tensor): tf.Tensor => tf.reshape(t, [batch * heads, -1]);
-  const channels = (heads / groups) * width;
-  const input = tf.reshape(tf.mul(perHead(x), perHead(dt)), [rows, channels, 1]);
-  let next: tf.Tensor = tf.matMul(input, tf.reshape(b, [rows, 1, memory]));
-  if (state !== null) {
-    const decayed = tf.mul(tf.exp(perHead(a)), tf.reshape(state, [batch * heads, -1]));
-    next = tf.add(next, tf.reshape(decayed, next.shape));
-  }
-  const read = tf.reshape(tf.matMul(next, tf.reshape(c, [rows, memory, 1])), [batch, heads, width]);
-  const passed = tf.mul(tf.reshape(x, [batch, heads, width]), tf.reshape(d, [heads, 1]));
-  return { output: tf.reshape(tf.add(read, passed), x.shape), state: next };
 }

@@ -72,15 +72,20 @@ export function withGradients(
   layer: layers.Layer | null,
   inputs: tf.Tensor[],
 ): tf.Tensor[] {
-  const dy = tf.tensor(at.dy, at.shape);
-  const leaves = inputs.map((input) => tf.variable(input));
-  const variables = [...leaves, ...(layer === null ? [] : variablesOf(at, layer))];
-  let output: tf.Tensor | null = null;
-  const { value, grads } = tf.variableGrads(() => {
-    output = tf.keep(outputOf(at, layer, leaves));
-    return tf.sum(tf.mul(output, dy)) as tf.Scalar;
-  }, variables);
-  const gradients = variables.map(({ name }) => grads[name] as tf.Tensor);
-  tf.dispose([value, dy, ...leaves]);
-  return [output as unknown as tf.Tensor, ...gradients];
+  return tf.tidy(() => {
+    const dy = tf.tensor(at.dy, at.shape);
+    const variables = layer === null ? [] : variablesOf(at, layer);
+    const given = [...inputs.map((input) => tf.clone(input)), ...variables];
+    const all = tf.grads((...leaves: tf.Tensor[]) =>
+      tf.sum(tf.mul(outputOf(at, layer, leaves.slice(0, inputs.length)), dy)),
+    )(given);
+    return [outputOf(at, layer, inputs), ...all];
+  });
+}
+
+/** The largest difference over the largest magnitude, or by itself where all should be 0. */
+export function difference(actual: readonly number[], expected: readonly number[]): number {
+  if (actual.length !== expected.length) return Number.NaN;
+  const scale = Math.max(...expected.map(Math.abs)) || 1;
+  return Math.max(...expected.map((value, i) => Math.abs(value - (actual[i] as number)))) / scale;
 }

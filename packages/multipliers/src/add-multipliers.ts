@@ -1,9 +1,9 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkOptions, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core/kit';
+import { checkOptions, isModel, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core/kit';
 import { checkModel } from './check-model.ts';
 import { assignWeights, configOf, rebuild } from './copy-model.ts';
 import { headsOf } from './heads.ts';
-import { isModel, layerToConfig } from './internals.ts';
+import { layerToConfig } from './internals.ts';
 import { isMultiplierLayer, Multipliers } from './multiplier-layer.ts';
 import type { MultiplierOptions } from './options.ts';
 import { kernelsInside } from './places.ts';

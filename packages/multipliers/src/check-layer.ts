@@ -1,6 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
-import { isLayer, show } from '@tfjs-lrm/core/kit';
-import { isModel } from './internals.ts';
+import { isLayer, isModel, show } from '@tfjs-lrm/core/kit';
 
 /** The class name of the wrapper. */
 export const CLASS_NAME = 'LrmMultipliers';

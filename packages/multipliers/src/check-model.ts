@@ -1,6 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { isLayer, show } from '@tfjs-lrm/core/kit';
-import { isModel } from './internals.ts';
+import { isLayer, isModel, show } from '@tfjs-lrm/core/kit';
 
 /**
  * Refuses what has no layers to copy, and says what to load or call instead.

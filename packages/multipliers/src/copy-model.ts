@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { copyRole } from '@tfjs-lrm/core/kit';
+import { allOrNothing, copyRole, isModel, variableOf } from '@tfjs-lrm/core/kit';
 import { graphOf, inOrderOfUse } from './graph.ts';
-import { allOrNothing } from './guarded-build.ts';
-import { isModel, layerToConfig } from './internals.ts';
+import { layerToConfig } from './internals.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
 
 /** A configuration of a layer or model. */
@@ -51,10 +50,10 @@ export function assignWeights(
     byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
   targets.forEach((target, at) => {
     const source = (named ? byName.get(target.originalName) : sources[at]) as LayerVariable;
-    const variable = target.read() as tf.Variable;
+    const variable = variableOf(target);
     // Past LayerVariable.write, which would apply a constraint.
     variable.assign(value(source));
-    copyRole(source.read() as tf.Variable, variable);
+    copyRole(variableOf(source), variable);
     if (!source.trainable) target.trainable = false;
   });
 }

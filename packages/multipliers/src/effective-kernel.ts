@@ -1,8 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { holderOf, type KernelAxes, type KernelPlace } from '@tfjs-lrm/core/kit';
+import {
+  holderOf,
+  isRecording,
+  type KernelAxes,
+  type KernelPlace,
+  variableOf,
+} from '@tfjs-lrm/core/kit';
 import { type Factor, multiplyAlong } from './factors.ts';
-import { isTapeOn, isTracing } from './internals.ts';
+import { isTapeOn } from './internals.ts';
 import type { Initializer } from './options.ts';
 
 /** A kernel of a layer with multipliers, and the factors that belong to it. */
@@ -52,7 +58,7 @@ export class EffectiveKernel implements MultipliedKernel {
     for (const [factor, weight] of Object.entries(this.factors)) {
       const initializer = initializers.get(factor as Factor) as Initializer;
       const value = tf.tidy(() => initializer.apply(weight.shape, 'float32'));
-      (weight.read() as tf.Variable).assign(value);
+      variableOf(weight).assign(value);
       value.dispose();
     }
   }
@@ -73,7 +79,7 @@ export class EffectiveKernel implements MultipliedKernel {
       this.#remembered?.value.isDisposed
     )
       this.forget();
-    if (isTapeOn() || isTracing()) return this.fresh();
+    if (isTapeOn() || isRecording()) return this.fresh();
     this.#remembered ??= { value: tf.keep(this.fresh()), of };
     return this.#remembered.value;
   }

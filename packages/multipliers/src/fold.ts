@@ -1,9 +1,8 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { constraintKey, layersIn } from '@tfjs-lrm/core/kit';
+import { constraintKey, isModel, isPlain, layersIn } from '@tfjs-lrm/core/kit';
 import { CLASS_NAME } from './check-layer.ts';
 import { checkModel } from './check-model.ts';
 import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
-import { isModel, isPlain } from './internals.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
 
 interface SavedWrapper {

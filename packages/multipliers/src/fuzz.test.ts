@@ -9,8 +9,8 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
+import { change, type Json, pick } from '../../../test/damage.ts';
 import { random } from '../../../test/tensors.ts';
-import { change, type Json, pick } from '../test/damage.ts';
 import { addMultipliers } from './index.ts';
 
 beforeAll(() => useBackend('cpu'));

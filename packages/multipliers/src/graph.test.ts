@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { model as functional, input, type LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
-import { filesOf, loadFiles } from '../test/files.ts';
+import { filesOf, loadFiles } from '../../../test/files.ts';
 import { scrambleWeights } from '../test/layers.ts';
 import { predict } from '../test/models.ts';
 import { numbers } from '../test/numbers.ts';

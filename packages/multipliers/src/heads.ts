@@ -1,10 +1,9 @@
-import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { roleOf } from '@tfjs-lrm/core';
-import { outputLayers } from '@tfjs-lrm/core/kit';
+import { outputLayers, variableOf } from '@tfjs-lrm/core/kit';
 
 const rolesOf = (layer: layers.Layer): string[] =>
-  layer.weights.map((weight) => roleOf(weight.read() as tf.Variable));
+  layer.weights.map((weight) => roleOf(variableOf(weight)));
 
 /**
  * Whether a layer of a model has a head: a matrix that writes an output, or one whose role was set to

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { isLayer } from '@tfjs-lrm/core/kit';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 
 /** What a layer has at run time and tfjs-layers hides from its types. */
 interface LayerInternals {
@@ -26,25 +25,7 @@ export function layerToConfig(layer: layers.Layer): {
   return { className, config: { ...config, depthMultiplier } };
 }
 
-/** True for a layer that is a whole model. */
-export function isModel(value: unknown): value is LayersModel {
-  return isLayer(value) && 'layers' in value && 'predict' in value;
-}
-
 /** True while operations are being recorded for a gradient. */
 export function isTapeOn(): boolean {
   return (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn();
-}
-
-const TRACING: unique symbol = Symbol.for('tfjs-lrm/tracing');
-
-/** True while another tool records a step to replay it: then nothing may be remembered between calls. */
-export function isTracing(): boolean {
-  return (globalThis as { [TRACING]?: unknown })[TRACING] !== undefined;
-}
-
-/** True for an array or an object literal: what a configuration consists of. */
-export function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }

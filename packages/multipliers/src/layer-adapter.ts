@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { allOrNothing, guardedBuild } from './guarded-build.ts';
+import { allOrNothing, guardedBuild } from '@tfjs-lrm/core/kit';
 import { internals, layerToConfig } from './internals.ts';
 
 export type Shape = Parameters<layers.Layer['build']>[0];
@@ -54,7 +54,7 @@ export abstract class LayerAdapter extends layers.Layer {
     }
     allOrNothing(() => {
       if (!this.layer.built) {
-        guardedBuild(this.layer, inputShape);
+        guardedBuild('withMultipliers', this.layer, inputShape);
         this.layer.built = true;
         if (inner.initialWeights !== null) this.layer.setWeights(inner.initialWeights);
       }

@@ -4,7 +4,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { enableTraining } from '@tfjs-lrm/kernels';
 import { beforeAll, expect, test } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
-import { type Data, filesOf, inStockTfjs } from '../test/files.ts';
+import { type Data, filesOf, inStockTfjs } from '../../../test/files.ts';
 import { mobilenet, photographs } from '../test/mobilenet.ts';
 import { predict, weightNames } from '../test/models.ts';
 import { distance } from '../test/numbers.ts';

@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
-import { filesOf, loadFiles } from '../test/files.ts';
+import { filesOf, loadFiles } from '../../../test/files.ts';
 import { scrambleWeights } from '../test/layers.ts';
 import { predict, weightNames } from '../test/models.ts';
 import { distance } from '../test/numbers.ts';

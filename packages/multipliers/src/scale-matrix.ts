@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isTapeOn, isTracing } from './internals.ts';
+import { isRecording } from '@tfjs-lrm/core/kit';
+import { isTapeOn } from './internals.ts';
 
 const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1]);
 const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
@@ -17,7 +18,7 @@ function scalesOf(column: tf.Tensor | undefined, v: tf.Tensor | undefined, m: nu
 
 // TensorFlow takes longer to start a product with a vector than for the sum of an elementwise product; not in a
 // recording, where it starts as a part of a whole.
-const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow' && !isTracing();
+const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow' && !isRecording();
 
 /** P·v, where a missing v is all ones: [n]. */
 function sumOverColumns(product: tf.Tensor, v: tf.Tensor | undefined): tf.Tensor {

@@ -3,7 +3,14 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { enableTraining } from '@tfjs-lrm/kernels';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
-import { type Data, type Files, filesOf, inStockTfjs, loadFiles, tensorOf } from '../test/files.ts';
+import {
+  type Data,
+  type Files,
+  filesOf,
+  inStockTfjs,
+  loadFiles,
+  tensorOf,
+} from '../../../test/files.ts';
 import { predict, values, weightNames } from '../test/models.ts';
 import { distance, numbers } from '../test/numbers.ts';
 import '../test/layers.ts';

@@ -1,7 +1,8 @@
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { Algebra, Bilinear } from '@tfjs-lrm/core/kit';
 import type { Builder } from './builder.ts';
 import { inOrder, type Wire } from './circuit.ts';
-import { type Algebra, describedAs } from './describe-layer.ts';
+import { describedAs, weightNamed } from './describe-layer.ts';
 
 /** Lowers a layer, applied to wires, into operations; null where it does not fit and is opaque. */
 type Rule = (layer: Properties, inputs: readonly Wire[], to: Builder, size: number) => Wire | null;
@@ -152,14 +153,25 @@ const RULES: Readonly<Record<string, Rule>> = {
 function described(algebra: Algebra, layer: layers.Layer, inputs: readonly Wire[], to: Builder) {
   const x = first(inputs);
   if (algebra === 'opaque') return null;
-  if (typeof algebra === 'object') return bilinear(algebra, inputs, to);
+  if (typeof algebra === 'object' && 'channelwise' in algebra) {
+    const { inputs: count, kernel, gain } = algebra.channelwise;
+    const weight = weightNamed(layer, kernel) as LayerVariable;
+    const channels = to.concatenate(inputs.slice(0, count));
+    const convolved = to.gain(weight, channels, [weight.shape.length - 1]);
+    const y = to.opaque([convolved, ...inputs.slice(count)], x.size);
+    return to.gain(gain === undefined ? null : weightNamed(layer, gain), y);
+  }
+  const groups =
+    typeof algebra === 'object' && 'normalising' in algebra ? algebra.normalising.groups : 1;
+  if (typeof algebra === 'object' && !('normalising' in algebra))
+    return bilinear(algebra, inputs, to);
   const kernels = layer.weights.filter(({ shape }) => shape.length > 1);
   const vectors = layer.weights.filter(({ shape }) => shape.length === 1);
   const added = vectors.filter(({ originalName }) => /(^|\/)(bias|beta)$/.test(originalName));
   const gains = vectors.filter((vector) => !added.includes(vector));
-  if (algebra === 'normalising') {
+  if (algebra === 'normalising' || typeof algebra === 'object') {
     if (kernels.length > 0 || inputs.length > 1) return null;
-    let y = to.normalise(x, 'channels');
+    let y = normalised(x, groups, to);
     for (const gain of gains) y = to.gain(gain, y);
     for (const vector of added) y = to.bias(vector, y);
     return y;
@@ -174,11 +186,18 @@ function described(algebra: Algebra, layer: layers.Layer, inputs: readonly Wire[
   return algebra === 'homogeneous' ? to.map('homogeneous', y) : y;
 }
 
-function bilinear(
-  algebra: Exclude<Algebra, string>,
-  inputs: readonly Wire[],
-  to: Builder,
-): Wire | null {
+/** Each of equal parts of the channels, normalised by itself. */
+function normalised(x: Wire, groups: number, to: Builder): Wire {
+  const width = x.size / groups;
+  if (groups === 1 || width % 1 !== 0) return to.normalise(x, 'channels');
+  const parts = inOrder(groups).map((group) => {
+    const from = inOrder(width).map((i) => group * width + i);
+    return to.normalise(to.map('linear', x, { from }), 'channels');
+  });
+  return to.concatenate(parts);
+}
+
+function bilinear(algebra: Bilinear, inputs: readonly Wire[], to: Builder): Wire | null {
   if ('product' in algebra) {
     if (algebra.product.length !== inputs.length) return null;
     const terms = inputs.map((x, at) => {
@@ -200,7 +219,10 @@ function bilinear(
       : inOrder(width).map((i) =>
           rotary === 'halves' ? (i + half) % width : i % 2 === 0 ? i + 1 : i - 1,
         );
-  to.operations.push({ type: 'score', query, key, heads, keyHeads, pairs });
+  const [compared, against] = algebra.attention.normalised
+    ? [normalised(query, heads, to), normalised(key, keyHeads, to)]
+    : [query, key];
+  to.operations.push({ type: 'score', query: compared, key: against, heads, keyHeads, pairs });
   const y = { size: (x.size / keyHeads) * heads };
   to.operations.push({ type: 'mix', x, y, heads, keyHeads });
   return y;

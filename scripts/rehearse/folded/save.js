@@ -5,7 +5,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { addMultipliers, foldMultipliers, loadModel } from '@tfjs-lrm/multipliers';
+import { loadModel } from '@tfjs-lrm/loading';
+import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
 import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2';
 
 const [folder] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 /** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
 import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
+import type { Patch } from '@tfjs-lrm/core/kit';
 import { whileRecording } from '@tfjs-lrm/core/kit';
-import type { Patch } from './patches.ts';
 
 export interface Optimizers {
   /** The outermost ones that follow the contract of core. */

@@ -1,8 +1,8 @@
 /** Where in a step something happens: the layer, the kernel, the operation. */
 import { createRequire } from 'node:module';
 import type * as layers from '@tensorflow/tfjs-layers';
+import type { Patch } from '@tfjs-lrm/core/kit';
 import { engine } from './backend.ts';
-import type { Patch } from './patches.ts';
 
 export interface Place {
   readonly patches: readonly Patch[];

@@ -3,8 +3,8 @@
  * repeat in every step. They are recognised here, so that the recording can ask TensorFlow for others instead.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import type { Patch } from '@tfjs-lrm/core/kit';
 import type { Values } from './backend.ts';
-import type { Patch } from './patches.ts';
 import type { Place } from './place.ts';
 
 /** A tensor of random numbers: `shift + scale · X`, X uniform in [0, 1) or normal of variance 1. */

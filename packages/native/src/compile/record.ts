@@ -1,7 +1,15 @@
 /** Records a step: runs it operation by operation, and writes down the graph of what it ran. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
-import { copyOf, engine, hold, type NodeBackend, type Output, replaceValue } from './backend.ts';
+import {
+  type Attribute,
+  copyOf,
+  engine,
+  hold,
+  type NodeBackend,
+  type Output,
+  replaceValue,
+} from './backend.ts';
 import type { Constants } from './constants.ts';
 import { type Graph, makeGraph, type Reference } from './graph.ts';
 import { inferAttributes } from './inference.ts';
@@ -47,6 +55,15 @@ export interface Circumstances {
   /** The number of the call, from which random numbers are made. */
   readonly count: number;
 }
+
+/** Operations that return as many elements as the values of their inputs say. */
+const VALUE_SHAPED = new Set([
+  ...['ListDiff', 'Unique', 'UniqueV2', 'UniqueWithCounts', 'Where'],
+  ...['NonMaxSuppressionV3', 'NonMaxSuppressionV4', 'NonMaxSuppressionV5'],
+]);
+
+const isPadded = (attributes: readonly Attribute[]): boolean =>
+  attributes.some(({ name, value }) => name === 'pad_to_max_output_size' && value === true);
 
 const registered = (): tf.Variable[] => Object.values(engine().registeredVariables);
 
@@ -119,6 +136,7 @@ export function record(
     ids: number[],
     n: number,
   ): Output[] {
+    if (VALUE_SHAPED.has(op) && !isPadded(attributes)) throw valueShaped(op, where());
     const from = ids.map((id) => {
       const reference = made.get(id) ?? outside(id);
       made.set(id, reference);
@@ -311,6 +329,12 @@ function unshare(backend: NodeBackend): void {
       replaceValue(backend, variable, copyOf(backend, variable));
     }
   }
+}
+
+function valueShaped(op: string, place: string): Error {
+  return new Error(
+    `compile: shapes in a step must not depend on values, because a recording repeats those of its first call. Received the operation ${op}, in ${place}. Try to run it outside and to hand over what it returns, or tf.where.`,
+  );
 }
 
 function changing(shape: readonly number[], content: unknown, place: string): Error {

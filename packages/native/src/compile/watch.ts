@@ -1,9 +1,9 @@
 /** Runs a step operation by operation and sees everything that passes between JavaScript and TensorFlow. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
+import { withPatches } from '@tfjs-lrm/core/kit';
 import { type Attribute, engine, type NodeBackend, type Output, type Values } from './backend.ts';
 import { type Optimizers, watchOptimizers } from './optimizers.ts';
-import { withPatches } from './patches.ts';
 import { type Place, watchPlace } from './place.ts';
 import { type Draw, watchDraws } from './random.ts';
 

@@ -1,0 +1,18 @@
+/** A process that judges the named cases on one backend: where tfjs crashes, it ends this process alone. */
+import { enableTraining } from '@tfjs-lrm/kernels';
+import { type NodeBackend, startBackend } from './backend.ts';
+import { readCases } from './fixtures.ts';
+import { judgeHere } from './in-process.ts';
+
+const [backend, mode, names] = process.argv.slice(2) as [NodeBackend, 'stock' | 'ours', string];
+const chosen = new Set(JSON.parse(names) as string[]);
+
+console.warn = () => {};
+await startBackend(backend);
+if (mode === 'ours') enableTraining();
+for (const subject of readCases()) {
+  if (!chosen.has(subject.name)) continue;
+  const judgement = await judgeHere(subject, backend);
+  await new Promise((resolve) => process.send!(judgement, resolve));
+}
+process.disconnect();

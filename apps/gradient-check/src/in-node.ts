@@ -1,0 +1,58 @@
+/** Judges cases on a backend of Node, in processes of their own. */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { NodeBackend } from './backend.ts';
+import type { Judgement } from './judge.ts';
+
+export type Mode = 'stock' | 'ours';
+
+const child = fileURLToPath(new URL('./child.js', import.meta.url));
+
+/** Judges `names` until the process ends, by itself or by a crash. */
+function judgeUntilEnd(
+  backend: NodeBackend,
+  mode: Mode,
+  names: readonly string[],
+  onJudgement: (judgement: Judgement) => void,
+): Promise<string> {
+  return new Promise((resolve) => {
+    const running = fork(child, [backend, mode, JSON.stringify(names)], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    let errors = '';
+    running.stderr!.on('data', (data: Buffer) => {
+      errors = (errors + data).slice(-2000);
+    });
+    running.on('message', (message) => onJudgement(message as Judgement));
+    running.on('close', (code, signal) => {
+      const lastLine = errors.trim().split('\n').at(-1) ?? '';
+      resolve(`the process ends with ${signal ?? code}: ${lastLine}`);
+    });
+  });
+}
+
+export async function judgeInNode(
+  backend: NodeBackend,
+  mode: Mode,
+  names: readonly string[],
+  onProgress: (done: number) => void,
+): Promise<Judgement[]> {
+  const judgements: Judgement[] = [];
+  while (judgements.length < names.length) {
+    const rest = names.slice(judgements.length);
+    const end = await judgeUntilEnd(backend, mode, rest, (judgement) => {
+      judgements.push(judgement);
+      onProgress(judgements.length);
+    });
+    if (judgements.length === names.length) break;
+    const crash = { refused: end };
+    judgements.push({
+      name: names[judgements.length]!,
+      forward: crash,
+      gradient: crash,
+      second: crash,
+    });
+  }
+  return judgements;
+}

@@ -1,0 +1,105 @@
+/** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
+import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { type AddWeight, checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core/kit';
+import { classOf, describeSaved, entriesOf, kindOf } from './check-topology.ts';
+import { loadError } from './load-error.ts';
+import type { Saved } from './saved.ts';
+
+type Apply = (this: layers.Layer, ...args: unknown[]) => unknown;
+
+function construct(saved: Saved, fastWeightInit: boolean): layers.Layer {
+  const [cls, fromConfig] = classOf(saved) as NonNullable<ReturnType<typeof classOf>>;
+  return fromConfig(cls, saved.config, {}, fastWeightInit);
+}
+
+/** The layers and models in a saved model, each after what is in it. */
+const partsOf = (saved: Saved): Saved[] =>
+  kindOf(saved) === 'layer' ? [] : entriesOf(saved).flatMap((entry) => [...partsOf(entry), entry]);
+
+/** What is thrown where a part is made by itself, or null. */
+function errorOf(saved: Saved): unknown {
+  try {
+    undoable(() => construct(structuredClone(saved), true))[1]();
+    return null;
+  } catch (error) {
+    return error ?? new Error();
+  }
+}
+
+/** The error for a model of which a part cannot be made: for the value without which it can, if there is one. */
+function partError(saved: Saved, error: unknown): Error {
+  const { config } = saved;
+  const key = Object.keys(config).find((each) => {
+    const { [each]: _, ...others } = config;
+    return kindOf(saved) === 'layer' && errorOf({ ...saved, config: others }) === null;
+  });
+  return key === undefined
+    ? loadError(describeSaved(saved), config, error)
+    : loadError(`"${key}" of ${describeSaved(saved)}`, config[key], error);
+}
+
+/** The error for a failed build: of the layer that was being applied, or of a part that cannot even be made. */
+function buildError(topology: Saved, layer: layers.Layer | undefined, error: unknown): Error {
+  if (layer !== undefined) {
+    const saved = partsOf(topology).find(({ config }) => config['name'] === layer.name);
+    return loadError(labelOf(layer), saved?.config ?? layer.name, error);
+  }
+  for (const part of partsOf(topology)) {
+    const reason = errorOf(part);
+    if (reason !== null) return partError(part, reason);
+  }
+  const { inputLayers, outputLayers } = topology.config;
+  return loadError(describeSaved(topology), { inputLayers, outputLayers }, error);
+}
+
+/**
+ * The model of a checked topology. Each weight is looked at before it is allocated: its dimensions must be whole, it may
+ * hold no more than `most` values, and all together twice as many.
+ *
+ * @param fastWeightInit whether weights start at 0, to be overwritten
+ * @throws RangeError for a weight that is too large; Error for a layer that fails, with its error as the cause
+ */
+export function buildChecked(topology: Saved, most: number, fastWeightInit: boolean): LayersModel {
+  const failed = new Map<unknown, layers.Layer>();
+  const watchedApply = (apply: Apply): Apply =>
+    function (...args) {
+      if ([args[0]].flat().includes(undefined)) {
+        throw new RangeError(
+          `loadModel: ${labelOf(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
+        );
+      }
+      try {
+        return apply.apply(this, args);
+      } catch (error) {
+        // The innermost one.
+        if (!failed.has(error)) failed.set(error, this);
+        throw error;
+      }
+    };
+  let values = 0;
+  const limitedAddWeight = (addWeight: AddWeight) =>
+    function (this: layers.Layer, ...args: Parameters<AddWeight>): unknown {
+      const [name, shape] = args;
+      const size = checkSize('loadModel', this, name, shape);
+      values += size;
+      // Not at once where they are more: which weight is missing or wrong is said when all are known.
+      if (size > most || values > 2 * most) {
+        throw new RangeError(
+          `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
+        );
+      }
+      return addWeight.apply(this, args);
+    };
+  const object = layers.Layer.prototype;
+  const patches = [
+    { object, method: 'apply', by: watchedApply },
+    { object, method: 'addWeight', by: limitedAddWeight },
+  ];
+  try {
+    // A copy, because tfjs writes into what it reads.
+    const copy = structuredClone(topology);
+    return withPatches(patches, () => construct(copy, fastWeightInit) as LayersModel);
+  } catch (error) {
+    throw buildError(topology, failed.get(error), error);
+  }
+}

@@ -1,0 +1,1 @@
+export { type LoadModelOptions, loadModel } from './load-model.ts';

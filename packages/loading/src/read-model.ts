@@ -1,0 +1,86 @@
+/** Reads a saved model from wherever tfjs can load it. */
+import * as tf from '@tensorflow/tfjs-core';
+import { models } from '@tensorflow/tfjs-layers';
+import { savedData, show } from '@tfjs-lrm/core/kit';
+import { loadError, preview, readError } from './load-error.ts';
+import type { Config } from './saved.ts';
+
+type Artifacts = tf.io.ModelArtifacts;
+
+function handlerOf(source: string | tf.io.IOHandler, options: tf.io.LoadOptions): tf.io.IOHandler {
+  if (typeof source !== 'string') {
+    if (typeof source?.load === 'function') return source;
+    throw new TypeError(
+      `loadModel: the source must be a URL or a handler that loads. Received ${show(source)}. Try tf.io.fromMemory({ modelTopology, weightSpecs, weightData }).`,
+    );
+  }
+  const [handler, ...others] = tf.io.getLoadHandlers(source, options);
+  if (others.length === 0) return handler ?? tf.io.browserHTTPRequest(source, options);
+  throw new RangeError(
+    `loadModel: the source must have one handler. Received ${show(source)}, for which ${others.length + 1} are registered. Give the handler itself.`,
+  );
+}
+
+/**
+ * What tfjs loads from a source: a topology, and either weights with their data or neither.
+ *
+ * @throws TypeError for something else; Error for a source that fails, with its error as the cause
+ */
+export async function read(
+  source: string | tf.io.IOHandler,
+  options: tf.io.LoadOptions,
+): Promise<Artifacts & { modelTopology: Config }> {
+  const handler = handlerOf(source, options);
+  let artifacts: Artifacts | null;
+  try {
+    artifacts = (await handler.load?.()) ?? null;
+  } catch (error) {
+    throw readError(error);
+  }
+  const { modelTopology, weightData, weightSpecs, format } = artifacts ?? {};
+  const topology = modelTopology as Config | null | undefined;
+  if (
+    format === 'graph-model' ||
+    (typeof topology === 'object' && Array.isArray(topology?.['node']))
+  ) {
+    throw new TypeError(
+      'loadModel: the file must hold a model of layers. Received a graph model. Try tf.loadGraphModel.',
+    );
+  }
+  if (typeof topology !== 'object' || topology === null || Array.isArray(topology)) {
+    throw new TypeError(
+      `loadModel: the file must hold a modelTopology. Received ${preview(topology)}. Try what model.save writes.`,
+    );
+  }
+  const { weightsManifest } = artifacts as { weightsManifest?: unknown };
+  if (weightData == null && (weightSpecs ?? weightsManifest) != null) {
+    throw new TypeError(
+      'loadModel: the file describes weights, and there is no data for them. Give weightSpecs and weightData, without streamWeights; for initial weights leave both out.',
+    );
+  }
+  return artifacts as Artifacts & { modelTopology: Config };
+}
+
+/**
+ * A topology in the names of tfjs-layers, by its own conversion, which it does not export: a class of ours takes what
+ * it makes.
+ *
+ * @throws RangeError for keys like `__proto__` and for nesting deeper than 32 levels
+ */
+export async function inTfjsNames(modelTopology: Config): Promise<Config> {
+  const inside = modelTopology['model_config'] ?? modelTopology;
+  const topology = savedData('loadModel', inside);
+  let found: Config = {};
+  const take = (_: unknown, config: Config): object => {
+    found = config['topology'] as Config;
+    return {};
+  };
+  const given = { modelTopology: { class_name: 'LrmTopology', config: { topology } } };
+  const ours = { LrmTopology: [Object, take] } as unknown as tf.serialization.ConfigDict;
+  try {
+    await models.modelFromJSON(given as never, ours);
+  } catch (error) {
+    throw loadError('the modelTopology', topology, error);
+  }
+  return found;
+}
