@@ -58,7 +58,7 @@ export function crossEntropy(
       counts === null
         ? tf.div(valid, rows)
         : tf.div(tf.where(tf.cast(counts, 'bool'), valid, tf.zerosLike(valid)), tf.sum(counts));
-    const target = tf.cast(tf.clipByValue(id, 0, vocabulary - 1), 'int32');
+    const target = tf.mul(id, tf.cast(isKnown, 'int32')) as tf.Tensor1D;
     const first = Int32Array.from({ length: rows }, (_, row) => row * vocabulary);
     const places = tf.add(target, tf.tensor1d(first, 'int32')) as tf.Tensor1D;
     const loss = withGradient(
