@@ -241,8 +241,7 @@ describeLayer(Mamba2.className, (layer) => ({
  * @see Dao and Gu, 2024, arXiv 2405.21060, sec. 6 and 7
  * @example
  * const mixer = mamba2({ heads: 2 });
- * const [x, b, c, dt] = [16, 8, 8, 2].map((units) => tf.ones([1, 5, units]));
- * mixer.apply([x, b, c, dt]); // [1, 5, 16]
+ * mixer.apply([16, 8, 8, 2].map((units) => tf.ones([1, 5, units]))); // [1, 5, 16]
  */
 export function mamba2(options: Mamba2Options): layers.Layer {
   return new Mamba2(options);
