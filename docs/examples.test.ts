@@ -23,19 +23,42 @@ interface Example {
   readonly code: string;
 }
 
+/** An example of a page, and what the `npm install` lines above it install. */
+interface PageExample extends Example {
+  readonly installed: readonly string[];
+}
+
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !/\.(test|bench)\.ts$/.test(path))
     .map((path) => join(folder, path));
 }
 
-function inPage(path: string): Example[] {
-  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)];
-  return blocks.map(([, code], i) => ({
+function inPage(path: string): PageExample[] {
+  const page = readFileSync(path, 'utf8');
+  const blocks = [...page.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)];
+  return blocks.map(({ 1: code, index }, i) => ({
     name: `${relative(root, path)}, example ${i + 1}`,
     code: code as string,
+    installed: installedBy(page.slice(0, index)),
   }));
 }
+
+const ours = readdirSync(join(root, 'packages')).map((name) => `@tfjs-lrm/${name}`);
+
+/** The packages of all `npm install` lines, all of ours for their tarballs; a backslash continues a line, a # ends it. */
+const installedBy = (text: string): string[] =>
+  [...text.replaceAll('\\\n', '').matchAll(/^npm install ([^#\n]*)/gm)]
+    .flatMap(([, words]) => (words as string).trim().split(/\s+/))
+    .flatMap((word) =>
+      word.endsWith('tarballs/*.tgz') ? ours : [word.replace(/(?<=.)@[\d^~].*$/, '')],
+    );
+
+/** The packages that code imports, but those of Node. */
+const importedBy = (code: string): string[] =>
+  [...code.matchAll(/^import (?:[\s\S]*? from )?'([^'.][^']*)'/gm)]
+    .map(([, from]) => /^(@[^/]+\/)?[^/]+/.exec(from as string)?.[0] as string)
+    .filter((name) => !name.startsWith('node:'));
 
 function inDocBlocks(path: string): Example[] {
   const comments = [...readFileSync(path, 'utf8').matchAll(/\/\*\*[\s\S]*?\*\//g)].map(
@@ -84,8 +107,9 @@ const pages = [
   join(import.meta.dirname, 'index.md'),
   ...readdirSync(guides).map((name) => join(guides, name)),
 ];
+const pageExamples = pages.flatMap(inPage);
 const examples = [
-  ...pages.flatMap(inPage).map((example) => ({ ...example, isFragment: false })),
+  ...pageExamples.map((example) => ({ ...example, isFragment: false })),
   ...packages
     .flatMap((name) => sources(join(root, 'packages', name, 'src')))
     .flatMap(inDocBlocks)
@@ -104,6 +128,10 @@ describe('examples', () => {
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 
   it('are found', () => expect(examples.length).toBeGreaterThan(20));
+
+  it.each(pageExamples)('$name imports what the lines above it install', ({ code, installed }) => {
+    expect(importedBy(code).filter((name) => !installed.includes(name))).toEqual([]);
+  });
 
   it.each(examples)('$name runs', async ({ isFragment, ...example }) => {
     const file = join(work, `${examples.findIndex(({ name }) => name === example.name)}.ts`);

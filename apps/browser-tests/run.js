@@ -4,12 +4,9 @@
  *
  * CHROMIUM is the browser's path, by default Debian's.
  */
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { build } from 'vite';
+import { launch, serve } from './chromium.js';
 
 const MINUTES = 60_000;
 
@@ -17,47 +14,10 @@ const MINUTES = 60_000;
 const PAGES = [
   { path: 'training.html?threads=2', threads: 2 },
   { path: 'training.html?threads=4&only=conv2d', threads: 4 },
-  { path: 'readme.html', threads: 0 },
-];
-
-const HEADERS = {
-  // Both isolate the page, without which a browser shares no memory between threads.
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  // No unsafe-eval. tfjs starts its threads from blobs.
-  'Content-Security-Policy':
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; img-src data:",
-  'Cache-Control': 'no-store',
-};
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  // webgl and webgpu in software, which needs no graphics card.
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan',
+  { path: 'guide.html', threads: 0 },
 ];
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
-
-function serve(root) {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const file = join(root, normalize(decodeURIComponent(pathname)));
-    if (!existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
-    const type = TYPES[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...HEADERS, 'Content-Type': type });
-    return createReadStream(file).pipe(response);
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
 
 /** What the page reported, and every error that it logged or threw. An error outside its report ends it. */
 async function open(browser, address, threads) {
@@ -93,8 +53,7 @@ async function open(browser, address, threads) {
 
 await build({ configFile: here('vite.config.js') });
 const server = await serve(here('dist'));
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const browser = await chromium.launch({ executablePath, args: FLAGS });
+const browser = await launch();
 const failed = [];
 try {
   console.log(`Chromium ${browser.version()}`);

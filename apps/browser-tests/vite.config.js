@@ -4,24 +4,14 @@ import { defineConfig } from 'vite';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** What the README's example is made smaller by, so that the plain JavaScript backend can follow. */
-const SMALLER = [
-  ['784', '196'],
-  ['units: 256', 'units: 64'],
-];
-
-/** `virtual:readme`: the example of the README as a function that gives back what it made. */
-const readme = {
-  name: 'readme',
-  resolveId: (id) => (id === 'virtual:readme' ? '\0readme' : null),
+/** `virtual:guide`: the stack of the guide to optimizers as a function that returns its model and data. */
+const guide = {
+  name: 'guide',
+  resolveId: (id) => (id === 'virtual:guide' ? '\0guide' : null),
   load(id) {
-    if (id !== '\0readme') return null;
-    const page = readFileSync(path('../../README.md'), 'utf8');
-    let [, code] = page.match(/^```ts\n([\s\S]*?)^```$/m);
-    for (const [size, smaller] of SMALLER) {
-      if (!code.includes(size)) throw new Error(`the example of the README has no "${size}"`);
-      code = code.replaceAll(size, smaller);
-    }
+    if (id !== '\0guide') return null;
+    const page = readFileSync(path('../../docs/guides/optimizer-and-decay.md'), 'utf8');
+    const [, code] = page.match(/^```js\n([\s\S]*?)^```$/m);
     const imports = code.match(/^import [\s\S]*?;$/gm).join('\n');
     const body = code.replace(/^import [\s\S]*?;$/gm, '');
     return `${imports}\nexport async function example() {\n${body}\nreturn { model, x, y };\n}`;
@@ -32,7 +22,7 @@ const readme = {
 export default defineConfig({
   root: path('pages'),
   logLevel: 'warn',
-  plugins: [readme],
+  plugins: [guide],
   resolve: { conditions: ['@tfjs-lrm/source', 'module', 'browser', 'production'] },
   build: {
     outDir: path('dist'),

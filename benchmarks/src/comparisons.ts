@@ -1,15 +1,14 @@
-/** What is compared with what. Each pair differs in one thing. */
+/** The comparisons; the two sides of each differ in one thing. */
 
 import { KERNEL_CALLS } from './kernel-workloads.ts';
+import type { LayersModelName } from './layers-models.ts';
 
 /** What a step does; see `workloads.ts`. */
 export type WorkloadName =
   | 'language-model'
   | 'prediction'
-  | 'mlp'
   | 'mobilenet'
-  | 'convnet'
-  | 'lstm'
+  | 'layers-model'
   | 'kernel';
 
 /** One side of a comparison: a workload with its options, on a backend. */
@@ -27,8 +26,8 @@ export interface Side {
 /** `a` over `b`, step for step. */
 export interface Comparison {
   readonly name: string;
-  /** Comparisons of a group take minutes, and run when they or their group are named. */
-  readonly group?: 'training' | 'kernel-timings';
+  /** Comparisons of a group take minutes; they run only when they or their group are named. */
+  readonly group?: 'training' | 'small-models' | 'kernel-timings';
   readonly a: Side;
   readonly b: Side;
 }
@@ -55,12 +54,18 @@ const predicting = (label: string, options: Side['options']): Side => ({
   workload: 'prediction',
 });
 
-const mlp: Side = { ...wasm, label: 'mlp', workload: 'mlp', options: {} };
-const convnet: Side = { ...wasm, label: 'convnet', workload: 'convnet', options: {} };
-const lstm: Side = { ...wasm, label: 'lstm', workload: 'lstm', options: {} };
+const layersModel = (model: LayersModelName, label: string, optimizer = 'tfjs'): Side => ({
+  ...wasm,
+  label,
+  workload: 'layers-model',
+  options: { model, optimizer },
+});
+const mlp = layersModel('mlp 256-256-256-10', 'mlp');
+const convnet = layersModel('convnet 8-16', 'convnet');
+const lstm = layersModel('lstm 64', 'lstm');
 const step = demo('demo', { multipliers: true, optimizer: 'adam' });
 
-/** What the profile takes apart. */
+/** The workloads of the profile. */
 export const PROFILED: readonly Side[] = [mlp, convnet, lstm, step];
 
 const against = (side: Side, name: string, backend: 'stock' | 'cpu'): Comparison => ({
@@ -80,6 +85,24 @@ const kernelTimings = Object.entries(KERNEL_CALLS).map(([call, { lacking }]) =>
     call,
     lacking ? 'cpu' : 'stock',
   ),
+);
+
+/** What Muon adds where the model is small, and its products with it. */
+const muonOfSmall = (
+  [
+    ['small-mlp', 'mlp 784-128-64-10'],
+    ['small-convnet', 'convnet of 5 × 5'],
+    ['small-lstm', 'lstm of characters'],
+    ['small-gru', 'gru of weather'],
+    ['iris', 'iris'],
+  ] as const
+).map(
+  ([name, model]): Comparison => ({
+    name,
+    group: 'small-models',
+    a: layersModel(model, `${model}, muon`, 'muon'),
+    b: layersModel(model, `${model}, adam`, 'adam'),
+  }),
 );
 
 /** Every comparison, by name. */
@@ -106,8 +129,8 @@ export const COMPARISONS: readonly Comparison[] = [
   },
   {
     name: 'kernels',
-    a: { ...wasm, label: 'enableTraining', workload: 'mlp', options: {} },
-    b: { ...wasm, kernels: false, label: 'stock wasm', workload: 'mlp', options: {} },
+    a: { ...mlp, label: 'enableTraining' },
+    b: { ...mlp, kernels: false, label: 'stock wasm' },
   },
   {
     name: 'adam',
@@ -156,5 +179,6 @@ export const COMPARISONS: readonly Comparison[] = [
   against(lstm, 'lstm-stock', 'stock'),
   against(lstm, 'lstm-cpu', 'cpu'),
   against(step, 'demo-cpu', 'cpu'),
+  ...muonOfSmall,
   ...kernelTimings,
 ];

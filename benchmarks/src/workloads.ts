@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
@@ -11,9 +11,10 @@ import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
 import { kernelStep } from './kernel-workloads.ts';
+import { type LayersModelName, layersModel } from './layers-models.ts';
 import { mobilenetStep } from './mobilenet.ts';
 
-/** Does one step, of training or prediction, and waits for what it gives. */
+/** Takes one step of training or prediction, and waits for its result. */
 export type Step = () => Promise<void>;
 
 const RATE = 1e-3;
@@ -32,7 +33,7 @@ function optimizerOf(name: unknown): tf.Optimizer {
     case 'clipping':
       return withClipping(adam(options), { globalNorm: 1 });
     case 'reparametrize':
-      // What has factors in the demo's model too.
+      // The variables that have factors in the demo's model too.
       return reparametrize(adam(options), { select: ['matrix', 'embedding'] });
     case 'schedule':
       return withSchedule(adam(options), cosine({ steps: 1e6 }));
@@ -41,7 +42,7 @@ function optimizerOf(name: unknown): tf.Optimizer {
   }
 }
 
-/** The size of the model that options name: a preset, and numbers of it that differ. */
+/** The model's size: the preset that options name, with the numbers that they override. */
 export function sizeOf(options: Side['options']): Preset {
   const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
   const numbers = Object.entries(options).filter(([, value]) => typeof value === 'number');
@@ -85,10 +86,10 @@ async function compiled<A extends tf.Tensor[], R extends tf.Tensor>(
   return compile(step, { xla: how === 'xla' });
 }
 
-/** A prediction of the demo's model, or of what is left of it after folding. */
+/** A prediction of the demo's model, folded or not. */
 function predictionStep({ options }: Side): Step {
-  const { model: made, x } = demo(options);
-  const model = options['folded'] === true ? foldMultipliers(made) : made;
+  const { model: trainable, x } = demo(options);
+  const model = options['folded'] === true ? foldMultipliers(trainable) : trainable;
   return async () => {
     const output = model.predict(x) as tf.Tensor;
     await output.data();
@@ -96,53 +97,21 @@ function predictionStep({ options }: Side): Step {
   };
 }
 
-/** tf.train.adam through trainOnBatch, on noise. */
-function layersStep(shape: number[], outputs: number, made: layers.Layer[]): Step {
-  const model = sequential({
-    layers: [layers.inputLayer({ inputShape: shape.slice(1) }), ...made],
-  });
-  model.compile({ optimizer: tf.train.adam(RATE), loss: 'meanSquaredError' });
-  const x = tf.randomNormal(shape, 0, 1, 'float32', 1);
-  const y = tf.randomNormal([shape[0] as number, outputs], 0, 1, 'float32', 2);
+/** `trainOnBatch` of a model of tf.layers, on noise. */
+function layersModelStep({ options }: Side): Step {
+  const { model, x, y } = layersModel(options['model'] as LayersModelName);
+  assignRoles(model);
+  model.compile({ optimizer: optimizerOf(options['optimizer']), loss: 'meanSquaredError' });
   return async () => {
     await model.trainOnBatch(x, y);
   };
 }
 
-/** Dense 256-256-256-10, batch 256. */
-const mlpStep = (): Step =>
-  layersStep([256, 256], 10, [
-    layers.dense({ units: 256, activation: 'relu' }),
-    layers.dense({ units: 256, activation: 'relu' }),
-    layers.dense({ units: 10 }),
-  ]);
-
-/** Two convolutions of 3 × 3 with 8 and 16 filters, each with a pooling, on images of 28 × 28, batch 32. */
-const convnetStep = (): Step =>
-  layersStep([32, 28, 28, 1], 10, [
-    layers.conv2d({ filters: 8, kernelSize: 3, padding: 'same', activation: 'relu' }),
-    layers.maxPooling2d({ poolSize: 2 }),
-    layers.conv2d({ filters: 16, kernelSize: 3, padding: 'same', activation: 'relu' }),
-    layers.maxPooling2d({ poolSize: 2 }),
-    layers.flatten(),
-    layers.dense({ units: 10 }),
-  ]);
-
-/** An LSTM of 64 units over 16 steps of 32 features, batch 32. */
-const lstmStep = (): Step =>
-  layersStep([32, 16, 32], 10, [
-    // The default, orthogonal, needs the union package.
-    layers.lstm({ units: 64, recurrentInitializer: 'glorotNormal' }),
-    layers.dense({ units: 10 }),
-  ]);
-
 const WORKLOADS: Readonly<Record<WorkloadName, (side: Side) => Step | Promise<Step>>> = {
   'language-model': languageModelStep,
   prediction: predictionStep,
-  mlp: mlpStep,
   mobilenet: mobilenetStep,
-  convnet: convnetStep,
-  lstm: lstmStep,
+  'layers-model': layersModelStep,
   kernel: ({ options: { call } }) => kernelStep(call),
 };
 

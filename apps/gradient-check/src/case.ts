@@ -29,14 +29,28 @@ export interface Call {
   readonly args: readonly Argument[];
 }
 
-/** A layer of tfjs-layers by the name of its factory; its inputs come first, then its weights. */
+/** A layer of tfjs-layers by the name of its factory, which may stand for a layer inside of another one's config too. */
 export interface LayerCall {
   readonly layer: string;
   readonly config: { readonly [key: string]: Argument };
-  /** How many of the inputs are weights. */
+}
+
+/** A layer by itself: of its inputs come first what it is applied to, and last its weights. */
+interface LayerCase extends LayerCall {
+  readonly data: number;
   readonly weights: number;
-  /** What `apply` is given beside the input. */
+  /** What `apply` is given beside the data. */
   readonly kwargs?: { readonly [key: string]: Argument };
+}
+
+/** A loss by the name that `model.compile` knows; its inputs are labels and predictions. */
+interface LossCase {
+  readonly loss: string;
+}
+
+interface RegularizerCase {
+  readonly regularizer: string;
+  readonly config: { readonly [key: string]: Argument };
 }
 
 interface Expected {
@@ -53,7 +67,7 @@ interface Expected {
   readonly second: readonly (readonly number[] | null)[] | null;
 }
 
-export type Case = Expected & (Call | LayerCall);
+export type Case = Expected & (Call | LayerCase | LossCase | RegularizerCase);
 
 export interface Fixture {
   readonly versions: Readonly<Record<string, string>>;

@@ -1,11 +1,12 @@
 /** `npm run check:gradients` on the backends of Node, so that every run of the tests sees a regression. */
 import { disableTraining, enableTraining } from '@tfjs-lrm/kernels';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isHere, NODE_BACKENDS, startBackend } from './backend.ts';
+import { BACKENDS, isOfBrowser, whatIsMissing } from './backends.ts';
 import { readCases } from './fixtures.ts';
 import { judgeHere } from './in-process.ts';
 import { isAllRight } from './judge.ts';
 import { readKnown } from './known.ts';
+import { startBackend } from './start-backend.ts';
 
 const cases = readCases();
 const known = readKnown();
@@ -16,7 +17,9 @@ test('every case has a name of its own, and what is known is a case', () => {
   for (const name of Object.keys(known)) expect(names).toContain(name);
 });
 
-describe.each(NODE_BACKENDS.filter(isHere))('on %s', (backend) => {
+const here = BACKENDS.filter((backend) => !isOfBrowser(backend) && whatIsMissing(backend) === null);
+
+describe.each(here)('on %s', (backend) => {
   beforeAll(async () => {
     await startBackend(backend);
     enableTraining();

@@ -1,10 +1,11 @@
 /** A process that judges the named cases on one backend: where tfjs crashes, it ends this process alone. */
 import { enableTraining } from '@tfjs-lrm/kernels';
-import { type NodeBackend, startBackend } from './backend.ts';
+import type { Backend } from './backends.ts';
 import { readCases } from './fixtures.ts';
 import { judgeHere } from './in-process.ts';
+import { startBackend } from './start-backend.ts';
 
-const [backend, mode, names] = process.argv.slice(2) as [NodeBackend, 'stock' | 'ours', string];
+const [backend, mode, names] = process.argv.slice(2) as [Backend, 'stock' | 'ours', string];
 const chosen = new Set(JSON.parse(names) as string[]);
 
 console.warn = () => {};

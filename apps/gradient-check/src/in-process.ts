@@ -1,8 +1,8 @@
 /** Judges cases on the backend that this process has started. */
-import { renewHeap } from './backend.ts';
 import type { Case } from './case.ts';
 import { evaluate } from './evaluate.ts';
 import { type Judgement, judge } from './judge.ts';
+import { renewHeap } from './start-backend.ts';
 
 export async function judgeHere(subject: Case, backend: string): Promise<Judgement> {
   // A kernel that writes where it must not harms no other case.

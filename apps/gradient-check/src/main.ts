@@ -1,9 +1,9 @@
 /** `npm run check:gradients`: judges every case on every backend, with stock tfjs and with enableTraining(). */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { isHere, NODE_BACKENDS } from './backend.ts';
+import { BACKENDS, whatIsMissing } from './backends.ts';
 import { readCases } from './fixtures.ts';
-import { judgeInNode, type Mode } from './in-node.ts';
+import { judgeInProcesses, type Mode } from './in-processes.ts';
 import { isAllRight, isRight, type Judgement, type Verdict } from './judge.ts';
 import { readKnown } from './known.ts';
 
@@ -36,14 +36,15 @@ function print(title: string, judgements: readonly Judgement[]): void {
 const known = readKnown();
 const faults = new Map<string, string[]>();
 let unknown = 0;
-for (const backend of NODE_BACKENDS) {
+for (const backend of BACKENDS) {
   if (options.backend && !options.backend.includes(backend)) continue;
-  if (!isHere(backend)) {
-    console.log(`${backend} is not here: npm run native:link`);
+  const missing = whatIsMissing(backend);
+  if (missing !== null) {
+    console.log(`${backend} is not here: ${missing}`);
     continue;
   }
   for (const mode of (options.mode ?? ['stock', 'ours']) as Mode[]) {
-    const judgements = await judgeInNode(backend, mode, names, (done) => {
+    const judgements = await judgeInProcesses(backend, mode, names, (done) => {
       if (process.stderr.isTTY)
         process.stderr.write(`\r${backend} ${mode}: ${done} of ${names.length}`);
     });

@@ -34,7 +34,7 @@ onCpu(() => {
   test.each([
     [{ learningrate: 1 }, 'muon: unknown option "learningrate". Did you mean "learningRate"?'],
     [{ nsSteps: 5 }, 'muon: unknown option "nsSteps". Did you mean'],
-    [{ weightDecay: 0.1 }, 'muon: unknown option "weightDecay". Did you mean'],
+    [{ weightDecay: 0.1 }, 'muon: unknown option "weightDecay". It takes learningRate, '],
     [{ learningRate: -1 }, '"learningRate" must be a finite number >= 0. Received -1. Try 1e-3.'],
     [{ momentum: 1 }, '"momentum" must be a finite number >= 0 and < 1. Received 1. Try 0.95.'],
     [{ momentum: Number.NaN }, '"momentum" must be a finite number >= 0 and < 1. Received NaN.'],

@@ -1,21 +1,22 @@
-/** Judges cases on a backend of Node, in processes of their own. */
+/** Judges cases on a backend of Node or of a browser, in processes of their own. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { NodeBackend } from './backend.ts';
+import { type Backend, isOfBrowser } from './backends.ts';
 import type { Judgement } from './judge.ts';
 
 export type Mode = 'stock' | 'ours';
 
-const child = fileURLToPath(new URL('./child.js', import.meta.url));
+const here = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
 /** Judges `names` until the process ends, by itself or by a crash. */
 function judgeUntilEnd(
-  backend: NodeBackend,
+  backend: Backend,
   mode: Mode,
   names: readonly string[],
   onJudgement: (judgement: Judgement) => void,
 ): Promise<string> {
   return new Promise((resolve) => {
+    const child = here(isOfBrowser(backend) ? '../browser.js' : './child.js');
     const running = fork(child, [backend, mode, JSON.stringify(names)], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -32,8 +33,8 @@ function judgeUntilEnd(
   });
 }
 
-export async function judgeInNode(
-  backend: NodeBackend,
+export async function judgeInProcesses(
+  backend: Backend,
   mode: Mode,
   names: readonly string[],
   onProgress: (done: number) => void,

@@ -6,14 +6,9 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { isLinked } from '@tfjs-lrm/native/linked';
+import type { Backend } from './backends.ts';
 
-export const NODE_BACKENDS = ['cpu', 'wasm', 'tensorflow'] as const;
-export type NodeBackend = (typeof NODE_BACKENDS)[number];
-
-export const isHere = (backend: NodeBackend): boolean => backend !== 'tensorflow' || isLinked();
-
-export async function startBackend(backend: NodeBackend): Promise<void> {
+export async function startBackend(backend: Backend): Promise<void> {
   const wasm = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
   setWasmPaths(`${dirname(wasm)}/`);
   if (backend === 'tensorflow') {
