@@ -1,7 +1,7 @@
 /** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
 import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
-import { type Patch, whileRecording } from '@tfjs-lrm/core/kit';
+import { nodeOf, type Patch, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
 import { incrementIterations, setIterations } from './internals.ts';
 
 export interface Optimizers {
@@ -34,7 +34,7 @@ export function watchOptimizers(prepare: (root: TensorOptimizer) => void): {
   const own = new Map<tf.Optimizer, number>();
   const add = (root: TensorOptimizer): void => {
     if (roots.has(root)) return;
-    refuse(root, null);
+    refuse(root);
     roots.add(root);
     prepare(root);
   };
@@ -58,18 +58,10 @@ export function watchOptimizers(prepare: (root: TensorOptimizer) => void): {
 }
 
 /** Throws for an optimizer whose step cannot be replayed. */
-function refuse(optimizer: TensorOptimizer, schedule: TensorOptimizer | null): void {
-  const { obstacle } = optimizer;
-  if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
-  const around = optimizer.getClassName() === 'LrmSchedule' ? optimizer : schedule;
-  if (around !== null && optimizer.getClassName() === 'LrmTfjsOptimizer') {
-    const [inner] = optimizer.inners() as [tf.Optimizer];
-    throw new Error(
-      `compile: ${inner.getClassName()} of tfjs cannot stand under a schedule, because its learning rate is a ` +
-        'number of JavaScript, which a recorded step repeats. Try adam() of @tfjs-lrm/adam, whose rate is a variable.',
-    );
+function refuse(root: TensorOptimizer): void {
+  for (const { obstacle } of treeOf(root)) {
+    if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
   }
-  for (const child of optimizer.distinctChildren()) refuse(child, around);
 }
 
 /**
@@ -78,11 +70,11 @@ function refuse(optimizer: TensorOptimizer, schedule: TensorOptimizer | null): v
  */
 export function restoringCounts<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
   const counts = new Map<tf.Optimizer, number>();
-  const note = (optimizer: tf.Optimizer): void => {
-    counts.set(optimizer, optimizer.iterations);
-    if (isTensorOptimizer(optimizer)) optimizer.inners().forEach(note);
-  };
-  for (const optimizer of optimizers) note(optimizer);
+  for (const optimizer of optimizers) {
+    const all = isTensorOptimizer(optimizer) ? treeOf(optimizer) : [];
+    const wrapped = all.flatMap((each) => nodeOf(each).wrapped ?? []);
+    for (const each of [optimizer, ...all, ...wrapped]) counts.set(each, each.iterations);
+  }
   try {
     return step();
   } catch (error) {

@@ -1,6 +1,7 @@
 /** A recorded step as a function of TensorFlow. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
+import { afterReplay } from '@tfjs-lrm/core/kit';
 import type { Attribute, Output } from './addon.ts';
 import { replaceValue } from './backend.ts';
 import type { NodeBackend } from './internals.ts';
@@ -86,7 +87,7 @@ export function makeTrace(
         replaceValue(backend, variable, values[results + i] as Output);
       });
       for (const [own, times] of optimizers.own) countStep(own, times);
-      for (const root of optimizers.roots) root.settled();
+      for (const root of optimizers.roots) afterReplay(root);
       return values.slice(0, results).map((output) => backend.createOutputTensor(output));
     },
 
