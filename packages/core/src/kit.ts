@@ -34,6 +34,7 @@ export {
 } from './kernel-axes.ts';
 export {
   constraintKey,
+  KERNEL_CONSTRAINTS,
   type KernelAxes,
   type KernelPlace,
   KNOWN_LAYERS,

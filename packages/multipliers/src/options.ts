@@ -1,4 +1,3 @@
-import type * as tf from '@tensorflow/tfjs-core';
 import { initializers, layers } from '@tensorflow/tfjs-layers';
 import {
   anyRule,
@@ -84,11 +83,6 @@ function initializerOf(where: string, initializer: unknown): Initializer {
       `${where} must be the name of an initializer or one of tf.initializers. Received ${show(initializer)}. Try '${hint}'.`,
     );
   }
-}
-
-/** An initializer as `{ className, config }`. */
-export function initializerToConfig(initializer: Initializer): tf.serialization.ConfigDict {
-  return { className: initializer.getClassName(), config: initializer.getConfig() };
 }
 
 /**
