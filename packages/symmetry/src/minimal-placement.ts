@@ -38,13 +38,13 @@ function optionsOf(layer: layers.Layer, { row, column }: Kept): MultiplierOption
 /** The kernels that write keys of attention. */
 function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
   const keys = new Set(operations.flatMap((at) => (at.type === 'score' ? [at.key] : [])));
-  const found = new Set<LayerVariable>();
+  const kernels = new Set<LayerVariable>();
   for (const at of [...operations].reverse()) {
     if (!('y' in at) || !keys.has(at.y)) continue;
     if (at.type === 'bias' || at.type === 'map' || at.type === 'gain') keys.add(at.x);
-    if (at.type === 'matmul') found.add(at.kernel);
+    if (at.type === 'matmul') kernels.add(at.kernel);
   }
-  return found;
+  return kernels;
 }
 
 /**
@@ -52,7 +52,8 @@ function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
  * starts from row and column factors on every kernel and goes through the symmetries found:
  *
  * 1. A head has no row factors: they would learn how often each output occurs.
- * 2. Where a gain writes the channels, it is the column factor of all that reads them, so these have none.
+ * 2. Where a gain writes the channels, it is the column factor of all that reads them, so these have none; and the
+ *    row factor of what writes the channels that it multiplies, as a depthwise convolution does.
  * 3. Query against key: the query keeps its rows, since several query heads may share a key.
  * 4. Else, rows against columns: the later matrix keeps its columns, and the first that writes loses its
  *    rows; of what enters a product the factor that reaches it linearly.
@@ -72,7 +73,8 @@ function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
 export function minimalPlacement(
   model: LayersModel,
 ): (layer: layers.Layer) => MultiplierOptions | null {
-  const { operations, owners } = walk('minimalPlacement', model);
+  const circuit = walk('minimalPlacement', model);
+  const { operations, owners } = circuit;
   const heads = outputLayers(model.outputs);
   const kept = new Map<LayerVariable, Kept>();
   const matmuls = new Map<LayerVariable, Matmul>();
@@ -93,15 +95,21 @@ export function minimalPlacement(
     operations.flatMap((at) => (at.type === 'gain' && at.axes.length === 1 ? [at.vector] : [])),
   );
   const order = [...matmuls.keys()];
-  for (const { kind, slices } of orbitsOf(operations)) {
+  for (const { kind, slices } of orbitsOf(circuit)) {
     if (kind === 'normalisation' || slices.some(({ axes }) => axes.length === 0)) continue;
     const full = slices.filter(({ index }) => !index.includes(-1));
     const rows = full.filter(({ weight, axes }) =>
       matmuls.has(weight) ? axes[0] === matmuls.get(weight)?.output : kept.has(weight),
     );
     const columns = full.filter(({ weight, axes }) => axes[0] === matmuls.get(weight)?.input);
-    if (slices.some(({ weight }) => gains.has(weight))) {
+    const scaled = slices.filter(({ weight }) => gains.has(weight));
+    if (scaled.length > 0) {
       for (const { weight } of columns) (kept.get(weight) as Kept).column = false;
+      for (const { weight, exponent } of rows) {
+        if (scaled.some((gain) => gain.exponent === -exponent)) {
+          (kept.get(weight) as Kept).row = false;
+        }
+      }
       continue;
     }
     const key = rows.find(({ weight }) => keys.has(weight));
@@ -123,9 +131,7 @@ export function minimalPlacement(
     });
   }
   for (const [layer, each] of byLayer) options.set(layer, optionsOf(layer, each));
-  return (layer) => {
-    const found = options.get(layer);
-    if (found !== undefined) return found;
-    return kernelPlaces(layer) === null ? null : {};
-  };
+  // A layer whose kernels the walk does not see keeps all factors that it can have.
+  return (layer) =>
+    options.get(layer) ?? (options.has(layer) || kernelPlaces(layer) === null ? null : {});
 }
