@@ -13,6 +13,7 @@ export type PresetName = 'tiny' | 'small' | 'hybrid';
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   tiny: { width: 64, blocks: 2, heads: 4, mlp: 176, context: 64, batch: 16, steps: 700 },
+  small: { width: 128, blocks: 4, heads: 4, mlp: 352, context: 64, batch: 32, steps: 1200 },
   // As large as tiny, and trained alike.
   hybrid: {
     width: 64,
@@ -24,7 +25,6 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     batch: 16,
     steps: 700,
   },
-  small: { width: 128, blocks: 4, heads: 4, mlp: 352, context: 64, batch: 32, steps: 1200 },
 };
 
 /** Learning rate and weight decays, chosen by the sweep in `reference/` before the demo ever ran. */

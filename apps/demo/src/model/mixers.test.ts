@@ -60,7 +60,7 @@ function generateAnew(
     });
     const u = uniformFloat64(random);
     let [id, sum] = [0, probabilities[0] as number];
-    while (u >= sum) {
+    while (u >= sum && id < VOCABULARY.length - 1) {
       id += 1;
       sum += probabilities[id] as number;
     }
