@@ -1,6 +1,6 @@
 /**
- * package-lock.json says of every package that npm installs what it must be (`integrity`) and not where it came from
- * (`resolved`), so that any registry will do and none can give something else. Each runs on the oldest Node that this
+ * package-lock.json records the hash of every package that npm installs (`integrity`) and not where it came from
+ * (`resolved`), so that any registry will do and none can deliver something else. Each runs on the oldest Node that this
  * repository states, so that npm warns of none.
  */
 import { readFileSync } from 'node:fs';

@@ -10,7 +10,7 @@ const lint = await createLinter();
 const files = readdirSync(folder);
 const problems = files.flatMap((file) => {
   const text = readFileSync(new URL(file, folder), 'utf8');
-  const found = lint(text, file).map(
+  const complaints = lint(text, file).map(
     ({ line, column, message }) => `${file}:${line}:${column}: ${message}`,
   );
   const unpinned = text
@@ -24,7 +24,7 @@ const problems = files.flatMap((file) => {
   const silent = /^permissions:/m.test(text)
     ? []
     : [`${file}: has no top-level "permissions:", and so may do everything`];
-  return [...found, ...unpinned, ...silent];
+  return [...complaints, ...unpinned, ...silent];
 });
 if (problems.length > 0) {
   console.error(`workflows: ${problems.join('\nworkflows: ')}`);

@@ -1,7 +1,7 @@
 /**
  * `npm run coverage`: runs the packages' tests in one process group and prints, for each package, how many of its
- * lines and branches they run, and where they do not. Code that only runs in a process that a test starts counts as
- * not run. Takes as long as the tests. `npm run coverage -- core adam` runs those packages' alone.
+ * lines and branches they run, and which they do not. Code that runs only in a process that a test starts counts as
+ * not run. Takes as long as the tests. `npm run coverage -- core adam` runs only those packages' tests.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * `npm run release:rehearse`: a release to a registry on this machine, and every package as its users meet it.
+ * `npm run release:rehearse`: a release to a registry on this machine, and every package as its users install it.
  *
  * In a copy of the checkout it applies the changesets, builds and publishes. For each package it then makes
  * projects that install what the package's README says: with `@tensorflow/tfjs`, with `tfjs-core` and `tfjs-layers`,
@@ -44,7 +44,7 @@ const problems = [];
 const say = (text) =>
   console.log(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
-/** The mark of a cell; the problem itself is printed at once, its first line and the last ones, and counted. */
+/** The mark of a cell. A problem is counted, and its first and last lines are printed at once. */
 async function attempt(what, action) {
   try {
     const result = await action();

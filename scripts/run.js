@@ -1,4 +1,4 @@
-/** Runs a command to its end; what it printed is the error's message when it fails. */
+/** Runs a command and returns its output; where it fails, the output is the error's message. */
 import { spawnSync } from 'node:child_process';
 
 export function run(command, args, { cwd, env = {} }) {

@@ -1,4 +1,4 @@
-/** One side of a comparison in a process of its own. It measures a round when told to, and sleeps between. */
+/** One side of a comparison, in its own process, which measures a round on request and sleeps otherwise. */
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
 import type { Side } from './comparisons.ts';
@@ -10,7 +10,7 @@ export type Reply =
   | { readonly msPerStep: number }
   | { readonly error: string };
 
-/** Five steps, or fewer that took this long: on cpu one may take many seconds. */
+/** Five steps, or fewer once this time is over: on cpu, one may take many seconds. */
 const WARM_UP = { steps: 5, ms: 3000 };
 let step: Step | null = null;
 

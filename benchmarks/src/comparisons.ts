@@ -1,4 +1,4 @@
-/** What is compared with what. Each pair differs in one thing. */
+/** The comparisons; the two sides of each differ in one thing. */
 
 import { KERNEL_CALLS } from './kernel-workloads.ts';
 import type { LayersModelName } from './layers-models.ts';
@@ -26,7 +26,7 @@ export interface Side {
 /** `a` over `b`, step for step. */
 export interface Comparison {
   readonly name: string;
-  /** Comparisons of a group take minutes, and run when they or their group are named. */
+  /** Comparisons of a group take minutes; they run only when they or their group are named. */
   readonly group?: 'training' | 'small-models' | 'kernel-timings';
   readonly a: Side;
   readonly b: Side;
@@ -65,7 +65,7 @@ const convnet = layersModel('convnet 8-16', 'convnet');
 const lstm = layersModel('lstm 64', 'lstm');
 const step = demo('demo', { multipliers: true, optimizer: 'adam' });
 
-/** What the profile takes apart. */
+/** The workloads of the profile. */
 export const PROFILED: readonly Side[] = [mlp, convnet, lstm, step];
 
 const against = (side: Side, name: string, backend: 'stock' | 'cpu'): Comparison => ({

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** One kernel: the shapes of its inputs and its attributes. `lacking` are those that stock wasm does not have. */
+/** One kernel: the shapes of its inputs and its attributes. `lacking`: stock wasm does not have it. */
 interface KernelCall {
   readonly kernel: string;
   readonly inputs: Readonly<Record<string, readonly number[]>>;
@@ -84,7 +84,7 @@ export const KERNEL_CALLS: Readonly<Record<string, KernelCall>> = {
 };
 
 /**
- * One call of the kernel, which both backends end before they return. A product gets a new right operand each time,
+ * One call of the kernel, which both backends complete before they return. A product gets a new right operand each time,
  * as in training, where weights change after every step.
  */
 export function kernelStep(call: unknown): () => Promise<void> {

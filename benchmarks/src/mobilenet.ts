@@ -26,7 +26,7 @@ async function mobilenet(): Promise<LayersModel> {
   return model;
 }
 
-/** As in fine-tuning. What multipliers cost is per kernel and step, so at 2 images it is a larger part, at 64 a smaller one. */
+/** As in fine-tuning. Multipliers have a cost per kernel and step, whose share grows with smaller batches. */
 const BATCH = 16;
 
 /** A step of training or a prediction, of the plain, the multiplied or the folded model. */

@@ -1,4 +1,4 @@
-/** Where the time of a step goes on wasm: the share of each kernel, and of what tfjs does between kernels. */
+/** Where the time of a step on wasm goes: the share of each kernel, and of tfjs' work between kernels. */
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
 import { PROFILED, type Side } from './comparisons.ts';
@@ -6,7 +6,7 @@ import { makeStep, type Step } from './workloads.ts';
 
 const STEPS = { warmUp: 5, measured: 20 };
 
-/** Milliseconds in each kernel itself, without the kernels that it calls. */
+/** Milliseconds in each kernel, not counting the kernels that it calls. */
 class Stopwatch {
   readonly times: Map<string, number> = new Map<string, number>();
   #inner = 0;
@@ -25,7 +25,7 @@ class Stopwatch {
   }
 }
 
-/** Has every kernel of the backend timed. */
+/** Replaces every kernel of the backend by one that is timed. */
 function timeKernels(backendName: string, watch: Stopwatch): void {
   for (const config of tf.getKernelsForBackend(backendName)) {
     const { kernelName, kernelFunc } = config;

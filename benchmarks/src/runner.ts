@@ -1,4 +1,4 @@
-/** Processes that measure when they are told to, and sleep between. */
+/** Processes that measure on request and sleep otherwise. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import type { Reply, Request } from './child.ts';
 import type { Side } from './comparisons.ts';
 
 export interface Runner {
-  /** Milliseconds a step, over so many steps. */
+  /** Milliseconds per step, over so many steps. */
   round(steps: number): Promise<number>;
   stop(): void;
 }
@@ -96,7 +96,7 @@ async function prepared(
 
 /**
  * Milliseconds a step, runner by runner and round by round. They take turns, each while the others sleep, so that
- * all see the same load. Another one begins in every round.
+ * all see the same load; each round begins with another one.
  */
 export async function inTurn(
   runners: readonly Runner[],
@@ -105,8 +105,8 @@ export async function inTurn(
   const times = runners.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < runners.length; turn++) {
-      const at = (round + turn) % runners.length;
-      times[at]?.push(await (runners[at] as Runner).round(stepsPerRound));
+      const index = (round + turn) % runners.length;
+      times[index]?.push(await (runners[index] as Runner).round(stepsPerRound));
     }
   }
   return times;

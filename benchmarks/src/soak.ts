@@ -1,4 +1,4 @@
-/** A long training: an MLP with multipliers, Muon and clipping, compiled. What it holds must not grow. */
+/** A long training of a compiled MLP with multipliers, Muon and clipping, whose memory must not grow. */
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { withClipping } from '@tfjs-lrm/clipping';
@@ -6,31 +6,31 @@ import { assignRoles } from '@tfjs-lrm/core';
 import { withMultipliers } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 
-/** What a process holds. */
+/** The memory of a process. */
 export interface Held {
   readonly tensors: number;
   /** Megabytes of resident memory. */
   readonly resident: number;
 }
 
-/** What was held after a beginning, and at the end. */
+/** The memory after a warm-up, and at the end. */
 export interface Growth {
   readonly begin: Held;
   readonly end: Held;
 }
 
 export interface Soak {
-  /** So many steps with batches of one size; the first tenth is the beginning. */
+  /** Takes so many steps with batches of one size; the first tenth is the warm-up. */
   steps(count: number): Promise<Growth>;
-  /** So many recordings, three steps each: batches of more sizes than are kept, so that each is recorded again. The first 200 come on top. */
+  /** Makes so many recordings of three steps each, after a warm-up of 200, from batches of more sizes than `compile` keeps. */
   retraces(count: number): Promise<Growth>;
   dispose(): void;
 }
 
 const FEATURES = 16;
 /**
- * More than `compile` keeps. TensorFlow's matrix products keep some memory for each shape that they have met,
- * compiled or not, so each size comes ten times before memory is compared.
+ * More than `compile` keeps. TensorFlow's matrix products keep some memory for each shape that they see, compiled or
+ * not, so each size comes ten times before memory is compared.
  */
 const SIZES = 20;
 
@@ -61,9 +61,9 @@ export async function makeSoak(): Promise<Soak> {
   }
 
   async function grow(warmUp: number, count: number, work: () => Promise<void>): Promise<Growth> {
-    for (let at = 0; at < warmUp; at++) await work();
+    for (let i = 0; i < warmUp; i++) await work();
     const begin = held();
-    for (let at = 0; at < count; at++) await work();
+    for (let i = 0; i < count; i++) await work();
     return { begin, end: held() };
   }
 
@@ -84,7 +84,7 @@ export async function makeSoak(): Promise<Soak> {
 }
 
 function held(): Held {
-  // With --expose-gc garbage of JavaScript does not count.
+  // With --expose-gc, JavaScript's garbage does not count.
   globalThis.gc?.();
   return { tensors: tf.memory().numTensors, resident: process.memoryUsage.rss() / 2 ** 20 };
 }

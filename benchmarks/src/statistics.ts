@@ -9,8 +9,10 @@ export interface Summary {
 export function summarize(values: readonly number[]): Summary {
   if (values.length === 0) throw new RangeError('summarize: give at least one value.');
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (i: number): number => sorted[i] as number;
+  const ranked = (i: number): number => sorted[i] as number;
   const half = sorted.length / 2;
-  const median = Number.isInteger(half) ? (at(half - 1) + at(half)) / 2 : at(Math.floor(half));
-  return { median, min: at(0), max: at(sorted.length - 1) };
+  const median = Number.isInteger(half)
+    ? (ranked(half - 1) + ranked(half)) / 2
+    : ranked(Math.floor(half));
+  return { median, min: ranked(0), max: ranked(sorted.length - 1) };
 }

@@ -18,12 +18,12 @@ export type Variant = (typeof VARIANTS)[number];
 /** The Python that runs the variants which need one, unless a command names another. */
 export const PYTHON: string = process.env['PYTHON'] ?? 'python3';
 
-/** What they all compute. */
+/** What all variants compute. */
 export interface Task {
   readonly optimizer: 'adam' | 'muon';
   readonly multipliers: boolean;
   readonly preset: string;
-  /** Numbers that differ from the preset's. */
+  /** Overrides of the preset's numbers. */
   readonly size: Readonly<Record<string, number>>;
 }
 

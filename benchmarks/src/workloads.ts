@@ -14,7 +14,7 @@ import { kernelStep } from './kernel-workloads.ts';
 import { type LayersModelName, layersModel } from './layers-models.ts';
 import { mobilenetStep } from './mobilenet.ts';
 
-/** Does one step, of training or prediction, and waits for what it gives. */
+/** Takes one step of training or prediction, and waits for its result. */
 export type Step = () => Promise<void>;
 
 const RATE = 1e-3;
@@ -33,7 +33,7 @@ function optimizerOf(name: unknown): tf.Optimizer {
     case 'clipping':
       return withClipping(adam(options), { globalNorm: 1 });
     case 'reparametrize':
-      // What has factors in the demo's model too.
+      // The variables that have factors in the demo's model too.
       return reparametrize(adam(options), { select: ['matrix', 'embedding'] });
     case 'schedule':
       return withSchedule(adam(options), cosine({ steps: 1e6 }));
@@ -42,7 +42,7 @@ function optimizerOf(name: unknown): tf.Optimizer {
   }
 }
 
-/** The size of the model that options name: a preset, and numbers of it that differ. */
+/** The model's size: the preset that options name, with the numbers that they override. */
 export function sizeOf(options: Side['options']): Preset {
   const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
   const numbers = Object.entries(options).filter(([, value]) => typeof value === 'number');
@@ -86,10 +86,10 @@ async function compiled<A extends tf.Tensor[], R extends tf.Tensor>(
   return compile(step, { xla: how === 'xla' });
 }
 
-/** A prediction of the demo's model, or of what is left of it after folding. */
+/** A prediction of the demo's model, folded or not. */
 function predictionStep({ options }: Side): Step {
-  const { model: made, x } = demo(options);
-  const model = options['folded'] === true ? foldMultipliers(made) : made;
+  const { model: trainable, x } = demo(options);
+  const model = options['folded'] === true ? foldMultipliers(trainable) : trainable;
   return async () => {
     const output = model.predict(x) as tf.Tensor;
     await output.data();

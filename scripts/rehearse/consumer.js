@@ -1,4 +1,4 @@
-/** A user's project: installs what a README says, and does with it what its examples do. */
+/** A user's project, which installs what a README says and runs its examples. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -42,8 +42,8 @@ export const COMPILER_OPTIONS = {
 };
 
 /**
- * Makes the folder anew, installs there, and writes each example as a module of TypeScript. What was installed for
- * another package stays where npm finds it, and npm takes away what this one does not need.
+ * Clears the folder but for node_modules, from which npm removes what this package does not need, installs, and writes
+ * each example as a module of TypeScript.
  */
 export function makeProject(folder, packages, way, env) {
   mkdirSync(folder, { recursive: true });
@@ -75,7 +75,7 @@ export function makeProject(folder, packages, way, env) {
       const text = named.includes('@tensorflow/tfjs')
         ? code.replace(imports, () => WAYS[way].imports)
         : code;
-      // An example without imports or exports is a module all the same.
+      // Makes an example without imports a module too.
       writeFileSync(join(folder, file), `${text}\nexport {};\n`);
       return file;
     }),
@@ -93,7 +93,7 @@ export function typeCheck(
   run('node', [join(compiler, 'bin/tsc'), '-p', config], { cwd: folder });
 }
 
-/** Runs each example in Node, with the types taken off. */
+/** Runs each example in Node, compiled to JavaScript. */
 export function runExamples(folder, files) {
   const out = join(folder, 'js');
   run(
@@ -112,7 +112,7 @@ export function runExamples(folder, files) {
   for (const file of files) run('node', [join(out, file.replace(/\.ts$/, '.js'))], { cwd: folder });
 }
 
-/** Bundles modules for the browser and gives the bundle's folder. */
+/** Bundles modules for the browser and returns the bundle's folder. */
 async function bundle(folder, input) {
   const outDir = join(folder, 'bundle');
   await build({
@@ -145,17 +145,17 @@ export async function refusesBrowser(folder, name) {
 
 /** Versions of our packages and of tfjs-core that npm installed; more than one of a name is a mistake. */
 export function installedTwice(folder, env) {
-  const found = new Map();
+  const installed = new Map();
   const visit = ({ dependencies = {} }) => {
     for (const [name, each] of Object.entries(dependencies)) {
       if (each.version !== undefined) {
-        found.set(name, (found.get(name) ?? new Set()).add(each.version));
+        installed.set(name, (installed.get(name) ?? new Set()).add(each.version));
       }
       visit(each);
     }
   };
   visit(JSON.parse(run('npm', ['ls', '--all', '--json'], { cwd: folder, env })));
-  return [...found]
+  return [...installed]
     .filter(([name, versions]) => /^@tfjs-lrm\/|tfjs-core$/.test(name) && versions.size > 1)
     .map(([name, versions]) => `${name} is installed as ${[...versions].join(' and ')}`);
 }

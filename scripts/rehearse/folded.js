@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { run } from '../run.js';
 import { TFJS } from './consumer.js';
 
-/** Installs packages into a new project with the scripts, and runs one of them; what it printed. */
+/** Installs packages into a new project with the scripts, runs one of them and returns what it printed. */
 function inProject(work, dependencies, script, { env, data }) {
   const folder = join(work, `folded-${script}`);
   mkdirSync(folder);
@@ -23,10 +23,10 @@ export function foldedElsewhere(work, multipliers, env) {
   const tfjs = { '@tensorflow/tfjs': TFJS };
   const { nsfwjs } = multipliers.manifest.devDependencies;
   const ours = { [multipliers.name]: 'latest', '@tfjs-lrm/loading': 'latest' };
-  const made = inProject(work, { ...tfjs, ...ours, nsfwjs }, 'save', { env, data });
+  const saved = inProject(work, { ...tfjs, ...ours, nsfwjs }, 'save', { env, data });
   const { folder, said } = inProject(work, tfjs, 'compare', { env, data });
   const scopes = readdirSync(join(folder, 'node_modules'));
   if (scopes.includes('@tfjs-lrm'))
     throw new Error('the project with tfjs alone has more than that');
-  return `${made.said}; where there is only tfjs: ${said}`;
+  return `${saved.said}; where there is only tfjs: ${said}`;
 }

@@ -20,7 +20,7 @@ export function copyCheckout(copy, env) {
   run('npm', ['ci'], { cwd: copy, env });
 }
 
-/** Versions, builds and publishes by the commands of the release workflow; gives the versions by name. */
+/** Versions, builds and publishes by the commands of the release workflow; returns the versions by name. */
 export function release(copy, env) {
   run('npm', ['run', 'release:version'], { cwd: copy, env });
   run('npm', ['run', 'release:publish'], { cwd: copy, env });
@@ -35,7 +35,7 @@ export function addChangeset(copy, bumps) {
   );
 }
 
-/** The two packages that most others stand on: a bump of them shows most. */
+/** The two packages that most others depend on, whose bumps have the largest effect. */
 export function mostUsed(packages) {
   const uses = (name) =>
     packages.filter(({ manifest }) => manifest.dependencies?.[name] !== undefined).length;

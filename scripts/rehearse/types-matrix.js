@@ -10,7 +10,7 @@ const RESOLUTIONS = [
   { module: 'esnext', moduleResolution: 'bundler' },
 ];
 
-/** Gives the problem, or null, by name of the combination. */
+/** Returns the problem, or null, of each combination by its name. */
 export function typesMatrix(work, project, env) {
   const folder = join(work, 'compilers');
   mkdirSync(folder);

@@ -1,6 +1,6 @@
 /**
- * Kills a small comparison with SIGKILL again and again, goes on each time, and compares what came of it with an
- * uninterrupted one:
+ * Kills a small comparison with SIGKILL again and again, goes on each time, and compares the result with that of an
+ * uninterrupted run:
  *
  *   npm run test:kill -w @tfjs-lrm/demo          100 moments spread evenly over a run, and 3 in the middle of a write
  */
@@ -33,7 +33,7 @@ function start(args: readonly string[]): { ended: Promise<number | null>; kill: 
   };
 }
 
-/** Goes on where there is something to go on with, and begins where the kill came before that. */
+/** Goes on with an interrupted run, and begins anew where the kill came before there was one. */
 const argumentsFor = (settings: readonly string[], out: string): string[] => {
   try {
     readFileSync(join(out, 'settings.json'));
@@ -59,7 +59,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 export interface Outcome {
   readonly kills: number;
-  /** Of which so many left a checkpoint that was being written. */
+  /** Kills that interrupted the writing of a checkpoint. */
   readonly inWrites: number;
   readonly seconds: number;
 }
@@ -77,11 +77,11 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
     if ((await start([...settings, '--out', whole]).ended) !== 0) throw new Error('the run fails.');
     const duration = performance.now() - began;
     const expected = steps(whole);
-    let found = 0;
+    let killedInWrites = 0;
     const check = async (out: string): Promise<void> => {
       const { broken } = latest(join(out, 'checkpoints'));
       if (broken.length > 0) throw new Error(`not readable: ${broken.join(', ')}`);
-      if (partial(out)) found++;
+      if (partial(out)) killedInWrites++;
       const code = await start(argumentsFor(settings, out)).ended;
       if (code !== 0) throw new Error(`going on in ${out} ends with ${code}.`);
       if (steps(out) !== expected) throw new Error(`${out} has other losses than a whole run.`);
@@ -96,7 +96,7 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
       await check(out);
     }
     let kills = moments;
-    for (; found < inWrites && kills < moments + 20 * inWrites; kills++) {
+    for (; killedInWrites < inWrites && kills < moments + 20 * inWrites; kills++) {
       const out = join(folder, `write${kills}`);
       const run = start([...settings, '--out', out]);
       let isOver = false;
@@ -108,8 +108,9 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
       await run.ended;
       await check(out);
     }
-    if (found < inWrites) throw new Error(`only ${found} kills met a checkpoint being written.`);
-    return { kills, inWrites: found, seconds: (performance.now() - began) / 1000 };
+    if (killedInWrites < inWrites)
+      throw new Error(`only ${killedInWrites} kills met a checkpoint being written.`);
+    return { kills, inWrites: killedInWrites, seconds: (performance.now() - began) / 1000 };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

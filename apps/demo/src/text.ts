@@ -13,9 +13,9 @@ export interface Corpus {
   readonly validation: Int32Array;
 }
 
-/** Which text a comparison learns; the digest tells when a file has changed. */
+/** Which text a comparison learns; the digest shows whether a file has changed. */
 export interface TextSource {
-  /** Moby Dick where it is null. */
+  /** Null for Moby Dick. */
   readonly file: string | null;
   readonly sha256: string;
 }
@@ -26,10 +26,10 @@ const mobyDickFile = (): string =>
 
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Where the bytes stop being UTF-8. */
+/** The position of the first byte that is not UTF-8. */
 function firstBadByte(bytes: Uint8Array): number {
   let [good, bad] = [0, bytes.length];
-  // A prefix is good as long as nothing but a character that is cut off is wrong with it.
+  // A prefix is good if nothing is wrong with it, or only that its last character is cut off.
   const isGood = (end: number): boolean => {
     try {
       new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
@@ -56,7 +56,7 @@ const READ_FAILURES: Readonly<Record<string, string>> = {
 /**
  * Reads a text, Moby Dick where `file` is null.
  *
- * @throws Mistake when there is no file, nothing in it, or bytes that are not UTF-8
+ * @throws Mistake for a missing or empty file, or one that is not UTF-8
  */
 export function readText(file: string | null): { text: string; source: TextSource } {
   const path = file === null ? mobyDickFile() : resolve(file);
@@ -84,7 +84,7 @@ export function readText(file: string | null): { text: string; source: TextSourc
 /**
  * Reads the text that a comparison began with.
  *
- * @throws Mistake when it cannot be read or is another one now
+ * @throws Mistake when it cannot be read or has changed
  */
 export function readAgain(source: TextSource): string {
   const { text, source: now } = readText(source.file);
@@ -107,7 +107,7 @@ export function makeCorpus(text: string): Corpus {
   return { vocabulary, training: data.subarray(0, cut), validation: data.subarray(cut) };
 }
 
-/** @throws Mistake when the validation part has no room for one stretch of `context` characters and the next one */
+/** @throws Mistake when the validation text is too short for `context` characters and the one after them */
 export function checkLength({ training, validation }: Corpus, context: number): void {
   if (validation.length > context) return;
   const [has, needs] = [training.length + validation.length, 10 * (context + 1)];
@@ -122,7 +122,7 @@ export interface Batch {
   readonly targets: Int32Array;
 }
 
-/** The next batch from random places, the same for a generator in the same state. */
+/** The next batch, from places that the generator draws. */
 export function nextBatch(
   data: Int32Array,
   size: number,

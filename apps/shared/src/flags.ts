@@ -92,7 +92,7 @@ export const path = (value: string, help: string): Flag<string> => ({
   },
 });
 
-/** On where it is given. */
+/** True where it is given. */
 export const present = (help: string): Flag<true> => ({ help, read: () => true as const });
 
 /** The names that a command takes beside its flags, and what each is. */

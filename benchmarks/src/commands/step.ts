@@ -55,7 +55,7 @@ interface Row {
   readonly task: string;
   readonly variant: Variant;
   readonly ms: Summary;
-  /** To op by op, round by round. */
+  /** To the time of op by op, round by round. */
   readonly ratio: Summary | null;
 }
 
@@ -76,12 +76,12 @@ async function measure(
     const names = [...runners.keys()];
     const base = times[names.indexOf('op by op')];
     return names.map((variant, i) => {
-      const own = times[i] as number[];
-      const ratios = base?.map((time, round) => (own[round] as number) / time);
+      const ms = times[i] as number[];
+      const ratios = base?.map((time, round) => (ms[round] as number) / time);
       return {
         task: name,
         variant,
-        ms: summarize(own),
+        ms: summarize(ms),
         ratio: ratios === undefined ? null : summarize(ratios),
       };
     });

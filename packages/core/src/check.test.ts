@@ -75,16 +75,28 @@ test('options are one object', () => {
   expect(() => checkOptions('f', { x: 1 }, {})).toThrow('f: unknown option "x". It takes none.');
 });
 
+test('an unknown option is answered by the one that is meant, and by all where none is near', () => {
+  const any = { learningRate: () => null, beta1: () => null, beta2: () => null };
+  for (const meant of ['lr', 'learningrate', 'learnngRate', 'learning'])
+    expect(() => checkOptions('f', { [meant]: 1 }, any)).toThrow(
+      `f: unknown option "${meant}". Did you mean "learningRate"?`,
+    );
+  expect(() => checkOptions('f', { weightDecay: 1 }, any)).toThrow(
+    'f: unknown option "weightDecay". It takes learningRate, beta1, beta2.',
+  );
+});
+
 test('a configuration keeps what is known, and null counts as absent', () => {
   const config = JSON.parse('{"a":1,"b":null,"customObjects":{},"toString":2,"c":0,"d":false}');
   expect(knownOptions(config, ['a', 'b', 'c', 'd', 'e'])).toEqual({ a: 1, c: 0, d: false });
   expect(knownOptions({}, ['toString', 'constructor'])).toEqual({});
 });
 
-test('the nearest name ignores case, then completes, then counts edits', () => {
+test('the nearest name ignores case, then completes, then takes initials, then counts edits', () => {
   expect(nearest('col', ['row', 'column'])).toBe('column');
   expect(nearest('GLOBALNORM', ['norm', 'globalNorm'])).toBe('globalNorm');
   expect(nearest('vlaue', ['value', 'adaptive'])).toBe('value');
+  expect(nearest('lr', ['scale', 'learningRate'])).toBe('learningRate');
   expect(nearest('x', [])).toBeNull();
 });
 

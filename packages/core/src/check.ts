@@ -1,4 +1,4 @@
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 
 /** Says what must hold of an option and gives a value to try, or returns null when the value is fine. */
 export type Rule = (value: unknown) => { must: string; try: string } | null;
@@ -13,12 +13,33 @@ export function show(value: unknown): string {
   return String(value);
 }
 
+/** The first letters of the words of a name: lr of learningRate. */
+const initials = (name: string): string =>
+  `${name[0] ?? ''}${name.replaceAll(/[^A-Z]/g, '')}`.toLowerCase();
+
 /** The known name meant by a misspelt or shortened one, for "did you mean"; null where none is known. */
 export function nearest(name: string, known: readonly string[]): string | null {
   if (known.length === 0) return null;
   const lower = name.toLowerCase();
-  const startsWith = known.find((k) => k.toLowerCase().startsWith(lower));
-  return known.find((k) => k.toLowerCase() === lower) ?? startsWith ?? closest(name, known);
+  return (
+    known.find((k) => k.toLowerCase() === lower) ??
+    known.find((k) => k.toLowerCase().startsWith(lower)) ??
+    known.find((k) => initials(k) === lower) ??
+    closest(name, known)
+  );
+}
+
+/** What to try in the place of an unknown name: the nearest one, or all where none is near. */
+function suggestion(name: string, known: readonly string[]): string {
+  const hint = nearest(name, known);
+  if (hint === null) return 'It takes none.';
+  const [a, b] = [name.toLowerCase(), hint.toLowerCase()];
+  const isNear =
+    initials(hint) === a ||
+    a.includes(b) ||
+    b.includes(a) ||
+    distance(a, b) <= Math.max(a.length, b.length) / 2;
+  return isNear ? `Did you mean "${hint}"?` : `It takes ${known.join(', ')}.`;
 }
 
 /** A rule: a finite number in [min, max], optionally whole or strictly between the bounds. */
@@ -95,9 +116,8 @@ export function checkOptions(
   for (const [key, value] of Object.entries(options)) {
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
     if (rule === undefined) {
-      const hint = nearest(key, Object.keys(rules));
       throw new RangeError(
-        `${where}: unknown option "${key}".${hint === null ? ' It takes none.' : ` Did you mean "${hint}"?`}`,
+        `${where}: unknown option "${key}". ${suggestion(key, Object.keys(rules))}`,
       );
     }
     if (value === undefined) continue;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
 import { isTensorOptimizer } from '@tfjs-lrm/core';
+import { nodeOf } from '@tfjs-lrm/core/kit';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { muon } from './index.ts';
@@ -24,7 +25,7 @@ onCpu(() => {
       select: 'matrix',
     });
     expect(optimizer.getClassName()).toBe('LrmMuon');
-    expect(optimizer.stateName).toBe('muon');
+    expect(nodeOf(optimizer).stateName).toBe('muon');
     expect(isTensorOptimizer(optimizer)).toBe(true);
     expect(muon({ momentum: undefined, fallback: undefined }).getConfig()).toEqual(
       optimizer.getConfig(),
@@ -34,7 +35,7 @@ onCpu(() => {
   test.each([
     [{ learningrate: 1 }, 'muon: unknown option "learningrate". Did you mean "learningRate"?'],
     [{ nsSteps: 5 }, 'muon: unknown option "nsSteps". Did you mean'],
-    [{ weightDecay: 0.1 }, 'muon: unknown option "weightDecay". Did you mean'],
+    [{ weightDecay: 0.1 }, 'muon: unknown option "weightDecay". It takes learningRate, '],
     [{ learningRate: -1 }, '"learningRate" must be a finite number >= 0. Received -1. Try 1e-3.'],
     [{ momentum: 1 }, '"momentum" must be a finite number >= 0 and < 1. Received 1. Try 0.95.'],
     [{ momentum: Number.NaN }, '"momentum" must be a finite number >= 0 and < 1. Received NaN.'],

@@ -282,7 +282,7 @@ eachBackend((backend) => {
     [
       () => orthogonalize(tf.ones([2, 2]), { steps: 5 } as never),
       RangeError,
-      'orthogonalize: unknown option "steps". Did you mean "coefficients"?',
+      'orthogonalize: unknown option "steps". It takes coefficients.',
     ],
   ])('%s is refused', (call, type, message) => {
     expect(() => tf.tidy(call)).toThrow(type);

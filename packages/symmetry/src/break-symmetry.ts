@@ -19,9 +19,9 @@ import { walk } from './walk.ts';
  * breakSymmetry(model, { spread: 0.1, seed: 1 });
  */
 export function breakSymmetry(model: LayersModel, options: SpreadOptions): void {
-  const { operations } = walk('breakSymmetry', model);
+  const circuit = walk('breakSymmetry', model);
   checkSpread('breakSymmetry', options);
-  const orbits = orbitsOf(operations).filter(({ kind }) => kind === 'multiplicative');
+  const orbits = orbitsOf(circuit).filter(({ kind }) => kind === 'multiplicative');
   const total = orbits.reduce((sum, { scales }) => sum + scales, 0);
   const { spread, seed } = options;
   // One draw for all, so that no two orbits get the same numbers.

@@ -1,4 +1,5 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Kernel } from '@tfjs-lrm/core/kit';
 import { inOrder, type Operation, type Wire } from './circuit.ts';
 
 type Optional<T> = T | null | undefined;
@@ -7,17 +8,10 @@ type Optional<T> = T | null | undefined;
 export class Builder {
   readonly operations: Operation[] = [];
 
-  /** y = x · W, for a kernel whose axes may be counted from the end. */
-  matmul(
-    kernel: LayerVariable,
-    x: Wire | null,
-    axes: { input: number; output: number } = { input: -2, output: -1 },
-    shifts = true,
-  ): Wire {
+  /** y = x · W; x is null for an embedding. */
+  matmul({ kernel, axes }: Kernel, x: Wire | null, shifts = true): Wire {
     const rank = kernel.shape.length;
-    const [input, output] = [axes.input, axes.output].map((axis) =>
-      axis < 0 ? axis + rank : axis,
-    ) as [number, number];
+    const [input, output] = [rank + (axes.column as number), rank + (axes.row[0] as number)];
     const y = { size: kernel.shape[output] as number };
     this.operations.push({ type: 'matmul', kernel, input, output, x, y, shifts });
     return y;
@@ -33,12 +27,15 @@ export class Builder {
   gain(
     vector: Optional<LayerVariable>,
     x: Wire,
-    axes: readonly number[] = [0],
-    from: readonly number[] = inOrder(x.size),
+    {
+      axes = [0],
+      from = inOrder(x.size),
+      shifts = true,
+    }: { axes?: readonly number[]; from?: readonly number[]; shifts?: boolean } = {},
   ): Wire {
     if (vector == null) return x;
     const y = { size: from.length };
-    this.operations.push({ type: 'gain', vector, axes, from, x, y });
+    this.operations.push({ type: 'gain', vector, axes, from, x, y, shifts });
     return y;
   }
 
@@ -55,18 +52,27 @@ export class Builder {
     return y;
   }
 
-  /** relu and linear by name; what any other one reads and gives is fixed. */
+  /** linear, relu and softmax by name; what any other one reads and writes is fixed. */
   activation(name: string | undefined, x: Wire): Wire {
     if (name === undefined || name === 'linear') return x;
     if (name === 'relu') return this.map('homogeneous', x);
-    this.fix(x, name === 'softmax' || name === 'logSoftmax');
-    return { size: x.size };
+    // The softmax of one channel is 1, whatever the channel is; nothing is gained from that.
+    if (x.size === 1 || (name !== 'softmax' && name !== 'logSoftmax'))
+      return this.opaque([x], x.size);
+    const y = { size: x.size };
+    if (name === 'softmax') this.operations.push({ type: 'softmax', x, y });
+    else this.fix(x, true);
+    return y;
   }
 
-  add(xs: readonly Wire[], how: 'linear' | 'homogeneous' = 'linear', shifts = true): Wire {
+  combine(
+    xs: readonly Wire[],
+    by: 'sum' | 'mean' | 'choice' = 'sum',
+    how: 'linear' | 'homogeneous' = 'linear',
+  ): Wire {
     const y = { size: (xs[0] as Wire).size };
-    if (xs.some(({ size }) => size !== y.size)) return this.opaque(xs, Math.max(y.size));
-    this.operations.push({ type: 'add', xs, y, how, shifts });
+    if (xs.some(({ size }) => size !== y.size)) return this.opaque(xs, y.size);
+    this.operations.push({ type: 'combine', by, how, xs, y });
     return y;
   }
 
@@ -85,7 +91,7 @@ export class Builder {
 
   normalise(
     x: Wire,
-    over: 'channels' | 'batch',
+    over: 'channels' | 'positions',
     centred = false,
     statistics: { mean: LayerVariable; variance: LayerVariable } | null = null,
   ): Wire {

@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { drawTable } from '@tfjs-lrm/core/kit';
 import { orbitsOf } from './orbits.ts';
 import type { Side, Symmetry } from './symmetry.ts';
-import { drawTable } from './table.ts';
 import { walk } from './walk.ts';
 import { withoutScales } from './without-scales.ts';
 
@@ -30,8 +30,8 @@ const sideText = ({ variable, axes, exponent }: Side): string => {
  * console.log(String(findSymmetries(model)));
  */
 export function findSymmetries(model: LayersModel): SymmetryList {
-  const { operations } = walk('findSymmetries', model);
-  const found = [...orbitsOf(operations), ...withoutScales(operations)].map(
+  const circuit = walk('findSymmetries', model);
+  const found = [...orbitsOf(circuit), ...withoutScales(circuit)].map(
     ({ kind, group, dimension, sides, reason }): Symmetry => ({
       kind,
       group,

@@ -38,13 +38,13 @@ function optionsOf(layer: layers.Layer, { row, column }: Kept): MultiplierOption
 /** The kernels that write keys of attention. */
 function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
   const keys = new Set(operations.flatMap((at) => (at.type === 'score' ? [at.key] : [])));
-  const found = new Set<LayerVariable>();
+  const kernels = new Set<LayerVariable>();
   for (const at of [...operations].reverse()) {
     if (!('y' in at) || !keys.has(at.y)) continue;
     if (at.type === 'bias' || at.type === 'map' || at.type === 'gain') keys.add(at.x);
-    if (at.type === 'matmul') found.add(at.kernel);
+    if (at.type === 'matmul') kernels.add(at.kernel);
   }
-  return found;
+  return kernels;
 }
 
 /**
@@ -72,7 +72,8 @@ function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
 export function minimalPlacement(
   model: LayersModel,
 ): (layer: layers.Layer) => MultiplierOptions | null {
-  const { operations, owners } = walk('minimalPlacement', model);
+  const circuit = walk('minimalPlacement', model);
+  const { operations, owners } = circuit;
   const heads = outputLayers(model.outputs);
   const kept = new Map<LayerVariable, Kept>();
   const matmuls = new Map<LayerVariable, Matmul>();
@@ -93,7 +94,7 @@ export function minimalPlacement(
     operations.flatMap((at) => (at.type === 'gain' && at.axes.length === 1 ? [at.vector] : [])),
   );
   const order = [...matmuls.keys()];
-  for (const { kind, slices } of orbitsOf(operations)) {
+  for (const { kind, slices } of orbitsOf(circuit)) {
     if (kind === 'normalisation' || slices.some(({ axes }) => axes.length === 0)) continue;
     const full = slices.filter(({ index }) => !index.includes(-1));
     const rows = full.filter(({ weight, axes }) =>
@@ -123,9 +124,7 @@ export function minimalPlacement(
     });
   }
   for (const [layer, each] of byLayer) options.set(layer, optionsOf(layer, each));
-  return (layer) => {
-    const found = options.get(layer);
-    if (found !== undefined) return found;
-    return kernelPlaces(layer) === null ? null : {};
-  };
+  // A layer whose kernels the walk does not see keeps all factors that it can have.
+  return (layer) =>
+    options.get(layer) ?? (options.has(layer) || kernelPlaces(layer) === null ? null : {});
 }

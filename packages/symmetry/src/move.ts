@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { variableOf } from '@tfjs-lrm/core/kit';
 import { scaleMoments } from './moments.ts';
 import type { Orbit, Slices } from './symmetry.ts';
 
@@ -24,9 +25,6 @@ function factorOf({ weight, axes, exponent, index }: Slices, logs: ArrayLike<num
 export function weightsOf(orbits: readonly Orbit[]): LayerVariable[] {
   return [...new Set(orbits.flatMap(({ slices }) => slices.map(({ weight }) => weight)))];
 }
-
-/** The variable of a weight, to assign to past the weight's constraint. */
-export const variableOf = (weight: LayerVariable): tf.Variable => weight.read() as tf.Variable;
 
 /**
  * Moves along several orbits at once: every weight is multiplied once, by the product of all its factors,

@@ -1,5 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Operation } from './circuit.ts';
+import type { Circuit } from './circuit.ts';
+import { mixingDimension, Vectors } from './dimensions.ts';
 import { type Solution, solve, type Trait } from './solve.ts';
 import { type Orbit, publicSide, type Slices } from './symmetry.ts';
 
@@ -65,8 +66,26 @@ function reasonOf(traits: ReadonlySet<Trait>, block: number): string {
   return 'row against column across linear functions';
 }
 
+/** The directions of all invertible matrices that mix a block, less those of matrices that move no weight. */
+function blockDimension(
+  size: number,
+  scale: number,
+  slices: readonly Slices[],
+  vectors: Vectors,
+): number {
+  let [rows, columns] = [0, 0];
+  for (const { weight, axes, index, exponent } of slices) {
+    const copies = index.filter((at) => at === scale).length;
+    const count = copies * vectors.count(weight, axes);
+    if (exponent > 0) rows += count;
+    else columns += count;
+  }
+  return mixingDimension(size, rows, columns);
+}
+
 /** The symmetries between weights of different channels and layers. */
-function wireOrbits(solution: Solution): Orbit[] {
+function wireOrbits(circuit: Circuit): Orbit[] {
+  const solution = solve(circuit);
   const places = placesOf(solution);
   const labels = labelsOf(solution);
   const blocks = new Map<string, number[]>();
@@ -90,6 +109,13 @@ function wireOrbits(solution: Solution): Orbit[] {
     if (row === undefined) rows.set(key, { of: [...block], size: block.length, complex });
     else row.of.push(...block);
   }
+  const vectors = new Vectors(circuit);
+  const dimensionOf = (of: readonly number[], size: number, slices: readonly Slices[]): number => {
+    let sum = 0;
+    for (let scale = 0; scale < of.length; scale += size)
+      sum += blockDimension(size, scale, slices, vectors);
+    return sum;
+  };
   return [...rows.values()].map(({ of, size, complex }): Orbit => {
     const number = new Map(of.map((unknown, at) => [unknown, at]));
     const slices = [...(places.get(of[0] as number)?.values() ?? [])].map(
@@ -109,7 +135,7 @@ function wireOrbits(solution: Solution): Orbit[] {
     return {
       kind: traits.has('normalised') ? 'normalisation' : 'multiplicative',
       group: size > 1 ? 'general-linear' : complex ? 'complex-scaling' : 'scaling',
-      dimension: of.length * (complex ? 2 : size),
+      dimension: size > 1 ? dimensionOf(of, size, slices) : of.length * (complex ? 2 : 1),
       sides: slices.map(publicSide),
       reason: reasonOf(traits, size),
       scales: of.length,
@@ -123,23 +149,22 @@ const sizeOf = (weight: LayerVariable, axes: readonly number[]): number =>
   axes.reduce((size, axis) => size * (weight.shape[axis] as number), 1);
 
 /** Each factor against the kernel that it multiplies. */
-function factorOrbits(operations: readonly Operation[]): Orbit[] {
+function factorOrbits({ operations, trained }: Circuit): Orbit[] {
   return operations.flatMap((at): Orbit[] => {
-    if (at.type !== 'factor' || !at.factor.trainable || !at.kernel.trainable) return [];
+    if (at.type !== 'factor' || !trained.has(at.factor) || !trained.has(at.kernel)) return [];
     const scales = sizeOf(at.kernel, at.axes);
     const index = Int32Array.from({ length: scales }, (_, i) => i);
     const slices: Slices[] = [
       { weight: at.factor, axes: at.factor.shape.map((_, axis) => axis), exponent: 1, index },
       { weight: at.kernel, axes: at.axes, exponent: -1, index },
     ];
-    const which = at.factor.originalName.split('/').at(-1)?.replace('_', ' ');
     return [
       {
         kind: 'multiplicative',
         group: 'scaling',
         dimension: scales,
         sides: slices.map(publicSide),
-        reason: `${which} against the kernel itself`,
+        reason: `${at.which} multiplier against the kernel itself`,
         scales,
         block: 1,
         slices,
@@ -149,6 +174,6 @@ function factorOrbits(operations: readonly Operation[]): Orbit[] {
 }
 
 /** All multiplicative and normalisation symmetries of a circuit. */
-export function orbitsOf(operations: readonly Operation[]): Orbit[] {
-  return [...wireOrbits(solve(operations)), ...factorOrbits(operations)];
+export function orbitsOf(circuit: Circuit): Orbit[] {
+  return [...wireOrbits(circuit), ...factorOrbits(circuit)];
 }

@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
-import { booleanRule, checkOptions, type Rule } from '@tfjs-lrm/core/kit';
+import { booleanRule, checkOptions, type Rule, variableOf } from '@tfjs-lrm/core/kit';
 import { distances, scaleOfElements, sumsByScale } from './balance.ts';
 import { checkMoments } from './moments.ts';
-import { apply, variableOf, weightsOf } from './move.ts';
+import { apply, weightsOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
 import type { Orbit } from './symmetry.ts';
 import { walk } from './walk.ts';
@@ -100,11 +100,11 @@ function balancedPoint(orbits: readonly Orbit[]): Float64Array[] {
  * rebalance(model, { optimizer });
  */
 export function rebalance(model: LayersModel, options: RebalanceOptions = {}): void {
-  const { operations } = walk('rebalance', model);
+  const circuit = walk('rebalance', model);
   checkOptions('rebalance', options, rules);
   const optimizer =
     options.optimizer ?? (model.optimizer as tf.Optimizer | null | undefined) ?? null;
-  const orbits = orbitsOf(operations).filter(
+  const orbits = orbitsOf(circuit).filter(
     ({ kind }) => kind === 'multiplicative' || options.normalisation === true,
   );
   if (optimizer !== null) {

@@ -1,103 +1,44 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { inputsOf, type Operation, type Wire } from './circuit.ts';
+import { type Circuit, type Wire, Wiring } from './circuit.ts';
+import { rotationDimension, Vectors } from './dimensions.ts';
+import { kernelsReading, type Reader } from './readers.ts';
 import type { Symmetry } from './symmetry.ts';
-
-type Kernel = Extract<Operation, { type: 'matmul' }>;
-
-/** What reads a normalised stream: a kernel, behind gains and biases. */
-export interface StreamReader {
-  readonly kernel: Kernel;
-  readonly gains: readonly LayerVariable[];
-  readonly biases: readonly LayerVariable[];
-}
 
 /** A stream whose channels may be rotated: no normalisation of all channels together sees it. */
 export interface Rotation extends Symmetry {
   readonly writers: readonly { readonly weight: LayerVariable; readonly axis: number }[];
-  readonly readers: readonly StreamReader[];
+  readonly readers: readonly Reader[];
   readonly size: number;
   /** Whether the sum of the channels must stay, because a mean over them is subtracted. */
   readonly centred: boolean;
 }
 
-/** A kernel to whose inputs' weights the same number can be added: the inputs have a sum of zero. */
-export interface Unseen extends Symmetry {
-  readonly reader: StreamReader;
-  /** What takes up the bias of the normalisation, if there is one. */
-  readonly absorber: LayerVariable | null;
-}
-
-/** Looks up operations by the wires that they read and write. */
-class Graph {
-  readonly readers = new Map<Wire, Operation[]>();
-  readonly writer = new Map<Wire, Operation>();
-  readonly #uses = new Map<LayerVariable, number>();
-
-  constructor(operations: readonly Operation[]) {
-    for (const at of operations) {
-      for (const wire of inputsOf(at)) this.readers.set(wire, [...this.read(wire), at]);
-      if ('y' in at) this.writer.set(at.y, at);
-      const weight = at.type === 'matmul' ? at.kernel : 'vector' in at ? at.vector : null;
-      if (weight !== null) this.#uses.set(weight, (this.#uses.get(weight) ?? 0) + 1);
-    }
-  }
-
-  read(wire: Wire): readonly Operation[] {
-    return this.readers.get(wire) ?? [];
-  }
-
-  /** Whether a weight is trained, and used in one place alone. */
-  isFree(weight: LayerVariable): boolean {
-    return weight.trainable && this.#uses.get(weight) === 1;
-  }
-
-  /** The kernels that read a wire behind gains, then biases; null where something else does. */
-  linearReaders(
-    wire: Wire,
-    gains: readonly LayerVariable[] = [],
-    biases: readonly LayerVariable[] = [],
-  ): StreamReader[] | null {
-    const found: StreamReader[] = [];
-    for (const at of this.read(wire)) {
-      let next: StreamReader[] | null = null;
-      if (at.type === 'matmul' && this.isFree(at.kernel)) next = [{ kernel: at, gains, biases }];
-      else if (at.type === 'gain' && at.axes.length === 1 && biases.length === 0)
-        next = this.linearReaders(at.y, [...gains, at.vector], biases);
-      else if (at.type === 'bias' && this.isFree(at.vector))
-        next = this.linearReaders(at.y, gains, [...biases, at.vector]);
-      if (next === null) return null;
-      found.push(...next);
-    }
-    return found;
-  }
-}
-
 type Writer = Rotation['writers'][number];
 
 /** The whole stream that a wire belongs to, through sums and biases, or null where it may not be rotated. */
-function streamOf(start: Wire, graph: Graph) {
-  const [wires, writers, readers] = [new Set([start]), new Set<Writer>(), [] as StreamReader[]];
+function streamOf(start: Wire, wiring: Wiring) {
+  const [wires, writers, readers] = [new Set([start]), new Set<Writer>(), [] as Reader[]];
   let centred = false;
   for (const wire of wires) {
-    const from = graph.writer.get(wire);
+    const from = wiring.writerOf(wire);
     if (from === undefined) return null;
-    if (from.type === 'matmul' && graph.isFree(from.kernel)) {
+    if (from.type === 'matmul' && wiring.isFree(from.kernel)) {
       writers.add({ weight: from.kernel, axis: from.output });
-    } else if (from.type === 'bias' && graph.isFree(from.vector)) {
+    } else if (from.type === 'bias' && wiring.isFree(from.vector)) {
       writers.add({ weight: from.vector, axis: 0 });
       wires.add(from.x);
-    } else if (from.type === 'add' && from.how === 'linear') {
+    } else if (from.type === 'combine' && from.how === 'linear') {
       for (const x of from.xs) wires.add(x);
     } else return null;
-    for (const at of graph.read(wire)) {
-      if (at.type === 'bias' || (at.type === 'add' && at.how === 'linear')) {
+    for (const at of wiring.readersOf(wire)) {
+      if (at.type === 'bias' || (at.type === 'combine' && at.how === 'linear')) {
         wires.add(at.y);
         continue;
       }
       const normalises = at.type === 'normalise' && at.over === 'channels';
       const found = normalises
-        ? graph.linearReaders(at.y)
-        : at.type === 'matmul' && graph.isFree(at.kernel)
+        ? kernelsReading(at.y, wiring)
+        : at.type === 'matmul' && wiring.isFree(at.kernel)
           ? [{ kernel: at, gains: [], biases: [] }]
           : null;
       if (found === null) return null;
@@ -109,22 +50,32 @@ function streamOf(start: Wire, graph: Graph) {
 }
 
 /** The streams between normalisations whose channels may be rotated into each other. */
-export function rotationsOf(operations: readonly Operation[]): Rotation[] {
-  const graph = new Graph(operations);
+export function rotationsOf(circuit: Circuit): Rotation[] {
+  const [wiring, vectors] = [new Wiring(circuit), new Vectors(circuit)];
   const seen = new Set<Wire>();
-  return operations.flatMap((at): Rotation[] => {
+  return circuit.operations.flatMap((at): Rotation[] => {
     if (at.type !== 'normalise' || at.over !== 'channels' || seen.has(at.x)) return [];
-    const stream = streamOf(at.x, graph);
+    const stream = streamOf(at.x, wiring);
     if (stream === null) return [];
     const { wires, writers, readers, centred } = stream;
     for (const wire of wires) seen.add(wire);
     const size = at.x.size;
+    // Where a mean is subtracted the sum of the channels stays.
     const free = centred ? size - 1 : size;
+    const biases = new Set(readers.flatMap((reader) => reader.biases));
+    const moved = [
+      ...writers.map(({ weight, axis }) => vectors.count(weight, [axis])),
+      ...readers.map(({ kernel }) => vectors.count(kernel.kernel, [kernel.input])),
+      ...[...biases].map((bias) => vectors.count(bias, [0])),
+    ];
     return [
       {
         kind: 'normalisation',
         group: 'orthogonal',
-        dimension: (free * (free - 1)) / 2,
+        dimension: rotationDimension(
+          free,
+          moved.reduce((sum, count) => sum + count, 0),
+        ),
         sides: [
           ...writers.map(({ weight, axis }) => ({
             variable: weight.originalName,
@@ -143,42 +94,5 @@ export function rotationsOf(operations: readonly Operation[]): Rotation[] {
         centred,
       },
     ];
-  });
-}
-
-/** The kernels that read channels whose mean was subtracted: what is the same for all of them has no effect. */
-export function unseenOf(operations: readonly Operation[]): Unseen[] {
-  const graph = new Graph(operations);
-  return operations.flatMap((at): Unseen[] => {
-    if (at.type !== 'normalise' || at.over !== 'channels' || !at.centred) return [];
-    return (graph.linearReaders(at.y) ?? []).flatMap((reader): Unseen[] => {
-      const { kernel, biases } = reader;
-      const [after, ...others] = graph.read(kernel.y);
-      const absorbs =
-        after?.type === 'bias' &&
-        others.length === 0 &&
-        kernel.shifts &&
-        graph.isFree(after.vector);
-      if (biases.length > 0 && !absorbs) return [];
-      const absorber = biases.length > 0 && after?.type === 'bias' ? after.vector : null;
-      const size = kernel.kernel.shape.reduce<number>((product, n) => product * (n as number), 1);
-      return [
-        {
-          kind: 'translation',
-          group: 'translation',
-          dimension: size / (kernel.x as Wire).size,
-          sides: [
-            { variable: kernel.kernel.originalName, axes: [kernel.input], exponent: 0 },
-            ...(absorber === null
-              ? []
-              : [{ variable: absorber.originalName, axes: [0], exponent: 0 }]),
-          ],
-          reason:
-            'its inputs have a sum of zero, so weights that are the same for all have no effect',
-          reader,
-          absorber,
-        },
-      ];
-    });
   });
 }

@@ -1,6 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { inOrder, type Operation, sharedChannels, type Wire } from './circuit.ts';
-import { FIXED, type Monomial, Scales, times } from './scales.ts';
+import { type Circuit, inOrder, sharedChannels, type Wire } from './circuit.ts';
+import { FIXED, type Monomial, Scales, times } from './monomials.ts';
 
 /** A weight that scales, and by what each index of these axes of it is multiplied. */
 export interface ScaledSide {
@@ -39,7 +39,7 @@ export interface Solution {
  * Solves for all ways to scale channels that leave the function unchanged: each operation demands equations
  * between the scales of what it reads, of what it writes, and of its weights.
  */
-export function solve(operations: readonly Operation[]): Solution {
+export function solve({ operations, trained: mayMove }: Circuit): Solution {
   const scales = new Scales();
   const wires = new Map<Wire, readonly Monomial[]>();
   const sides = new Map<string, ScaledSide>();
@@ -78,7 +78,7 @@ export function solve(operations: readonly Operation[]): Solution {
     return known?.scales ?? by;
   };
   const trained = (weight: LayerVariable, by: readonly Monomial[]): void => {
-    if (!weight.trainable) pin(by);
+    if (!mayMove.has(weight)) pin(by);
   };
 
   for (const at of operations) {
@@ -136,7 +136,7 @@ export function solve(operations: readonly Operation[]): Solution {
         );
         break;
       }
-      case 'add': {
+      case 'combine': {
         const [x, ...others] = at.xs.map(read) as [readonly Monomial[], ...(readonly Monomial[])[]];
         for (const other of others) equate(x, other);
         if (at.how === 'homogeneous') alone(x);
@@ -214,6 +214,7 @@ export function solve(operations: readonly Operation[]): Solution {
         break;
       }
       case 'fix':
+      case 'softmax':
         pin(read(at.x));
         break;
       case 'factor':

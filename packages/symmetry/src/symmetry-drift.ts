@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { variableOf } from '@tfjs-lrm/core/kit';
 import { distances, sumsByScale } from './balance.ts';
-import { variableOf } from './move.ts';
 import { orbitsOf } from './orbits.ts';
 import type { Slices } from './symmetry.ts';
 import { walk } from './walk.ts';
@@ -28,14 +28,14 @@ function squares({ weight, axes }: Slices): tf.Tensor1D {
  * const drift = symmetryDrift(model); // [0.13, 0.02]
  */
 export function symmetryDrift(model: LayersModel): number[] {
-  const { operations } = walk('symmetryDrift', model);
-  const orbits = orbitsOf(operations);
+  const circuit = walk('symmetryDrift', model);
+  const orbits = orbitsOf(circuit);
   const all = orbits.flatMap(({ slices }) => slices);
   const keyOf = ({ weight, axes }: Slices): string => `${weight.id}:${axes}`;
   const unique = new Map(
     all.filter(({ weight }) => weight.trainable).map((slices) => [keyOf(slices), slices]),
   );
-  const shifts = withoutScales(operations).map(() => 0);
+  const shifts = withoutScales(circuit).map(() => 0);
   if (unique.size === 0) return [...orbits.map(() => 0), ...shifts];
   const read = tf.tidy(() => tf.concat([...unique.values()].map(squares)).dataSync());
   const sums = new Map<string, ArrayLike<number>>();

@@ -1,158 +1,176 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { inputsOf, type Operation, type Wire } from './circuit.ts';
+import { centredWeights } from './centrings.ts';
+import { type Circuit, sharedChannels, type Wire } from './circuit.ts';
+import { NO_SHIFT, plus, type Shift, Shifts } from './shifts.ts';
 import type { Symmetry } from './symmetry.ts';
 
-/** A vector that takes up what is added to another one, and the linear operations in between, in order. */
-export interface Absorber {
-  readonly vector: LayerVariable;
-  /** 1 where it moves along (the mean that is subtracted later), −1 where it makes up for it. */
-  readonly sign: 1 | -1;
-  readonly through: readonly Operation[];
-}
-
-/** A bias to which a constant can be added, because others take it up again or softmax does not see it. */
+/** Elements of a vector to which anything can be added, because other vectors take it up or nothing sees it. */
 export interface Translation extends Symmetry {
-  readonly vector: LayerVariable;
-  readonly absorbers: readonly Absorber[];
+  /** The unknowns that may be chosen, all of one vector. */
+  readonly free: readonly number[];
 }
 
-/** A weight to whose outputs the same number can be added, since all that reads them subtracts it again. */
-export interface Centring extends Symmetry {
-  readonly weight: LayerVariable;
-  readonly axis: number;
-}
-
-/**
- * The biases that can be shifted. Each shift is taken up by vectors that come later, so that no two of the
- * translations found say the same.
- */
-export function translationsOf(operations: readonly Operation[]): Translation[] {
-  const readers = new Map<Wire, Operation[]>();
-  const writers = new Map<Wire, number>();
-  const uses = new Map<LayerVariable, number>();
-  operations.forEach((at, number) => {
-    for (const wire of inputsOf(at)) readers.set(wire, [...(readers.get(wire) ?? []), at]);
-    if ('y' in at) writers.set(at.y, number);
-    const weight = at.type === 'bias' ? at.vector : at.type === 'matmul' ? at.kernel : null;
-    if (weight !== null) uses.set(weight, (uses.get(weight) ?? 0) + 1);
-  });
-  const once = (weight: LayerVariable): boolean => uses.get(weight) === 1;
-
-  /** What takes up a shift of a wire that began at the given operation; null where something does not. */
-  function absorb(wire: Wire, began: number): Absorber[] | null {
-    const found: Absorber[] = [];
-    for (const at of readers.get(wire) ?? []) {
-      const each = absorbAt(at, wire, began);
-      if (each === null) return null;
-      found.push(...each);
-    }
-    return found;
-  }
-
-  function absorbAt(at: Operation, wire: Wire, began: number): Absorber[] | null {
-    const pass = (y: Wire): Absorber[] | null =>
-      absorb(y, began)?.map((each) => ({ ...each, through: [at, ...each.through] })) ?? null;
-    switch (at.type) {
-      case 'bias':
-        return at.vector.trainable && once(at.vector)
-          ? [{ vector: at.vector, sign: -1, through: [] }]
-          : pass(at.y);
-      case 'matmul':
-        return at.shifts && once(at.kernel) ? pass(at.y) : null;
-      case 'gain':
-        return pass(at.y);
-      case 'map':
-        return at.shifts ? pass(at.y) : null;
-      case 'mix':
-        return pass(at.y);
-      case 'add': {
-        if (!at.shifts || at.how !== 'linear') return null;
-        if (at.xs.filter((x) => x === wire).length > 1) return null;
-        for (const x of at.xs) {
-          const number = writers.get(x) ?? -1;
-          const other = operations[number];
-          if (x === wire || number <= began || other?.type !== 'bias') continue;
-          const alone =
-            readers.get(x)?.length === 1 && once(other.vector) && other.vector.trainable;
-          if (alone) return [{ vector: other.vector, sign: -1, through: [] }];
-        }
-        return pass(at.y);
-      }
-      case 'normalise':
-        return at.over === 'batch' && at.statistics !== null
-          ? [{ vector: at.statistics.mean, sign: 1, through: [] }]
-          : null;
-      case 'score':
-        return wire === at.key && wire !== at.query && at.pairs === null ? [] : null;
-      default:
-        return null;
-    }
-  }
-
-  return operations.flatMap((at, number): Translation[] => {
-    if (at.type !== 'bias' || !at.vector.trainable || !once(at.vector)) return [];
-    const absorbers = absorb(at.y, number);
-    if (absorbers === null || absorbers.some(({ vector }) => vector === at.vector)) return [];
-    const names = absorbers.map(({ vector }) => vector.originalName);
-    return [
-      {
-        kind: 'translation',
-        group: 'translation',
-        dimension: at.vector.shape[0] as number,
-        sides: [at.vector, ...absorbers.map(({ vector }) => vector)].map((vector) => ({
-          variable: vector.originalName,
-          axes: [0],
-          exponent: 0,
-        })),
-        reason:
-          names.length === 0
-            ? 'softmax does not see what is added to all keys'
-            : `a constant added to it is taken up by ${names.join(', ')}`,
-        vector: at.vector,
-        absorbers,
-      },
-    ];
-  });
+/** All ways to add constants to vectors (and to all rows of an embedding) that change no output. */
+export interface Translations {
+  readonly shifts: Shifts;
+  readonly list: readonly Translation[];
 }
 
 /**
- * The weights that write only into what is read centred: by layer normalisation, which subtracts the mean, or by
- * softmax.
+ * Solves for the constants: each operation says what becomes of those that it reads, and which it would show.
+ *
+ * A vector to which the same number can be added in all channels (see `centringsOf`) has that as a symmetry of
+ * its own; here its first element stays.
  */
-export function centringsOf(operations: readonly Operation[]): Centring[] {
-  const readers = new Map<Wire, Operation[]>();
-  for (const at of operations)
-    for (const wire of inputsOf(at)) readers.set(wire, [...(readers.get(wire) ?? []), at]);
-  const isCentred = (wire: Wire): boolean =>
-    (readers.get(wire) ?? []).every((at) => {
-      if (at.type === 'normalise' || at.type === 'fix') return at.centred;
-      const passes = at.type === 'bias' || (at.type === 'add' && at.how === 'linear');
-      return passes && isCentred(at.y);
-    });
-  const found = new Map<LayerVariable, number | null>();
-  for (const at of operations) {
-    if (at.type !== 'matmul' && at.type !== 'bias') continue;
-    const [weight, axis] = at.type === 'matmul' ? [at.kernel, at.output] : [at.vector, 0];
-    const free = weight.trainable && found.get(weight) !== null && isCentred(at.y);
-    found.set(weight, free ? axis : null);
-  }
-  return [...found].flatMap(([weight, axis]): Centring[] =>
-    axis === null
-      ? []
-      : [
-          {
-            kind: 'translation',
-            group: 'translation',
-            dimension: weight.shape.reduce<number>(
-              (size, n, at) => (at === axis ? size : size * (n as number)),
-              1,
-            ),
-            sides: [{ variable: weight.originalName, axes: [axis], exponent: 0 }],
-            reason:
-              'the same number added to all channels is subtracted again, by a mean or by softmax',
-            weight,
-            axis,
-          },
-        ],
+export function translationsOf(circuit: Circuit): Translations {
+  const { operations, trained } = circuit;
+  const shifts = new Shifts();
+  const wires = new Map<Wire, readonly Shift[]>();
+  const centred = centredWeights(circuit);
+  const read = (wire: Wire): readonly Shift[] =>
+    wires.get(wire) ?? new Array<Shift>(wire.size).fill(NO_SHIFT);
+  const hold = (wire: Wire): void => {
+    for (const shift of read(wire)) shifts.vanish(shift);
+  };
+  const source = (weight: LayerVariable, size: number): readonly Shift[] => {
+    if (!trained.has(weight)) return new Array<Shift>(size).fill(NO_SHIFT);
+    const elements = shifts.elementsOf(weight, size);
+    if (centred.has(weight)) shifts.vanish(elements[0] as Shift);
+    return elements;
+  };
+  const multiplied = new Set(
+    operations.flatMap((at) => (at.type === 'matmul' && at.x !== null ? [at.kernel] : [])),
   );
+
+  for (const at of operations) {
+    switch (at.type) {
+      case 'matmul':
+        if (at.x === null) {
+          if (!multiplied.has(at.kernel)) wires.set(at.y, source(at.kernel, at.y.size));
+        } else if (at.shifts) wires.set(at.y, shifts.throughKernel(at, read(at.x)));
+        else hold(at.x);
+        break;
+      case 'bias': {
+        const own = source(at.vector, at.y.size);
+        wires.set(
+          at.y,
+          read(at.x).map((shift, i) => plus(shift, own[i] as Shift)),
+        );
+        break;
+      }
+      case 'gain':
+        if (at.shifts) wires.set(at.y, shifts.throughGain(at, read(at.x)));
+        else hold(at.x);
+        break;
+      case 'map':
+        if (at.shifts)
+          wires.set(
+            at.y,
+            at.from.map((from) => read(at.x)[from] as Shift),
+          );
+        else hold(at.x);
+        break;
+      case 'combine': {
+        const xs = at.xs.map(read) as [readonly Shift[], ...(readonly Shift[])[]];
+        if (at.by === 'choice')
+          xs[0].forEach((_, i) => {
+            shifts.equate(xs.map((x) => x[i] as Shift));
+          });
+        const weight = at.by === 'sum' ? 1 : 1 / xs.length;
+        wires.set(
+          at.y,
+          xs[0].map((_, i) => xs.reduce((sum, x) => plus(sum, x[i] as Shift, weight), NO_SHIFT)),
+        );
+        break;
+      }
+      case 'concatenate':
+        wires.set(at.y, at.xs.flatMap(read));
+        break;
+      case 'product':
+        for (const x of at.xs) hold(x);
+        break;
+      case 'normalise':
+        if (!at.centred) hold(at.x);
+        else if (at.over === 'channels') shifts.equate(read(at.x));
+        else if (at.statistics !== null) {
+          const mean = shifts.elementsOf(at.statistics.mean, at.x.size);
+          read(at.x).forEach((shift, i) => {
+            shifts.vanish(plus(mean[i] as Shift, shift, -1));
+          });
+        }
+        break;
+      case 'score':
+        hold(at.query);
+        // A constant added to all keys adds the same number to all scores of a query.
+        if (at.pairs !== null) hold(at.key);
+        break;
+      case 'mix': {
+        const x = read(at.x);
+        wires.set(
+          at.y,
+          sharedChannels(x.length, at.heads, at.keyHeads).map((from) => x[from] as Shift),
+        );
+        break;
+      }
+      case 'softmax':
+        shifts.equate(read(at.x));
+        break;
+      case 'fix':
+        if (at.centred) shifts.equate(read(at.x));
+        else hold(at.x);
+        break;
+      case 'factor':
+        break;
+    }
+  }
+  return { shifts, list: grouped(shifts) };
+}
+
+/** The free unknowns, those of one vector that move the same other vectors together. */
+function grouped(shifts: Shifts): Translation[] {
+  const followers = new Map<number, Set<LayerVariable>>();
+  const behindWeights = new Map<ReadonlySet<number>, Set<LayerVariable>>();
+  const follow = (at: number, weight: LayerVariable): void => {
+    for (const each of shifts.resolve(new Map([[at, 1]])).keys()) {
+      const unknown = shifts.unknown(each);
+      const [key, all] = 'weight' in unknown ? [each, followers] : [unknown.origins, behindWeights];
+      const known = (all as Map<typeof key, Set<LayerVariable>>).get(key) ?? new Set();
+      if (known.has(weight)) continue;
+      (all as Map<typeof key, Set<LayerVariable>>).set(key, known.add(weight));
+      if ('origins' in unknown) for (const origin of unknown.origins) follow(origin, weight);
+    }
+  };
+  for (const [weight, elements] of shifts.weights())
+    for (const element of elements) for (const at of element.keys()) follow(at, weight);
+
+  const groups = new Map<string, { free: number[]; weights: LayerVariable[] }>();
+  for (const [weight, elements] of shifts.weights()) {
+    for (const element of elements) {
+      const [at] = element.keys() as IterableIterator<number>;
+      if (!shifts.resolve(element).has(at as number)) continue;
+      const others = [...(followers.get(at as number) ?? [])].filter((each) => each !== weight);
+      const key = [weight.id, ...others.map(({ id }) => id)].join(' ');
+      const group = groups.get(key) ?? { free: [], weights: [weight, ...others] };
+      group.free.push(at as number);
+      groups.set(key, group);
+    }
+  }
+  return [...groups.values()].map(({ free, weights }): Translation => {
+    const names = weights.map(({ originalName }) => originalName);
+    return {
+      kind: 'translation',
+      group: 'translation',
+      dimension: free.length,
+      sides: weights.map((weight, at) => ({
+        variable: names[at] as string,
+        axes: [weight.shape.length - 1],
+        exponent: 0,
+      })),
+      reason:
+        names.length === 1
+          ? 'softmax or a mean takes away what is added to it'
+          : `a constant added to it is taken up by ${names.slice(1).join(', ')}`,
+      free,
+    };
+  });
 }

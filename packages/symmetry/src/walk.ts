@@ -1,65 +1,40 @@
 import type { LayersModel, LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core/kit';
+import { isModel, show } from '@tfjs-lrm/core/kit';
+import type { MultiplierLayer } from '@tfjs-lrm/multipliers';
 import { Builder } from './builder.ts';
-import type { Operation, Wire } from './circuit.ts';
-import { lower } from './layer-algebra.ts';
+import type { Circuit, Operation, Wire } from './circuit.ts';
+import type { Call } from './known-layers.ts';
+import { lower } from './lower.ts';
+
+type Factor = Extract<Operation, { type: 'factor' }>;
 
 interface GraphNode {
   readonly inputTensors: readonly SymbolicTensor[];
   readonly outputTensors: readonly SymbolicTensor[];
 }
 
-/** What a model computes, in the order in which its outputs need it. */
-export interface Circuit {
-  readonly operations: readonly Operation[];
-  /** The plain layer that holds each weight, and the one that stands for it in its model. */
-  readonly owners: ReadonlyMap<LayerVariable, { layer: layers.Layer; placed: layers.Layer }>;
-}
-
-const isModel = (layer: layers.Layer): layer is LayersModel =>
-  'layers' in layer && 'predict' in layer;
-
 const widthOf = ({ shape }: SymbolicTensor): number => shape.at(-1) ?? 0;
 
-/** The layer inside a wrapper of one layer, or null: with multipliers, or over time. */
-function insideOf(layer: layers.Layer): layers.Layer | null {
-  const { layer: inside } = layer as { layer?: layers.Layer };
-  return inside !== undefined &&
-    ('effective' in layer || layer.getClassName() === 'TimeDistributed')
-    ? inside
-    : null;
-}
+// tfjs-layers declares the constraint private.
+const isConstrained = (weight: LayerVariable): boolean =>
+  (weight as unknown as { constraint: unknown }).constraint != null;
 
-/** Emits the factors of a layer with multipliers, found by their names: `<kernel>/row_multiplier`. */
-function factors(layer: layers.Layer, inside: layers.Layer, to: Builder): void {
-  const own = layer.weights.filter((weight) => !inside.weights.includes(weight));
-  for (const factor of own) {
-    const [, path, which] =
-      /([^/]+(?:\/[^/]+)*)\/(row|column|scalar)_multiplier$/.exec(factor.originalName) ?? [];
-    if (path === undefined) continue;
-    const kernel = inside.weights
-      .filter(
-        ({ originalName }) =>
-          path === originalName || path.endsWith(`/${originalName.split('/').at(-1)}`),
-      )
-      .sort((a, b) => common(b.originalName, path) - common(a.originalName, path))[0];
-    if (kernel === undefined) continue;
-    const rank = kernel.shape.length;
-    const isTransposed = /^Conv\dDTranspose$/.test(inside.getClassName());
-    const axes = {
-      row: factor.shape.length === 2 ? [rank - 2, rank - 1] : [isTransposed ? rank - 2 : rank - 1],
-      column: [isTransposed ? rank - 1 : rank - 2],
-      scalar: [],
-    }[which as 'row' | 'column' | 'scalar'];
-    to.operations.push({ type: 'factor', factor, kernel, axes });
-  }
-}
+/** True for a layer with multipliers, of whichever copy of `@tfjs-lrm/multipliers`. */
+const isMultiplied = (layer: layers.Layer): layer is MultiplierLayer =>
+  'effective' in layer && 'kernels' in layer;
 
-/** The number of characters that two names end with in common. */
-function common(a: string, b: string): number {
-  let count = 0;
-  while (count < a.length && a.at(-1 - count) === b.at(-1 - count)) count += 1;
-  return count;
+const isOverTime = (layer: layers.Layer): layer is layers.Layer & { layer: layers.Layer } =>
+  layer.getClassName() === 'TimeDistributed';
+
+/** The factors of a layer with multipliers, which says to which kernel each belongs. */
+function factors({ kernels }: MultiplierLayer): Operation[] {
+  return kernels.flatMap(({ kernel, factors: own, axes: { row, column } }) =>
+    (Object.entries(own) as [Factor['which'], LayerVariable][]).map(([which, factor]): Factor => {
+      const axes = { row, column: column === null ? [] : [column], scalar: [] }[which];
+      const rank = kernel.shape.length;
+      return { type: 'factor', which, factor, kernel, axes: axes.map((axis) => rank + axis) };
+    }),
+  );
 }
 
 /**
@@ -69,7 +44,7 @@ function common(a: string, b: string): number {
  * @throws TypeError for something that is no model, or one without layers
  */
 export function walk(where: string, model: LayersModel): Circuit {
-  if (typeof model !== 'object' || model === null || !('layers' in model)) {
+  if (!isModel(model)) {
     throw new TypeError(
       `${where}: the target must be a tf.LayersModel. Received ${show(model)}. Try ${where}(tf.sequential({ layers })).`,
     );
@@ -81,22 +56,23 @@ export function walk(where: string, model: LayersModel): Circuit {
   }
   const to = new Builder();
   const owners = new Map<LayerVariable, { layer: layers.Layer; placed: layers.Layer }>();
-  const wrapped = new Set<layers.Layer>();
+  const multiplied = new Set<layers.Layer>();
 
   const apply = (
     layer: layers.Layer,
     inputs: readonly Wire[],
-    size: number,
+    call: Call,
     placed: layers.Layer,
   ): Wire => {
-    const inside = insideOf(layer);
-    if (inside !== null) {
-      if ('effective' in layer && !wrapped.has(layer)) factors(layer, inside, to);
-      wrapped.add(layer);
-      return apply(inside, inputs, size, placed);
+    if (isOverTime(layer))
+      return apply(layer.layer, inputs, { ...call, rank: call.rank - 1 }, placed);
+    if (isMultiplied(layer)) {
+      if (!multiplied.has(layer)) to.operations.push(...factors(layer));
+      multiplied.add(layer);
+      return apply(layer.layer, inputs, call, placed);
     }
     for (const weight of layer.weights) owners.set(weight, { layer, placed });
-    return lower(layer, inputs, to, size);
+    return lower(layer, inputs, to, call);
   };
 
   const run = (inner: LayersModel, inputs: readonly Wire[] | null): Wire[] => {
@@ -116,7 +92,8 @@ export function walk(where: string, model: LayersModel): Circuit {
           wires.set(output, outputs[at] as Wire);
         });
       } else if (node.outputTensors.length === 1) {
-        wires.set(tensor, apply(layer, given, widthOf(tensor), layer));
+        const rank = node.inputTensors[0]?.shape.length ?? 0;
+        wires.set(tensor, apply(layer, given, { size: widthOf(tensor), rank }, layer));
       } else {
         for (const wire of given) to.fix(wire);
         for (const output of node.outputTensors) wires.set(output, { size: widthOf(output) });
@@ -127,5 +104,8 @@ export function walk(where: string, model: LayersModel): Circuit {
   };
 
   for (const output of run(model, null)) to.fix(output);
-  return { operations: to.operations, owners };
+  const trained = new Set(
+    model.trainableWeights.filter((weight) => weight.trainable && !isConstrained(weight)),
+  );
+  return { operations: to.operations, trained, owners };
 }

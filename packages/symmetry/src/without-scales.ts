@@ -1,14 +1,16 @@
-import type { Operation } from './circuit.ts';
-import { rotationsOf, unseenOf } from './rotations.ts';
+import { centringsOf } from './centrings.ts';
+import type { Circuit } from './circuit.ts';
+import { rotationsOf } from './rotations.ts';
 import type { Symmetry } from './symmetry.ts';
-import { centringsOf, translationsOf } from './translations.ts';
+import { translationsOf } from './translations.ts';
+import { unseenOf } from './unseen.ts';
 
 /** The symmetries along which no scale changes: rotations and translations. */
-export function withoutScales(operations: readonly Operation[]): Symmetry[] {
+export function withoutScales(circuit: Circuit): Symmetry[] {
   return [
-    ...rotationsOf(operations),
-    ...translationsOf(operations),
-    ...centringsOf(operations),
-    ...unseenOf(operations),
+    ...rotationsOf(circuit),
+    ...translationsOf(circuit).list,
+    ...centringsOf(circuit),
+    ...unseenOf(circuit),
   ];
 }

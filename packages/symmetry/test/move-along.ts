@@ -1,13 +1,17 @@
 /** Moves a model by random amounts along any one of its symmetries, in all directions of its group. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
+import { variableOf } from '@tfjs-lrm/core/kit';
 import { random } from '../../../test/tensors.ts';
-import type { Operation } from '../src/circuit.ts';
-import { apply, variableOf } from '../src/move.ts';
+import { centringsOf } from '../src/centrings.ts';
+import type { Circuit, Operation } from '../src/circuit.ts';
+import { apply } from '../src/move.ts';
 import { orbitsOf } from '../src/orbits.ts';
-import { type Rotation, rotationsOf, type Unseen, unseenOf } from '../src/rotations.ts';
+import { type Rotation, rotationsOf } from '../src/rotations.ts';
+import type { Shift } from '../src/shifts.ts';
 import type { Orbit, Slices } from '../src/symmetry.ts';
-import { centringsOf, type Translation, translationsOf } from '../src/translations.ts';
+import { type Translation, type Translations, translationsOf } from '../src/translations.ts';
+import { type Unseen, unseenOf } from '../src/unseen.ts';
 import { walk } from '../src/walk.ts';
 
 type Next = () => number;
@@ -51,11 +55,12 @@ function contragredient(a: readonly (readonly number[])[]): number[][] {
   return a.map((_, i) => a.map((_, j) => rows[j]![n + i]!));
 }
 
-/** Multiplies a weight along the axis by a matrix for each copy of each block. */
+/** Multiplies a weight, with its factors, along the axis by a matrix for each copy of each block. */
 function mix(
   { weight, axes, index, exponent }: Slices,
   orbit: Orbit,
   mats: readonly number[][][],
+  operations: readonly Operation[],
 ): void {
   const complex = orbit.group === 'complex-scaling';
   const size = axes.reduce((product, axis) => product * (weight.shape[axis] as number), 1);
@@ -85,10 +90,11 @@ function mix(
     const variable = variableOf(weight);
     const others = weight.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
     const order = [...others, ...axes];
-    const last = tf.transpose(variable, order);
+    const factors = factorsOf(weight, operations);
+    const last = tf.transpose(tf.mul(variable, factors), order);
     const moved = tf.matMul(tf.reshape(last, [-1, size]), tf.tensor2d(full, [size, size]));
     const back = order.map((_, axis) => order.indexOf(axis));
-    variable.assign(tf.transpose(tf.reshape(moved, last.shape), back));
+    variable.assign(tf.div(tf.transpose(tf.reshape(moved, last.shape), back), factors));
   });
 }
 
@@ -104,47 +110,67 @@ function factorsOf(kernel: LayerVariable, operations: readonly Operation[]): tf.
   );
 }
 
+/** Adds random numbers to the free elements, and to all others what follows from the weights as they are. */
 function translate(
-  { vector, absorbers }: Translation,
+  { free }: Translation,
+  { shifts }: Translations,
   operations: readonly Operation[],
   next: Next,
 ): void {
-  tf.tidy(() => {
-    const shift = tf.tensor1d(
-      Array.from({ length: vector.shape[0] as number }, () => signed(next)),
-    );
-    variableOf(vector).assign(tf.add(variableOf(vector), shift));
-    for (const absorber of absorbers) {
-      let moved: tf.Tensor = shift;
-      for (const at of absorber.through) {
-        if (at.type === 'matmul') {
-          const kernel = tf.mul(at.kernel.read(), factorsOf(at.kernel, operations));
-          const others = at.kernel.shape
-            .map((_, axis) => axis)
-            .filter((axis) => axis !== at.input && axis !== at.output);
-          const plane = tf.sum(kernel, others);
-          moved = tf.reshape(
-            tf.matMul(tf.reshape(moved, [1, -1]), plane, false, at.input > at.output),
-            [-1],
-          );
-        } else if (at.type === 'gain') {
-          moved = tf.mul(tf.gather(moved, [...at.from]), tf.reshape(at.vector.read(), [-1]));
-        } else if (at.type === 'map') {
-          moved = tf.gather(moved, [...at.from]);
-        } else if (at.type === 'mix') {
-          const width = at.x.size / at.keyHeads;
-          const group = at.heads / at.keyHeads;
-          const from = Array.from(
-            { length: at.y.size },
-            (_, i) => Math.floor(Math.floor(i / width) / group) * width + (i % width),
-          );
-          moved = tf.gather(moved, from);
-        }
-      }
-      const target = variableOf(absorber.vector);
-      target.assign(tf.add(target, tf.mul(moved, absorber.sign)));
+  const chosen = new Map(free.map((at) => [at, signed(next)]));
+  const planes = new Map<Operation, number[][]>();
+  const columns = new Map<Operation, Map<number, number>>();
+  const sumOf = (shift: Shift): number => {
+    let sum = 0;
+    for (const [at, coefficient] of shifts.resolve(shift)) sum += coefficient * unknownValue(at);
+    return sum;
+  };
+  /** [inputs][outputs] of a kernel, summed over its other axes. */
+  const planeOf = (at: Extract<Operation, { type: 'matmul' }>): number[][] => {
+    const plane = tf.tidy(() => {
+      const kernel = tf.mul(at.kernel.read(), factorsOf(at.kernel, operations));
+      const others = at.kernel.shape
+        .map((_, axis) => axis)
+        .filter((axis) => axis !== at.input && axis !== at.output);
+      const sums = tf.sum(kernel, others);
+      return (at.input > at.output ? tf.transpose(sums) : sums).arraySync() as number[][];
+    });
+    planes.set(at, plane);
+    return plane;
+  };
+  const unknownValue = (number: number): number => {
+    const unknown = shifts.unknown(number);
+    if ('weight' in unknown) return chosen.get(number) ?? 0;
+    const { at, channel, inputs } = unknown;
+    const known = columns.get(at)?.get(channel);
+    if (known !== undefined) return known;
+    let value: number;
+    if (at.type === 'matmul') {
+      const plane = planes.get(at) ?? planeOf(at);
+      value = inputs.reduce((sum, each, i) => sum + plane[i]![channel]! * sumOf(each), 0);
+    } else {
+      const others = at.vector.shape
+        .map((_, axis) => axis)
+        .filter((axis) => !at.axes.includes(axis));
+      const gains = tf.tidy(() =>
+        tf
+          .sum(tf.mul(at.vector.read(), factorsOf(at.vector, operations)), others)
+          .dataSync<'float32'>(),
+      );
+      value = gains[channel]! * sumOf(inputs[0]!);
     }
-  });
+    columns.set(at, (columns.get(at) ?? new Map<number, number>()).set(channel, value));
+    return value;
+  };
+  const moves = [...shifts.weights()].map(
+    ([weight, elements]) => [weight, elements.map(sumOf)] as const,
+  );
+  for (const [weight, shift] of moves) {
+    tf.tidy(() => {
+      const moved = tf.div(tf.tensor1d(shift), factorsOf(weight, operations));
+      variableOf(weight).assign(tf.add(variableOf(weight), moved));
+    });
+  }
 }
 
 /** Orthonormal rows by Gram and Schmidt, the first along the given one. */
@@ -221,7 +247,7 @@ function rotateStream(
 }
 
 function addUnseen(
-  { reader, absorber }: Unseen,
+  { reader, sum, absorber }: Unseen,
   operations: readonly Operation[],
   next: Next,
 ): void {
@@ -238,16 +264,19 @@ function addUnseen(
     const shift = tf.div(same, tf.reshape(gain, across));
     variableOf(kernel).assign(tf.add(kernel.read(), tf.div(shift, factorsOf(kernel, operations))));
     if (absorber === null) return;
+    // What the kernel reads is of that sum before gains and biases: Σ (x + β/γ).
     const beta = reader.biases.reduce<tf.Tensor>(
-      (sum, bias) => tf.add(sum, bias.read()),
-      tf.scalar(0),
+      (all, bias) => tf.add(all, bias.read()),
+      tf.fill([kernel.shape[input] as number], 0),
     );
-    const effect = tf.reshape(tf.sum(tf.mul(shift, tf.reshape(beta, across)), input), [-1]);
+    const constant = tf.add(tf.sum(tf.div(beta, gain)), sum);
+    const others = shape.map((_, axis) => axis).filter((axis) => axis !== reader.kernel.output);
+    const effect = tf.reshape(tf.mul(tf.sum(same, others), constant), [-1]);
     variableOf(absorber).assign(tf.sub(absorber.read(), effect));
   });
 }
 
-function moveOrbit(orbit: Orbit, next: Next): void {
+function moveOrbit(orbit: Orbit, operations: readonly Operation[], next: Next): void {
   if (orbit.group === 'scaling') {
     apply('test', [
       { orbit, logs: Float64Array.from({ length: orbit.scales }, () => 0.7 * signed(next)) },
@@ -257,18 +286,20 @@ function moveOrbit(orbit: Orbit, next: Next): void {
   const complex = orbit.group === 'complex-scaling';
   const count = complex ? orbit.scales : orbit.scales / orbit.block;
   const mats = Array.from({ length: count }, () => matrix(orbit.block, complex, next));
-  for (const slices of orbit.slices) mix(slices, orbit, mats);
+  for (const slices of orbit.slices) mix(slices, orbit, mats, operations);
 }
 
 /** One function for each symmetry of `findSymmetries(model)`, in its order, that moves the model along it. */
 export function movesOf(model: LayersModel, seed: number): (() => void)[] {
-  const { operations } = walk('test', model);
+  const circuit: Circuit = walk('test', model);
+  const { operations } = circuit;
+  const translations = translationsOf(circuit);
   const next = random(seed);
   return [
-    ...orbitsOf(operations).map((orbit) => () => moveOrbit(orbit, next)),
-    ...rotationsOf(operations).map((each) => () => rotateStream(each, operations, next)),
-    ...translationsOf(operations).map((each) => () => translate(each, operations, next)),
-    ...centringsOf(operations).map(
+    ...orbitsOf(circuit).map((orbit) => () => moveOrbit(orbit, operations, next)),
+    ...rotationsOf(circuit).map((each) => () => rotateStream(each, operations, next)),
+    ...translations.list.map((each) => () => translate(each, translations, operations, next)),
+    ...centringsOf(circuit).map(
       ({ weight, axis }) =>
         () =>
           tf.tidy(() => {
@@ -282,6 +313,6 @@ export function movesOf(model: LayersModel, seed: number): (() => void)[] {
             variableOf(weight).assign(tf.add(variableOf(weight), moved));
           }),
     ),
-    ...unseenOf(operations).map((each) => () => addUnseen(each, operations, next)),
+    ...unseenOf(circuit).map((each) => () => addUnseen(each, operations, next)),
   ];
 }

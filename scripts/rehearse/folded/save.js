@@ -1,5 +1,5 @@
 /**
- * In a project with tfjs, multipliers and nsfwjs: gives the MobileNetV2 of nsfwjs multipliers with values of their own,
+ * In a project with tfjs, multipliers and nsfwjs: gives the MobileNetV2 of nsfwjs multipliers with random values,
  * folds it, and writes the folded model, an image and the predictions into the folder that is given.
  */
 import { writeFileSync } from 'node:fs';

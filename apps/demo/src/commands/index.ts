@@ -21,5 +21,5 @@ export const COMMANDS: Readonly<Record<string, Listed>> = {
   },
 };
 
-/** What a command line without a command means. */
+/** The command where none is named. */
 export const DEFAULT_COMMAND = 'train';

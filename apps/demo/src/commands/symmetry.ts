@@ -44,11 +44,11 @@ async function run(args: readonly string[]): Promise<number> {
   mkdirSync(out, { recursive: true });
   await useBackend(backend);
   const compile = compileFor('auto', backend);
-  const given = readSettings();
+  const defaults = readSettings();
   const settings = {
-    ...given,
-    preset: { ...given.preset, steps: values.steps ?? given.preset.steps },
-    seeds: values.seeds ? Array.from({ length: values.seeds }, (_, i) => i + 1) : given.seeds,
+    ...defaults,
+    preset: { ...defaults.preset, steps: values.steps ?? defaults.preset.steps },
+    seeds: values.seeds ? Array.from({ length: values.seeds }, (_, i) => i + 1) : defaults.seeds,
   };
   const corpus = makeCorpus(readText(null).text);
   const runs: Run[] = [];

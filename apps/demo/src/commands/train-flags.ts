@@ -53,7 +53,7 @@ export type Model = Record<'width' | 'blocks' | 'heads' | 'mlp' | 'context', num
 
 /** The model, in place of the preset's. */
 export const MODEL: Flags<Model> = {
-  width: whole(1, `numbers a position; a multiple of twice --heads (${both('width')})`),
+  width: whole(1, `numbers per position; a multiple of twice --heads (${both('width')})`),
   blocks: whole(1, `blocks of attention and MLP (${both('blocks')})`),
   heads: whole(1, `heads of attention (${both('heads')})`),
   mlp: whole(1, `width of the MLP (${both('mlp')})`),
@@ -79,16 +79,16 @@ export type Training = Record<
 /** The training. */
 export const TRAINING: Flags<Training> = {
   steps: whole(1, `training steps (${both('steps')})`),
-  batch: whole(1, `stretches of text a step (${both('batch')})`),
+  batch: whole(1, `stretches of text per step (${both('batch')})`),
   'learning-rate': number(`size of a step, in units of the weight (${learningRate})`),
-  warmup: whole(0, `steps in which the rate rises (${R.warmup})`),
-  cooldown: number(`part of all steps, at the end, in which it falls (${R.cooldown})`, 0, 1),
+  warmup: whole(0, `steps over which the rate rises (${R.warmup})`),
+  cooldown: number(`fraction of all steps, at the end, over which it falls (${R.cooldown})`, 0, 1),
   'final-factor': number('what it is multiplied by at the end (1/8)', 0.001),
   'multiplier-decay': number(`weight decay of the multipliers (${R.multiplierDecay})`),
-  beta1: number(`Adam: decay of the mean gradient, a step (${R.beta1})`, 0, 1),
-  beta2: number(`Adam: decay of the mean squared gradient, a step (${R.beta2})`, 0, 1),
-  epsilon: number(`Adam: added to the root of the latter (${R.epsilon})`),
-  momentum: number(`Muon: decay of the mean gradient, a step (${R.momentum})`, 0, 1),
+  beta1: number(`Adam: decay of the mean gradient per step (${R.beta1})`, 0, 1),
+  beta2: number(`Adam: decay of the mean squared gradient per step (${R.beta2})`, 0, 1),
+  epsilon: number(`Adam: added to the root of the mean squared gradient (${R.epsilon})`),
+  momentum: number(`Muon: decay of the mean gradient per step (${R.momentum})`, 0, 1),
   clip: number(
     `largest norm of the gradients without the multipliers’; 0 clips nothing (${R.clip})`,
   ),
@@ -104,7 +104,7 @@ export interface Running {
   help: true;
 }
 
-/** Where it runs and what becomes of it. */
+/** Where it runs and what it writes. */
 export const RUNNING: Flags<Running> = {
   backend: oneOf(BACKENDS, 'what computes (default: the fastest that is there)'),
   compile: oneOf(

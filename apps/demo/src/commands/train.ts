@@ -29,19 +29,19 @@ ${describeFlags(MODEL)}
 the training (defaults in brackets)
 ${describeFlags(TRAINING)}
 
-where it runs and what becomes of it
+where it runs and what it writes
 ${describeFlags(RUNNING)}
 
 In the folder: report.html, metrics.ndjson (a line a step), models/ (without multipliers, for any tfjs),
 checkpoints/, settings.json. Exit codes: 0 done; 1 training failed; 2 wrong input or a full disk;
 130, 143 stopped by Ctrl-C or a signal, with a checkpoint.`;
 
-const given = <T extends object>(values: T): Partial<T> =>
+const withoutUndefined = <T extends object>(values: T): Partial<T> =>
   Object.fromEntries(
     Object.entries(values).filter(([, value]) => value !== undefined),
   ) as Partial<T>;
 
-/** Checks everything, then makes the folder. */
+/** Checks everything, then creates the folder. */
 function begin(values: Chosen): RunFolder {
   const preset = presetOf(values);
   const { width, heads } = preset;
@@ -57,7 +57,7 @@ function begin(values: Chosen): RunFolder {
   const out = values.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));
   refuseExisting(out);
   const { multipliers = 'both', seed = 1, seeds = 1 } = values;
-  const recipe: Partial<Recipe> = given({
+  const recipe: Partial<Recipe> = withoutUndefined({
     learningRate: values['learning-rate'],
     multiplierDecay: values['multiplier-decay'],
     finalFactor: values['final-factor'],
@@ -83,17 +83,17 @@ function begin(values: Chosen): RunFolder {
   return RunFolder.create(out, { version: VERSION, text: source, checkpointEvery, runs });
 }
 
-/** The folder of the latest run that began in runs/. */
+/** The folder of the latest run in runs/. */
 function latestRun(): string {
   let folders: string[] = [];
   try {
     folders = readdirSync('runs').map((name) => join('runs', name));
   } catch {
-    // told below
+    // reported below
   }
   const begun = folders.flatMap((folder) => {
-    const found = statSync(join(folder, 'settings.json'), { throwIfNoEntry: false });
-    return found ? [{ folder, time: found.mtimeMs }] : [];
+    const settings = statSync(join(folder, 'settings.json'), { throwIfNoEntry: false });
+    return settings ? [{ folder, time: settings.mtimeMs }] : [];
   });
   const last = begun.sort((a, b) => b.time - a.time)[0];
   if (last === undefined)

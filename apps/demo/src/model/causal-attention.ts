@@ -7,7 +7,7 @@ const BASE = 10_000;
 const BLOCKED = -1e9;
 
 /**
- * What rotates positions: x·cos + swapped(x)·sin, where swapped(x) is (b, a) for a head's halves (a, b) and sin
+ * The rotation of positions: x·cos + swapped(x)·sin, where swapped(x) is (b, a) for a head's halves (a, b) and sin
  * has the opposite sign on the first half, so pair i of a head turns by position · 10000^(−2i/headWidth)
  * (Su et al., 2021). Both are scaled by headWidth^(−1/4), for query and key, so that scores come out over √headWidth.
  */

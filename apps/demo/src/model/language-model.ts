@@ -25,7 +25,7 @@ export interface ModelSize {
  * A pre-norm decoder: embedding, blocks of causal attention and gated MLP on a residual stream, norm, head.
  * One matrix is one layer, without bias. Kernels start at N(0, 1/√in), the embedding at N(0, 0.02).
  *
- * With `multipliers`, every matrix has row and column factors but the head, which has no row factors: those
+ * With `multipliers`, every matrix has row and column factors, except that the head has no row factors: those
  * would learn the frequencies of characters and starve the features (arXiv 2601.04890, sec. 4.4).
  *
  * @returns a model from token ids [batch, time] to logits [batch, time, vocabulary]
@@ -37,7 +37,7 @@ export function languageModel(
   seed: number,
 ): LayersModel {
   const { width, blocks, heads, mlp } = size;
-  // Every matrix draws from a seed of its own.
+  // Each matrix is drawn from its own seed.
   let drawn = seed * 1000;
   const normal = (stddev: number) => initializers.randomNormal({ mean: 0, stddev, seed: ++drawn });
   const wrap = (layer: layers.Layer, options = {}): layers.Layer =>
@@ -66,22 +66,26 @@ export function languageModel(
     tokens,
   );
   for (let i = 0; i < blocks; i++) {
-    const at = `block${i}`;
-    const h = norm(`${at}_attention_norm`, x);
+    const block = `block${i}`;
+    const h = norm(`${block}_attention_norm`, x);
     const [query, key, value] = ['query', 'key', 'value'].map((part) =>
-      apply(dense(`${at}_${part}`, width, width), h),
+      apply(dense(`${block}_${part}`, width, width), h),
     );
-    const attended = apply(new CausalAttention({ name: `${at}_attention`, heads }), [
+    const attended = apply(new CausalAttention({ name: `${block}_attention`, heads }), [
       query,
       key,
       value,
     ] as SymbolicTensor[]);
-    x = add(`${at}_attention_residual`, x, apply(dense(`${at}_output`, width, width), attended));
-    const h2 = norm(`${at}_mlp_norm`, x);
-    const gate = apply(dense(`${at}_gate`, width, mlp), h2);
-    const up = apply(dense(`${at}_up`, width, mlp), h2);
-    const product = apply(new GatedProduct({ name: `${at}_product` }), [gate, up]);
-    x = add(`${at}_mlp_residual`, x, apply(dense(`${at}_down`, mlp, width), product));
+    x = add(
+      `${block}_attention_residual`,
+      x,
+      apply(dense(`${block}_output`, width, width), attended),
+    );
+    const h2 = norm(`${block}_mlp_norm`, x);
+    const gate = apply(dense(`${block}_gate`, width, mlp), h2);
+    const up = apply(dense(`${block}_up`, width, mlp), h2);
+    const product = apply(new GatedProduct({ name: `${block}_product` }), [gate, up]);
+    x = add(`${block}_mlp_residual`, x, apply(dense(`${block}_down`, mlp, width), product));
   }
   const logits = apply(dense('head', width, vocabulary, { row: false }), norm('norm', x));
   return makeModel({ inputs: tokens, outputs: logits, name: 'languageModel' });

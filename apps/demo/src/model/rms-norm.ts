@@ -7,8 +7,8 @@ type LayerConfig = ConstructorParameters<typeof layers.Layer>[0];
 const EPSILON = 1e-6;
 
 /**
- * x / √(mean(x²) + 1e-6) · gain over the last axis; the derivative is written out, since tfjs' own needs
- * four times as many operations.
+ * x / √(mean(x²) + 1e-6) · gain over the last axis; its derivative is written out, since the one that
+ * tfjs composes takes four times as many operations.
  *
  * @param x [..., width]
  * @param gain [width]

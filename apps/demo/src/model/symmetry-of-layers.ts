@@ -1,4 +1,4 @@
-/** How the model's own layers take part in its symmetries. */
+/** What `@tfjs-lrm/symmetry` must know of the model's own layers. */
 import { describeLayer } from '@tfjs-lrm/symmetry';
 import { CausalAttention } from './causal-attention.ts';
 import { GatedProduct } from './gated-product.ts';

@@ -1,12 +1,12 @@
 /** One run in a process of its own: the job comes as a message, progress and the result go back as messages. */
 import { Failure, Mistake } from '@tfjs-lrm/shared';
-import type { RunSettings } from '../training/settings.ts';
 import { makeCorpus, readAgain, type TextSource } from '../text.ts';
 import type { RunResult } from '../training/finish.ts';
+import type { RunSettings } from '../training/settings.ts';
 import type { RunState } from '../training/state.ts';
 import { type Progress, train } from '../training/train.ts';
-import { saveModel } from './save-model.ts';
 import { useBackend } from '../training/use-backend.ts';
+import { saveModel } from './save-model.ts';
 
 export interface Job {
   readonly settings: RunSettings;

@@ -1,12 +1,12 @@
-import { Failure, Mistake } from '@tfjs-lrm/shared';
 import { join } from 'node:path';
+import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunFolder } from './checkpoint/run-folder.ts';
-import { writeReport } from './training-report.ts';
+import { runAll } from './run-all.ts';
 import { introduction } from './terminal/introduction.ts';
 import { quoted } from './terminal/printable.ts';
 import { duration, Status } from './terminal/status.ts';
 import { type FinishedRun, resultsJson, scaleTable, table, verdict } from './terminal/summary.ts';
-import { runAll } from './run-all.ts';
+import { writeReport } from './training-report.ts';
 
 const CODES: Readonly<Record<string, number>> = {
   SIGINT: 130,
@@ -16,7 +16,7 @@ const CODES: Readonly<Record<string, number>> = {
 };
 
 /**
- * Trains the runs of a folder, from wherever they are, and tells about it.
+ * Trains the runs of a folder from wherever they stopped, and prints their progress and results.
  *
  * @returns the exit code
  * @throws Failure when training breaks down, Mistake when the disk has no room
@@ -25,14 +25,14 @@ export async function compare(
   folder: RunFolder,
   { json, isResumed }: { json: boolean; isResumed: boolean },
 ): Promise<number> {
-  const told = json ? process.stderr : process.stdout;
+  const output = json ? process.stderr : process.stdout;
   const say = (text: string): void => {
-    told.write(`${text}\n`);
+    output.write(`${text}\n`);
   };
   say(introduction(folder, isResumed));
-  const stop = stopping(told);
+  const stop = stopping(output);
   try {
-    await runToTheEnd(folder, stop.signal, new Status(folder, told));
+    await runToTheEnd(folder, stop.signal, new Status(folder, output));
     folder.close();
   } catch (error) {
     throw explained(error, folder);
@@ -87,7 +87,7 @@ async function runToTheEnd(folder: RunFolder, stop: AbortSignal, status: Status)
 }
 
 /** Aborts at the first Ctrl-C or the like, with the signal's name; the second one ends at once. */
-function stopping(told: NodeJS.WriteStream): { signal: AbortSignal; forget: () => void } {
+function stopping(output: NodeJS.WriteStream): { signal: AbortSignal; forget: () => void } {
   const controller = new AbortController();
   const { signal } = controller;
   const onSignal = (name: string): void => {
@@ -100,19 +100,19 @@ function stopping(told: NodeJS.WriteStream): { signal: AbortSignal; forget: () =
   };
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, onSignal);
-  told.on('error', onBroken);
+  output.on('error', onBroken);
   return {
     signal,
     forget: () => {
       for (const name of names) process.off(name, onSignal);
-      told.off('error', onBroken);
+      output.off('error', onBroken);
     },
   };
 }
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
-/** What broke a comparison, with what to do about it. */
+/** The error of a comparison, with what to do about it. */
 function explained(error: unknown, folder: RunFolder): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (FULL.includes(code ?? ''))
@@ -122,7 +122,7 @@ function explained(error: unknown, folder: RunFolder): unknown {
   try {
     folder.close();
   } catch {
-    // What is told is the first failure.
+    // The first failure is the one to report.
   }
   if (!(error instanceof Failure)) return error;
   const steps = folder.runs.map(({ state }) => state?.step ?? 0);

@@ -1,10 +1,10 @@
-import { Failure, Mistake } from '@tfjs-lrm/shared';
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { ChildMessage, Job, ParentMessage } from './child.ts';
+import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunResult } from '../training/finish.ts';
 import type { Progress } from '../training/train.ts';
+import type { ChildMessage, Job, ParentMessage } from './child.ts';
 
 export interface Listener {
   readonly progress: (run: number, progress: Progress) => void;
@@ -15,7 +15,7 @@ export interface Listener {
 
 /**
  * Trains independent runs side by side, one a core, each in a process of its own with one thread for
- * arithmetic. A job that is null is done already.
+ * arithmetic. Null stands for a job that is done.
  *
  * @throws what the listener throws, or Mistake, Failure or Error with a run's message when it fails; the others are
  *   ended then
@@ -50,7 +50,7 @@ function runChild(
   job: Job,
   abort: AbortSignal,
   stop: AbortSignal,
-  hear: (message: ChildMessage) => void,
+  onMessage: (message: ChildMessage) => void,
 ): Promise<void> {
   const { name } = job.settings;
   return new Promise((resolve, reject) => {
@@ -64,7 +64,7 @@ function runChild(
       env,
       signal: abort,
       killSignal: 'SIGKILL',
-      // Arrays of numbers go as they are.
+      // Typed arrays stay typed arrays.
       serialization: 'advanced',
     });
     const tell = (message: ParentMessage): void => {
@@ -75,15 +75,15 @@ function runChild(
     child.on('message', (message: ChildMessage) => {
       if ('error' in message) {
         const { error, kind, code } = message;
-        const told = new KINDS[kind](
+        const reported = new KINDS[kind](
           kind === 'mistake' ? error : `the run "${name}" failed: ${error}`,
         );
-        reject(Object.assign(told, { code }));
+        reject(Object.assign(reported, { code }));
         child.disconnect();
         return;
       }
       try {
-        hear(message);
+        onMessage(message);
       } catch (error) {
         reject(error);
         return;

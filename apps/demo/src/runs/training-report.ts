@@ -1,13 +1,25 @@
 /** report.html of a comparison: what its charts, tables and texts show. */
-import { type Chart, type Style, histogram, escaped, htmlTable, type Line, lineChart, lineDrawing, page, type Section } from '@tfjs-lrm/shared';
+
 import { join } from 'node:path';
+import {
+  type Chart,
+  escaped,
+  histogram,
+  htmlTable,
+  type Line,
+  lineChart,
+  lineDrawing,
+  page,
+  type Section,
+  type Style,
+} from '@tfjs-lrm/shared';
+import { mean, meanAndSpread, spread } from '../statistics.ts';
+import type { RunResult } from '../training/finish.ts';
+import type { StepRecord } from '../training/losses.ts';
 import { writeDurably } from './checkpoint/durable.ts';
 import type { LoggedRun } from './checkpoint/logged-runs.ts';
 import type { RunFolder } from './checkpoint/run-folder.ts';
-import { mean, meanAndSpread, spread } from '../statistics.ts';
 import { bySeeds, type FinishedRun, verdict } from './terminal/summary.ts';
-import type { RunResult } from '../training/finish.ts';
-import type { StepRecord } from '../training/losses.ts';
 
 /** Runs that differ in their seeds alone. */
 interface Group<R extends LoggedRun = FinishedRun> {
@@ -30,7 +42,7 @@ function groupsOf<R extends LoggedRun>(runs: readonly R[]): Group<R>[] {
   });
 }
 
-/** A number of each step that has one, as mean and spread over the seeds. */
+/** A quantity over the steps that have it, as mean and spread over the seeds. */
 function line<R extends LoggedRun>(
   group: Group<R>,
   value: (record: StepRecord, run: R) => number | undefined,
@@ -38,10 +50,10 @@ function line<R extends LoggedRun>(
   const bySteps = new Map<number, number[]>();
   for (const run of group.runs)
     for (const record of run.records) {
-      const found = value(record, run);
-      if (found === undefined) continue;
+      const point = value(record, run);
+      if (point === undefined) continue;
       const values = bySteps.get(record.step + 1) ?? [];
-      values.push(found);
+      values.push(point);
       bySteps.set(record.step + 1, values);
     }
   const points = [...bySteps].map(([x, values]) => ({
@@ -52,7 +64,7 @@ function line<R extends LoggedRun>(
   return { name: group.name, points, style: group.style };
 }
 
-/** The mean loss of every so many steps, at the last of them. */
+/** The mean loss of each stretch of steps, at its last step. */
 function smoothed(run: FinishedRun, every: number): Map<number, number> {
   const { records } = run;
   const means = new Map<number, number>();

@@ -21,7 +21,7 @@ export interface Settings {
   readonly learningRate: number;
   /** Of matrices and embeddings. */
   readonly decay: number;
-  /** Of multipliers, where decay is the cure; else 0. */
+  /** Of multipliers, where decay is the cure; 0 otherwise. */
   readonly multiplierDecay: number;
   readonly rebalanceEvery: number;
   readonly measureEvery: number;
@@ -34,7 +34,7 @@ const PROBE_SEED = 8;
 export const CURES = ['none', 'rebalancing', 'minimal placement', 'light decay'] as const;
 export type Cure = (typeof CURES)[number];
 
-/** What is seen of a model after some steps. */
+/** Measurements of a model after some steps. */
 export interface Measure {
   readonly step: number;
   /** The root mean square of the distances from balance of all symmetries, in nats. */
@@ -127,8 +127,8 @@ const LARGEST_HALF = 65_504;
  * from the second half of the run as exponential growth; null where it does not grow.
  */
 export function overflow({ measures }: Run): { step: number; extrapolated: boolean } | null {
-  const seen = measures.find(({ activation }) => !(activation < LARGEST_HALF));
-  if (seen !== undefined) return { step: seen.step, extrapolated: false };
+  const overflowing = measures.find(({ activation }) => !(activation < LARGEST_HALF));
+  if (overflowing !== undefined) return { step: overflowing.step, extrapolated: false };
   const late = measures.slice(Math.floor(measures.length / 2));
   const [first, last] = [late[0], late.at(-1)] as [Measure, Measure];
   const mean = (of: (each: Measure) => number): number =>

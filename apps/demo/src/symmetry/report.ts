@@ -4,9 +4,9 @@ import { mean, meanAndSpread, spread } from '../statistics.ts';
 import { CURES, type Measure, overflow, type Run, type Settings } from './experiment.ts';
 
 function overflowText(runs: readonly Run[]): string {
-  const found = runs.map(overflow);
-  if (found.every((each) => each === null)) return 'not at this pace';
-  return found
+  const overflows = runs.map(overflow);
+  if (overflows.every((each) => each === null)) return 'not at this pace';
+  return overflows
     .map((each) =>
       each === null ? 'no' : `${each.step}${each.extrapolated ? ' (extrapolated)' : ''}`,
     )

@@ -16,7 +16,7 @@ export function batchTensors(
   return [tf.tensor2d(inputs, shape, 'int32'), tf.tensor2d(targets, shape, 'int32')];
 }
 
-/** Mean loss over the first `count` validation batches, always the same ones. */
+/** Mean loss over `count` validation batches, which are the same in every call. */
 export async function evaluate(
   model: LayersModel,
   corpus: Corpus,

@@ -13,7 +13,7 @@ export interface RunResult {
   readonly foldedParameters: number;
   /** Largest difference between a logit of the trained and of the folded model. */
   readonly foldedDifference: number;
-  /** Median, without evaluation. */
+  /** Median, without evaluations. */
   readonly msPerStep: number;
   readonly sample: string;
   readonly matrices: readonly (Scale & { name: string; shape: readonly number[] })[];
@@ -25,7 +25,7 @@ const SAMPLE_CHARACTERS = 240;
 /** Receives the folded model and the characters that its outputs stand for. */
 export type Finished = (folded: LayersModel, vocabulary: readonly string[]) => Promise<void>;
 
-/** What remains of a trained model: its text, its scales, its multipliers, and the folded model for `keep`. */
+/** The result of a trained model: a sample of text, its scales and multipliers, and the folded model, which `keep` receives. */
 export async function finish(
   model: LayersModel,
   corpus: Corpus,

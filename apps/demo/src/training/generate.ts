@@ -4,10 +4,10 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Corpus } from '../text.ts';
 
-/** Below 1, likely characters become likelier. */
+/** Below 1, likely characters become more likely. */
 const TEMPERATURE = 0.7;
 
-/** Text that the model writes after the first characters of the validation part. */
+/** The model's continuation of the first characters of the validation text. */
 export function generate(
   model: LayersModel,
   corpus: Corpus,
@@ -33,7 +33,7 @@ export function generate(
     .join('');
 }
 
-/** The index at which the running sum of probabilities passes u. */
+/** The first index at which the running sum of probabilities exceeds u. */
 function draw(probabilities: ArrayLike<number>, u: number): number {
   let sum = 0;
   for (let i = 0; i < probabilities.length; i++) {

@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 
-/** Root mean squares of a matrix: as it is stored, and as it acts, r · W · c. */
+/** Root mean squares of a matrix: of W as it is stored, and of r · W · c, which acts. */
 export interface Scale {
   readonly stored: number;
   readonly effective: number;
@@ -31,7 +31,7 @@ export function matricesOf(model: LayersModel): Matrix[] {
     }));
 }
 
-/** The scale of one matrix; rows of multipliers run along the last axis, columns along the first. */
+/** The scale of one matrix; row multipliers run along the last axis, column multipliers along the first. */
 function scaleOf({ shape, values, row, column }: Matrix): Scale {
   const [inputs, outputs] = shape as [number, number];
   let [stored, effective] = [0, 0];

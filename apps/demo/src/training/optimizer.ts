@@ -6,7 +6,7 @@ import { type Schedule, warmupStableDecay, withSchedule } from '@tfjs-lrm/schedu
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { DEFAULT_RECIPE, type Recipe } from './recipe.ts';
 
-/** Warm-up, constant rate, and at the end an exponential decay. */
+/** A warm-up, a constant rate, and an exponential decay at the end. */
 export function scheduleOf(
   steps: number,
   {
@@ -20,7 +20,7 @@ export function scheduleOf(
   return warmupStableDecay({ warmup, stable, decay, finalFactor });
 }
 
-/** AdamW, or Muon with AdamW for all but the matrices; clipping that leaves multipliers out; a schedule. */
+/** AdamW, or Muon for the matrices with AdamW for the rest, with clipping that leaves multipliers out and a schedule. */
 export function optimizerOf(recipe: Recipe, schedule: Schedule): OptimizerAdapter {
   const { learningRate, decay, multiplierDecay, beta1, beta2, epsilon, momentum, clip } = recipe;
   const plain = adam({ learningRate, beta1, beta2, epsilon });

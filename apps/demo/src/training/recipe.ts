@@ -5,25 +5,25 @@ export interface Recipe {
   readonly optimizer: OptimizerName;
   /** Size of a step, in units of the weight. */
   readonly learningRate: number;
-  /** Of matrices, embedding and head; times the learning rate, a step. */
+  /** Weight decay of matrices, embedding and head; multiplied by the learning rate in each step. */
   readonly decay: number;
   readonly multiplierDecay: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Muon's, for matrices; all else is Adam's. */
+  /** Of Muon. */
   readonly momentum: number;
-  /** Largest norm of all gradients but the multipliers'; 0 clips nothing. */
+  /** The largest norm of all gradients except the multipliers'; 0 turns clipping off. */
   readonly clip: number;
-  /** Steps in which the rate rises. */
+  /** Steps over which the rate rises. */
   readonly warmup: number;
-  /** The part of all steps, at the end, in which the rate falls. */
+  /** The fraction of all steps, at the end, over which the rate falls. */
   readonly cooldown: number;
-  /** What the rate is multiplied by at the end. */
+  /** The factor of the rate at the end. */
   readonly finalFactor: number;
 }
 
-/** Without learning rate and decay, which a sweep chose. */
+/** Everything but learning rate and decay, which a sweep chose. */
 export const DEFAULT_RECIPE: Omit<Recipe, 'learningRate' | 'decay'> = {
   optimizer: 'adamw',
   multiplierDecay: 2e-3,

@@ -1,12 +1,12 @@
 import type { Preset } from '../presets.ts';
 import type { Recipe } from './recipe.ts';
 
-/** How a training step runs: operation by operation, or as one function of TensorFlow, also through XLA. */
+/** How a training step runs: operation by operation, or as one function of TensorFlow, optionally compiled by XLA. */
 export type Compile = 'off' | 'graph' | 'xla';
 
-/** One training run of a comparison: everything that decides its numbers, but the text. */
+/** One training run of a comparison: everything that determines its numbers, except for the text. */
 export interface RunSettings extends Recipe {
-  /** Its name in this comparison, unlike every other's. */
+  /** Unique in its comparison. */
   readonly name: string;
   /** The name without the seed. */
   readonly group: string;

@@ -1,4 +1,4 @@
-/** Everything that decides the rest of a run, on the host: taken from and put back into model and optimizer. */
+/** Everything that determines the rest of a run, copied to the host from model and optimizer, and restored into them. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
@@ -14,11 +14,11 @@ export interface SavedTensor {
 
 /** A run between two steps. */
 export interface RunState {
-  /** How many steps are done, which is how many batches were drawn. */
+  /** Steps done, which equals the batches drawn. */
   readonly step: number;
-  /** The generator of the batches: where in the text the next ones begin. */
+  /** The state of the generator that draws batches. */
   readonly random: readonly number[];
-  /** The latest one, for the status. */
+  /** The latest one, for the status line. */
   readonly validationLoss: number | null;
   readonly weights: readonly SavedTensor[];
   readonly optimizer: readonly SavedTensor[];
@@ -34,7 +34,7 @@ const holdsNumbers = ({ values }: SavedTensor): boolean => {
   return true;
 };
 
-/** @throws Failure naming a tensor that holds a number that is not finite: such a state is never kept */
+/** @throws Failure, which names the tensor, where a number is not finite: such a state is never saved */
 export async function takeState(
   model: LayersModel,
   optimizer: tf.Optimizer,
@@ -55,7 +55,7 @@ export async function takeState(
 const fromHost = ({ values, shape, dtype }: SavedTensor): tf.Tensor =>
   tf.tensor(values, [...shape], dtype);
 
-/** @throws Mistake when the state is that of another model; nothing was changed then */
+/** @throws Mistake, before anything changes, for the state of another model */
 export async function putState(
   model: LayersModel,
   optimizer: tf.Optimizer,
@@ -67,10 +67,10 @@ export async function putState(
   const needs = signature(
     model.weights.map(({ originalName, shape }) => ({ name: originalName, shape })),
   );
-  const at = needs.findIndex((weight, i) => weight !== has[i]);
-  if (at >= 0 || has.length !== needs.length)
+  const mismatch = needs.findIndex((weight, i) => weight !== has[i]);
+  if (mismatch >= 0 || has.length !== needs.length)
     throw new Mistake(
-      `the checkpoint is of another model: it has ${has[Math.max(0, at)] ?? 'no more weights'} where this one has ${needs[Math.max(0, at)]}. Begin anew with another --out.`,
+      `the checkpoint is of another model: it has ${has[Math.max(0, mismatch)] ?? 'no more weights'} where this one has ${needs[Math.max(0, mismatch)]}. Begin anew with another --out.`,
     );
   tf.tidy(() => {
     model.weights.forEach((weight, i) => {

@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crossEntropy } from '../model/language-model.ts';
 import type { Compile } from './settings.ts';
 
-/** From inputs and targets, both [batch, context], to the loss before the step that it takes. */
+/** Takes a step on inputs and targets, both [batch, context], and returns the loss before it. */
 type Minimize = (inputs: tf.Tensor, targets: tf.Tensor) => tf.Scalar;
 
 interface TrainingStep {

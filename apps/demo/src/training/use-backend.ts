@@ -5,7 +5,7 @@ import { Mistake } from '@tfjs-lrm/shared';
 /**
  * Loads a backend and makes it the current one.
  *
- * @throws Mistake naming the backend when it does not start
+ * @throws Mistake, which names the backend, when it does not start
  */
 export async function useBackend(name: string): Promise<void> {
   if (name === 'wasm') {
@@ -14,7 +14,7 @@ export async function useBackend(name: string): Promise<void> {
     await import('@tfjs-lrm/native');
   } else {
     await import('@tensorflow/tfjs-backend-cpu');
-    // Else it advises another backend, which was not asked for.
+    // Otherwise tfjs recommends another backend, which nobody asked about.
     tf.env().set('PROD', true);
   }
   if (!(await tf.setBackend(name))) throw new Mistake(`the backend "${name}" does not start.`);

@@ -28,7 +28,7 @@ function linear(low: number, high: number): AxisScale {
     Math.floor(low / step),
     Math.max(Math.ceil(high / step), Math.floor(low / step) + 1),
   ];
-  // Multiples of the step, not sums: no rounding adds up.
+  // Multiples of the step, not sums, so that rounding does not accumulate.
   const ticks = Array.from({ length: to - from + 1 }, (_, i) =>
     Number(((from + i) * step).toPrecision(12)),
   );
@@ -73,7 +73,7 @@ export function scaleFor(
   return log ? logarithmic(low, high) : linear(low, high);
 }
 
-/** Numbers as they stand at an axis: all with as many decimals as one of them needs. */
+/** The labels of ticks, all with as many decimals as one of them needs. */
 export function tickTexts(values: readonly number[]): string[] {
   const shortest = (value: number): string => String(Number(value.toPrecision(6)));
   const isFar = values.some(

@@ -20,7 +20,7 @@ export interface Sample {
 const BINS = 24;
 const MARKS = 5;
 
-/** Bins of equal width over all samples, and how many percent of each sample fall into each. */
+/** Bins of equal width over all samples, and the share of each sample in each bin, in percent. */
 export function bin(samples: readonly Sample[]): { edges: number[]; shares: number[][] } {
   const all = samples.flatMap(({ values }) => values).filter(Number.isFinite);
   const [low, high] = all.reduce(
@@ -38,8 +38,8 @@ export function bin(samples: readonly Sample[]): { edges: number[]; shares: numb
     const counts = new Array<number>(count).fill(0);
     for (const value of values)
       if (Number.isFinite(value)) {
-        const at = Math.min(count - 1, Math.floor(value / step) - from);
-        counts[at] = (counts[at] as number) + 1;
+        const place = Math.min(count - 1, Math.floor(value / step) - from);
+        counts[place] = (counts[place] as number) + 1;
       }
     return counts.map((n) => (100 * n) / Math.max(1, values.length));
   });
@@ -47,8 +47,8 @@ export function bin(samples: readonly Sample[]): { edges: number[]; shares: numb
 }
 
 /**
- * Distributions as outlines over common bins, as a figure in HTML; the upper axis is the share of each sample in
- * a bin, in percent.
+ * Distributions as outlines over common bins, as a figure in HTML; the vertical axis is the share of each sample
+ * in a bin, in percent.
  *
  * @example
  * histogram({ title: 'Heights', description: 'Two groups.', x: { label: 'cm' }, y: { label: 'share, %' } }, [
@@ -64,8 +64,8 @@ export function histogram(chart: Chart, samples: readonly Sample[]): string {
     style: sample.style ?? defaultStyle(i),
   }));
   const drawn = styled.map(({ style }, i) => {
-    const own = shares[i] as number[];
-    const steps = own.flatMap((share, at): Point[] => [
+    const heights = shares[i] as number[];
+    const steps = heights.flatMap((share, at): Point[] => [
       [across(x, edges[at] as number), upward(y, share)],
       [across(x, edges[at + 1] as number), upward(y, share)],
     ]);

@@ -7,8 +7,8 @@ const NAMED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Text for HTML, also inside attributes: what has a meaning there is escaped, and control characters, which HTML
- * forbids, become their pictures (␀); what turns the direction of the text around it has no effect beyond it.
+ * Text for HTML, also inside attributes: characters with a meaning there are escaped, and control characters, which HTML
+ * forbids, become their pictures (␀).
  */
 export const escaped = (text: string): string =>
   text

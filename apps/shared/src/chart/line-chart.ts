@@ -23,7 +23,7 @@ export interface Line {
 
 const MARKS = 6;
 
-/** Four significant digits: what a chart can show, and a reader compare. */
+/** Four significant digits, as many as a chart can show. */
 const cell = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** Points that have a place: no gaps and, under a logarithm, no zeros. */

@@ -33,11 +33,11 @@ code { font-size: .9em; overflow-wrap: anywhere; }
 
 export interface Section {
   readonly heading: string;
-  /** HTML: the texts in it are escaped already. */
+  /** HTML, whose texts are escaped. */
   readonly body: string;
 }
 
-/** A page that needs nothing from anywhere: it has no script, and its own policy forbids every request. */
+/** A self-contained page: it has no script, and its own policy forbids every request. */
 export const page = (title: string, introduction: string, sections: readonly Section[]): string =>
   `<!doctype html>
 <html lang="en">

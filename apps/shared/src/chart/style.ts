@@ -1,6 +1,6 @@
 /** The look of drawings, in a page and in a file of their own. */
 
-/** Of light and of dark pages, as variables. */
+/** The colours of light and of dark pages, as variables. */
 export const COLOURS: string = `:root {
   color-scheme: light dark;
   --paper: #fff; --ink: #1c1e21; --faint: #5c6370; --rule: #d5d9df; --grid: #e8ebef; --panel: #f6f7f9;
@@ -13,7 +13,7 @@ export const COLOURS: string = `:root {
   }
 }`;
 
-/** Of the parts of a drawing. */
+/** The styles of the parts of a drawing. */
 export const STROKES: string = `svg text { fill: var(--faint); font: 13px system-ui, sans-serif; }
 svg text.label { fill: var(--ink); }
 .grid { stroke: var(--grid); fill: none; }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
 import type { Patch } from '@tfjs-lrm/core/kit';
-import { whileRecording } from '@tfjs-lrm/core/kit';
+import { nodeOf, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
 
 export interface Optimizers {
   /** The outermost ones that follow the contract of core. */
@@ -34,7 +34,7 @@ export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
   const own = new Map<tf.Optimizer, number>();
   const add = (root: TensorOptimizer): void => {
     if (roots.has(root)) return;
-    refuse(root, null);
+    refuse(root);
     roots.add(root);
     meet(root);
   };
@@ -58,18 +58,10 @@ export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
 }
 
 /** Throws for an optimizer whose step cannot be replayed. */
-function refuse(optimizer: TensorOptimizer, schedule: TensorOptimizer | null): void {
-  const { obstacle } = optimizer;
-  if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
-  const around = optimizer.getClassName() === 'LrmSchedule' ? optimizer : schedule;
-  if (around !== null && optimizer.getClassName() === 'LrmTfjsOptimizer') {
-    const [inner] = optimizer.inners() as [tf.Optimizer];
-    throw new Error(
-      `compile: ${inner.getClassName()} of tfjs cannot stand under a schedule, because its learning rate is a ` +
-        'number of JavaScript, which a recorded step repeats. Try adam() of @tfjs-lrm/adam, whose rate is a variable.',
-    );
+function refuse(root: TensorOptimizer): void {
+  for (const { obstacle } of treeOf(root)) {
+    if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
   }
-  for (const child of optimizer.distinctChildren()) refuse(child, around);
 }
 
 /** What of an optimizer of tfjs is part of a recording: its numbers, and which variables it has. */
@@ -85,11 +77,11 @@ export function partsOf(optimizer: tf.Optimizer): unknown[] {
 export function uncountedIfThrown<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
   type Counter = { iterations_: number };
   const counts = new Map<tf.Optimizer, number>();
-  const note = (optimizer: tf.Optimizer): void => {
-    counts.set(optimizer, optimizer.iterations);
-    if (isTensorOptimizer(optimizer)) optimizer.inners().forEach(note);
-  };
-  for (const optimizer of optimizers) note(optimizer);
+  for (const optimizer of optimizers) {
+    const all = isTensorOptimizer(optimizer) ? treeOf(optimizer) : [];
+    const wrapped = all.flatMap((each) => nodeOf(each).wrapped ?? []);
+    for (const each of [optimizer, ...all, ...wrapped]) counts.set(each, each.iterations);
+  }
   try {
     return step();
   } catch (error) {

@@ -1,6 +1,7 @@
 /** A recorded step as a function of TensorFlow. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
+import { afterReplay } from '@tfjs-lrm/core/kit';
 import { type Attribute, type NodeBackend, type Output, replaceValue } from './backend.ts';
 import { countStep, type Optimizers, partsOf } from './optimizers.ts';
 import type { Recording, Source } from './record.ts';
@@ -88,7 +89,7 @@ export function makeTrace(
         replaceValue(backend, variable, made[results + i] as Output);
       });
       for (const [own, times] of optimizers.own) countStep(own, times);
-      for (const root of optimizers.roots) root.settled();
+      for (const root of optimizers.roots) afterReplay(root);
       return made.slice(0, results).map((output) => backend.createOutputTensor(output));
     },
 

@@ -1,11 +1,11 @@
 /**
  * A checkpoint as bytes: magic, length of the header, header as JSON, the tensors' bytes one after the other,
- * and a SHA-256 of all that, so that a file that was cut off or altered is recognised.
+ * and a SHA-256 of all that, by which a truncated or altered file is recognised.
  */
 import { createHash } from 'node:crypto';
-import type { RunSettings } from '../../training/settings.ts';
 import type { TextSource } from '../../text.ts';
 import type { RunResult } from '../../training/finish.ts';
+import type { RunSettings } from '../../training/settings.ts';
 import type { RunState, SavedTensor } from '../../training/state.ts';
 
 /** What a comparison is: written once, and part of every checkpoint. */
@@ -26,7 +26,7 @@ export interface Checkpoint {
   readonly runs: readonly { readonly state: RunState | null; readonly result: RunResult | null }[];
 }
 
-/** Raised when a file of the former form can no longer be read. */
+/** Raised when files of the former version can no longer be read. */
 export const VERSION = 1;
 
 const MAGIC = Buffer.from('tfjs-lrm demo\n');
@@ -77,22 +77,22 @@ export function encode(checkpoint: Checkpoint): Uint8Array[] {
   return [...parts, hash.digest()];
 }
 
-/** The checkpoint in a file's bytes, or null where they are cut off or altered. */
+/** The checkpoint in a file's bytes, or null where they are truncated or altered. */
 export function decode(bytes: Buffer): Checkpoint | null {
   const end = bytes.length - DIGEST_BYTES;
   const start = MAGIC.length + 4;
   if (end < start || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return null;
   const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
   if (!digest.equals(bytes.subarray(end))) return null;
-  let at = start + bytes.readUInt32LE(MAGIC.length);
-  const header = JSON.parse(bytes.toString('utf8', start, at)) as Header;
+  let offset = start + bytes.readUInt32LE(MAGIC.length);
+  const header = JSON.parse(bytes.toString('utf8', start, offset)) as Header;
   const fill = (shape: Shape): SavedTensor => {
     const make = ARRAYS[shape.dtype];
     const size = shape.shape.reduce((product, n) => product * n, 1);
     const length = size * make.BYTES_PER_ELEMENT;
-    // Copied, since an array of floats begins at a multiple of four bytes only.
-    const copy = new Uint8Array(bytes.subarray(at, at + length));
-    at += length;
+    // Copied, since an array of floats must begin at a multiple of four bytes.
+    const copy = new Uint8Array(bytes.subarray(offset, offset + length));
+    offset += length;
     return { ...shape, values: new make(copy.buffer) };
   };
   return {

@@ -1,12 +1,12 @@
-import { Mistake } from '@tfjs-lrm/shared';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunSettings } from '../../training/settings.ts';
+import { Mistake } from '@tfjs-lrm/shared';
 import type { StepRecord } from '../../training/losses.ts';
+import type { RunSettings } from '../../training/settings.ts';
 import type { Settings } from './format.ts';
 import type { LogLine } from './run-folder.ts';
 
-/** A run as its log tells it. */
+/** A run as its log describes it. */
 export interface LoggedRun {
   readonly settings: RunSettings;
   readonly records: readonly StepRecord[];

@@ -1,4 +1,3 @@
-import { Mistake } from '@tfjs-lrm/shared';
 import {
   closeSync,
   existsSync,
@@ -12,9 +11,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { Mistake } from '@tfjs-lrm/shared';
 import type { RunResult } from '../../training/finish.ts';
-import type { RunState } from '../../training/state.ts';
 import type { StepRecord } from '../../training/losses.ts';
+import type { RunState } from '../../training/state.ts';
 import { writeAll, writeDurably } from './durable.ts';
 import { type Checkpoint, type Settings, VERSION } from './format.ts';
 import { CheckpointStore, latest } from './store.ts';
@@ -62,7 +62,7 @@ export class RunFolder {
     this.records = this.#readLog();
   }
 
-  /** @throws Mistake when there is something at that place already */
+  /** @throws Mistake when the path exists */
   static create(path: string, settings: Settings): RunFolder {
     refuseExisting(path);
     mkdirSync(path, { recursive: true });
@@ -71,10 +71,10 @@ export class RunFolder {
   }
 
   /**
-   * Opens a folder to go on, at its latest whole checkpoint; without one, from the start.
+   * Opens a folder to go on from its latest intact checkpoint, or from the start where there is none.
    *
-   * @param warn hears of checkpoints that are cut off or altered
-   * @throws Mistake when there is no comparison, or one of another version, or none of the checkpoints is whole
+   * @param warn called for checkpoints that are truncated or altered
+   * @throws Mistake where there is no comparison, or one of another version, or no intact checkpoint
    */
   static open(path: string, warn: (message: string) => void): RunFolder {
     const settings = readSettings(path);
@@ -102,7 +102,7 @@ export class RunFolder {
     return this.#secondsBefore + (performance.now() - this.#began) / 1000;
   }
 
-  /** Notes steps; with the state after them they are kept for good. */
+  /** Records steps; those that come with the state after them are permanent. */
   add(run: number, records: readonly StepRecord[], state: RunState | undefined): void {
     const { name } = this.settings.runs[run] as Settings['runs'][number];
     this.#held[run]?.push(...records.map((record) => ({ run: name, ...record })));
@@ -119,13 +119,13 @@ export class RunFolder {
   }
 
   save(): void {
-    // What a checkpoint counts on is on the disk before it.
+    // The log reaches the disk before the checkpoint that refers to it.
     fsyncSync(this.#log);
     const { settings, runs, seconds } = this;
     this.#store.write({ settings, runs, seconds, logBytes: this.#logBytes });
   }
 
-  /** Writes the lines that are still held, to be read by people: going on drops them again. */
+  /** Writes the lines that are still held, for people to read; going on drops them again. */
   close(): void {
     try {
       for (const run of this.#held.keys()) this.#append(run);
@@ -152,7 +152,7 @@ export class RunFolder {
   }
 }
 
-/** @throws Mistake for anything but an empty folder or nothing at all */
+/** @throws Mistake for a path that exists, unless it is an empty folder */
 export function refuseExisting(path: string): void {
   if (!existsSync(path)) return;
   if (!statSync(path).isDirectory())
@@ -176,7 +176,7 @@ function readSettings(path: string): Settings {
   try {
     settings = JSON.parse(text) as Partial<Settings>;
   } catch {
-    // told below
+    // reported below
   }
   if (!Array.isArray(settings?.runs))
     throw new Mistake(`--resume ${path}: its ${SETTINGS} is not that of a run of this demo.`);

@@ -36,7 +36,7 @@ export class CheckpointStore {
   }
 }
 
-/** The latest checkpoint that is whole, and the files after it that are not. */
+/** The latest intact checkpoint, and the files after it that are not intact. */
 export function latest(folder: string): { checkpoint: Checkpoint | null; broken: string[] } {
   const broken: string[] = [];
   let numbers: number[];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PRESETS } from '../../presets.ts';
-import type { RunSettings } from '../../training/settings.ts';
 import { DEFAULT_RECIPE } from '../../training/recipe.ts';
+import type { RunSettings } from '../../training/settings.ts';
 import { duration, statusLine } from './status.ts';
 import { type FinishedRun, scaleTable, sparkline, table, verdict } from './summary.ts';
 

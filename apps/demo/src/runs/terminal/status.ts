@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import type { RunFolder } from '../checkpoint/run-folder.ts';
 import type { RunSettings } from '../../training/settings.ts';
 import type { Progress } from '../../training/train.ts';
+import type { RunFolder } from '../checkpoint/run-folder.ts';
 
 const PLAIN_EVERY = 100;
 
@@ -13,10 +13,10 @@ export function duration(seconds: number): string {
     : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
 }
 
-/** What a narrow terminal does without, first to last. */
+/** The parts that a narrow terminal leaves out, the first one first. */
 const DROPPED_FIRST = ['tokens', 'rate', 'speed'] as const;
 
-/** Where a run stands, as one line of at most `width` characters. */
+/** The state of a run as one line of at most `width` characters. */
 export function statusLine(
   { name, preset }: RunSettings,
   progress: Progress | null,
@@ -28,7 +28,7 @@ export function statusLine(
   if (progress === null || last === undefined) return `${label}  waiting`.slice(0, width);
   const { msPerStep, validationLoss } = progress;
   const done = last.step + 1;
-  const left = ((preset.steps - done) * msPerStep) / 1000;
+  const secondsLeft = ((preset.steps - done) * msPerStep) / 1000;
   const tokens = (preset.batch * preset.context * 1000) / msPerStep;
   const parts = new Map<string, string>([
     ['label', label],
@@ -38,14 +38,14 @@ export function statusLine(
     ['rate', `rate ${last.learningRate.toExponential(1)}`],
     ['speed', `${msPerStep.toFixed(0)} ms/step`],
     ['tokens', `${(tokens / 1000).toFixed(1)}k tokens/s`],
-    ['left', done === preset.steps ? 'done' : `${duration(left)} left`],
+    ['left', done === preset.steps ? 'done' : `${duration(secondsLeft)} left`],
   ]);
   const line = (): string => [...parts.values()].join('  ');
   for (const part of DROPPED_FIRST) if (line().length > width) parts.delete(part);
   return line().slice(0, width);
 }
 
-/** Shows how all runs stand: a block of lines that rewrites itself, or plain lines where there is no terminal. */
+/** Shows the state of all runs: a block of lines that rewrites itself, or plain lines where there is no terminal. */
 export class Status {
   readonly #runs: readonly RunSettings[];
   readonly #progress: (Progress | null)[];

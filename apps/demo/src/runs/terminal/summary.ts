@@ -1,7 +1,7 @@
 import { columns } from '@tfjs-lrm/shared';
-import type { LoggedRun } from '../checkpoint/logged-runs.ts';
 import { grouped, mean, meanAndSpread, spread } from '../../statistics.ts';
 import type { RunResult } from '../../training/finish.ts';
+import type { LoggedRun } from '../checkpoint/logged-runs.ts';
 
 export interface FinishedRun extends LoggedRun {
   readonly result: RunResult;
@@ -71,7 +71,7 @@ export function verdict(runs: readonly FinishedRun[]): string {
         members.filter(({ settings }) => settings.multipliers === multipliers);
       const [without, having] = [of(false), of(true)];
       if (without.length === 0 || having.length !== without.length) return [];
-      // Seed by seed: what both have in common is not spread.
+      // Seed by seed, so that what both have in common does not count as spread.
       const changes = having.map(
         ({ result }, i) =>
           result.validationLoss - (without[i] as FinishedRun).result.validationLoss,
@@ -90,7 +90,7 @@ export function verdict(runs: readonly FinishedRun[]): string {
     .join('\n');
 }
 
-/** Everything that is known at the end, for programs. */
+/** All results, for programs. */
 export function resultsJson(folder: string, runs: readonly FinishedRun[]): object {
   return {
     folder,

@@ -1,0 +1,105 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { centredWeights } from './centrings.ts';
+import { type Circuit, type Operation, type Wire, Wiring } from './circuit.ts';
+import { translationsOf } from './translations.ts';
+import { unseenOf } from './unseen.ts';
+
+type Matmul = Extract<Operation, { type: 'matmul' }>;
+
+const triangle = (n: number): number => (n * (n - 1)) / 2;
+
+/**
+ * The directions in which all invertible matrices move `size` channels that `rows` independent vectors write and
+ * `columns` read: a matrix that differs from the identity only where nothing writes and nothing reads moves no
+ * weight.
+ */
+export function mixingDimension(size: number, rows: number, columns: number): number {
+  return size ** 2 - Math.max(0, size - rows) * Math.max(0, size - columns);
+}
+
+/** The same for rotations, which move both alike. */
+export function rotationDimension(size: number, vectors: number): number {
+  return triangle(size) - triangle(Math.max(0, size - vectors));
+}
+
+/**
+ * Counts the independent vectors by which weights write and read channels, so that no direction is counted in two
+ * symmetries: not those that a translation moves anyway, nor more than what reaches a kernel through
+ * linear layers before it. Where it cannot tell it counts fewer.
+ */
+export class Vectors {
+  readonly #matmuls = new Map<LayerVariable, Matmul[]>();
+  readonly #wiring: Wiring;
+  readonly #centred: ReadonlyMap<LayerVariable, number>;
+  readonly #shifted = new Set<LayerVariable>();
+  readonly #unseen: ReadonlySet<LayerVariable>;
+  readonly #reach = new Map<Wire, number>();
+
+  constructor(circuit: Circuit) {
+    this.#wiring = new Wiring(circuit);
+    this.#centred = centredWeights(circuit);
+    this.#unseen = new Set(unseenOf(circuit).map(({ reader }) => reader.kernel.kernel));
+    const { shifts } = translationsOf(circuit);
+    for (const [weight, elements] of shifts.weights())
+      if (elements.some((element) => shifts.resolve(element).size > 0)) this.#shifted.add(weight);
+    for (const at of circuit.operations)
+      if (at.type === 'matmul')
+        this.#matmuls.set(at.kernel, [...(this.#matmuls.get(at.kernel) ?? []), at]);
+  }
+
+  /** How many vectors of a weight lie along the given axes. */
+  count(weight: LayerVariable, axes: readonly number[]): number {
+    const others = weight.shape.reduce<number>(
+      (size, n, axis) => (axes.includes(axis) ? size : size * (n as number)),
+      1,
+    );
+    const uses = this.#matmuls.get(weight);
+    if (uses === undefined) return this.#shifted.has(weight) ? 0 : others;
+    const [{ input, output }] = uses as [Matmul];
+    if (axes[0] === input) {
+      const outputs = weight.shape[output] as number;
+      return (others / outputs) * (outputs - (this.#centred.has(weight) ? 1 : 0));
+    }
+    return Math.min(...uses.map((use) => this.#rowsOf(use)));
+  }
+
+  /** How many vectors of a kernel write channels, in one of its uses. */
+  #rowsOf({ kernel, input, output, x }: Matmul): number {
+    const inputs = kernel.shape[input] as number;
+    if (x === null) return inputs - (this.#shifted.has(kernel) ? 1 : 0);
+    const size = kernel.shape.reduce<number>((product, n) => product * (n as number), 1);
+    const positions = size / inputs / (kernel.shape[output] as number);
+    return positions * Math.max(0, this.#reachOf(x) - (this.#unseen.has(kernel) ? 1 : 0));
+  }
+
+  /** How many of the channels of a wire move independently under the matrices that act before it. */
+  #reachOf(wire: Wire): number {
+    const known = this.#reach.get(wire);
+    if (known !== undefined) return known;
+    const reach = Math.min(wire.size, this.#writtenTo(wire));
+    this.#reach.set(wire, reach);
+    return reach;
+  }
+
+  #writtenTo(wire: Wire): number {
+    const at = this.#wiring.writerOf(wire);
+    switch (at?.type) {
+      case 'matmul':
+        return this.#rowsOf(at);
+      case 'bias':
+        return this.#reachOf(at.x);
+      case 'map':
+      case 'mix':
+        return at.type === 'map' && at.how === 'homogeneous'
+          ? wire.size
+          : Math.floor((this.#reachOf(at.x) * wire.size) / at.x.size);
+      case 'combine':
+      case 'concatenate':
+        return at.type === 'combine' && at.how === 'homogeneous'
+          ? wire.size
+          : at.xs.reduce((sum, x) => sum + this.#reachOf(x), 0);
+      default:
+        return wire.size;
+    }
+  }
+}

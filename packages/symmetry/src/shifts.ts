@@ -1,0 +1,163 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Operation } from './circuit.ts';
+
+/** What is added to a channel: a sum of unknowns with coefficients. The empty one is zero. */
+export type Shift = ReadonlyMap<number, number>;
+
+/** The shift of a channel that nothing moves. */
+export const NO_SHIFT: Shift = new Map();
+
+/** What an unknown stands for. */
+export type Unknown =
+  /** What is added to one element of a vector, or to that column of a table. */
+  | { readonly weight: LayerVariable; readonly index: number }
+  /**
+   * The shift of a channel that a kernel or a gain writes, given those that it reads: it depends on the values
+   * of the weight, and of it is known only whether it is zero.
+   */
+  | {
+      readonly at: Extract<Operation, { type: 'matmul' | 'gain' }>;
+      readonly channel: number;
+      readonly inputs: readonly Shift[];
+      /** The elements of vectors in the inputs; one set for all channels of a kernel. */
+      readonly origins: ReadonlySet<number>;
+    };
+
+/** a + factor · b */
+export function plus(a: Shift, b: Shift, factor = 1): Shift {
+  if (b.size === 0) return a;
+  const sum = new Map(a);
+  for (const [unknown, coefficient] of b) {
+    const value = (sum.get(unknown) ?? 0) + factor * coefficient;
+    // Means over several inputs round.
+    if (Math.abs(value) < 1e-9) sum.delete(unknown);
+    else sum.set(unknown, value);
+  }
+  return sum;
+}
+
+/**
+ * Unknown shifts under equations: linear ones, solved by elimination as they come. An element of a vector is
+ * solved for where it appears itself; where unknowns appear behind weights alone, these are taken to be such
+ * that only zero satisfies the equation. What stays unknown may be chosen freely.
+ */
+export class Shifts {
+  readonly #unknowns: Unknown[] = [];
+  readonly #elements = new Map<LayerVariable, readonly Shift[]>();
+  readonly #solved = new Map<number, Shift>();
+  readonly #gone = new WeakSet<ReadonlySet<number>>();
+
+  unknown(at: number): Unknown {
+    return this.#unknowns[at] as Unknown;
+  }
+
+  /** One unknown for each of the elements of a vector: the same ones each time. */
+  elementsOf(weight: LayerVariable, size: number): readonly Shift[] {
+    const known = this.#elements.get(weight);
+    if (known !== undefined) return known;
+    const elements = Array.from({ length: size }, (_, index) => this.#fresh({ weight, index }));
+    this.#elements.set(weight, elements);
+    return elements;
+  }
+
+  /** The vectors that have unknowns. */
+  weights(): IterableIterator<[LayerVariable, readonly Shift[]]> {
+    return this.#elements.entries();
+  }
+
+  /** The shifts of the channels that a kernel writes. */
+  throughKernel(
+    at: Extract<Operation, { type: 'matmul' }>,
+    given: readonly Shift[],
+  ): readonly Shift[] {
+    const inputs = given.map((each) => this.resolve(each));
+    const origins = this.#originsOf(inputs);
+    return Array.from({ length: at.y.size }, (_, channel) =>
+      origins.size === 0 ? NO_SHIFT : this.#fresh({ at, channel, inputs, origins }),
+    );
+  }
+
+  /** The shifts of the channels that a gain writes. */
+  throughGain(at: Extract<Operation, { type: 'gain' }>, given: readonly Shift[]): readonly Shift[] {
+    return at.from.map((from, channel) => {
+      const input = this.resolve(given[from] ?? NO_SHIFT);
+      const origins = this.#originsOf([input]);
+      return origins.size === 0 ? NO_SHIFT : this.#fresh({ at, channel, inputs: [input], origins });
+    });
+  }
+
+  /** The shift in free unknowns alone. */
+  resolve(shift: Shift): Shift {
+    let resolved = shift;
+    for (const [at, coefficient] of shift) {
+      const unknown = this.unknown(at);
+      const isGone = 'origins' in unknown && this.#isGone(unknown.origins);
+      const solution = isGone ? NO_SHIFT : this.#solved.get(at);
+      if (solution === undefined) continue;
+      const settled = this.resolve(solution);
+      if (settled !== solution) this.#solved.set(at, settled);
+      resolved = plus(plus(resolved, new Map([[at, 1]]), -coefficient), settled, coefficient);
+    }
+    return resolved;
+  }
+
+  /** Demands that a shift is zero. */
+  vanish(shift: Shift): void {
+    const equation = this.resolve(shift);
+    if (equation.size === 0) return;
+    const all = [...equation.keys()];
+    const elements = all.filter((at) => 'weight' in this.unknown(at)).sort((a, b) => b - a);
+    const derived = all.filter((at) => !elements.includes(at));
+    const newest = Math.max(-1, ...derived);
+    // What was made later than all that depends on weights is not among their origins.
+    let origins: ReadonlySet<number> | null = null;
+    const pivot = elements.find((at) => {
+      if (at > newest) return true;
+      origins ??= this.#originsOf([new Map(derived.map((each) => [each, 1]))]);
+      return !origins.has(at);
+    });
+    if (pivot === undefined) {
+      for (const at of this.#originsOf([equation])) this.#solved.set(at, NO_SHIFT);
+      return;
+    }
+    const coefficient = equation.get(pivot) as number;
+    const rest = plus(equation, new Map([[pivot, 1]]), -coefficient);
+    this.#solved.set(pivot, plus(NO_SHIFT, rest, -1 / coefficient));
+  }
+
+  /** Demands that all shifts are the same. */
+  equate(shifts: readonly Shift[]): void {
+    const [first = NO_SHIFT, ...others] = shifts;
+    for (const other of others) this.vanish(plus(other, first, -1));
+  }
+
+  /** The free elements of vectors on which shifts depend, behind weights too. */
+  #originsOf(shifts: readonly Shift[]): Set<number> {
+    const origins = new Set<number>();
+    const seen = new Set<ReadonlySet<number>>();
+    const collect = (shift: Shift): void => {
+      for (const at of this.resolve(shift).keys()) {
+        const unknown = this.unknown(at);
+        if ('weight' in unknown) origins.add(at);
+        else if (!seen.has(unknown.origins)) {
+          seen.add(unknown.origins);
+          for (const origin of unknown.origins) collect(new Map([[origin, 1]]));
+        }
+      }
+    };
+    for (const shift of shifts) collect(shift);
+    return origins;
+  }
+
+  #isGone(origins: ReadonlySet<number>): boolean {
+    if (this.#gone.has(origins)) return true;
+    for (const origin of origins) if (this.resolve(new Map([[origin, 1]])).size > 0) return false;
+    this.#gone.add(origins);
+    return true;
+  }
+
+  #fresh(unknown: Unknown): Shift {
+    this.#unknowns.push(unknown);
+    return new Map([[this.#unknowns.length - 1, 1]]);
+  }
+}
