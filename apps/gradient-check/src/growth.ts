@@ -6,37 +6,38 @@ import { build } from './graph.ts';
 
 export interface Growth {
   readonly name: string;
-  /** What is three times as large. */
+  /** What is doubled. */
   readonly along: string;
-  /** Kernels of the gradient before and after. */
-  readonly kernels: readonly [before: number, after: number];
+  /** Kernels of the gradient where it is 2, 4 and 8 times as large. */
+  readonly kernels: readonly number[];
 }
 
-const FACTOR = 3;
+/** From the first size on: what is nothing at the start, as a dilation of 1, may take kernels of its own once. */
+const FACTORS = [2, 4, 8] as const;
 
-/** A case like this one with something three times as large; only its numbers of kernels mean anything. */
+/** A case like this one with something larger; only its numbers of kernels mean anything. */
 interface Variant {
   readonly along: string;
-  readonly subject: Case;
+  readonly subjects: readonly Case[];
 }
 
-function grow(input: Input, axis: number): Input {
+function grow(input: Input, axis: number, factor: number): Input {
   const size = input.shape[axis]!;
   const inner = input.shape.slice(axis + 1).reduce((product, side) => product * side, 1);
   const block = size * inner;
-  const values = Array.from({ length: input.values.length * FACTOR }, (_, i) => {
-    const outer = Math.floor(i / (block * FACTOR));
+  const values = Array.from({ length: input.values.length * factor }, (_, i) => {
+    const outer = Math.floor(i / (block * factor));
     return input.values[outer * block + (i % block)]!;
   });
-  return { ...input, shape: input.shape.with(axis, size * FACTOR), values };
+  return { ...input, shape: input.shape.with(axis, size * factor), values };
 }
 
-/** The same argument with each of its numbers, one after the other, three times as large. */
-function* grownArguments(argument: Argument): Generator<Argument> {
-  if (typeof argument === 'number') yield argument * FACTOR;
+/** The same argument with each of its numbers, one after the other, larger. */
+function* grownArguments(argument: Argument, factor: number): Generator<Argument> {
+  if (typeof argument === 'number') yield argument * factor;
   if (!Array.isArray(argument)) return;
   for (const [i, item] of argument.entries())
-    for (const grown of grownArguments(item as Argument)) yield argument.with(i, grown);
+    for (const grown of grownArguments(item as Argument, factor)) yield argument.with(i, grown);
 }
 
 function* variants(subject: Case): Generator<Variant> {
@@ -44,17 +45,24 @@ function* variants(subject: Case): Generator<Variant> {
   const data = 'layer' in subject ? subject.data : subject.inputs.length;
   const [first] = subject.inputs;
   for (const [axis, size] of first?.shape.entries() ?? []) {
-    const inputs = subject.inputs.map((input, i) =>
-      i < data && input.shape[axis] === size ? grow(input, axis) : input,
-    );
-    yield { along: `axis ${axis}`, subject: { ...subject, inputs } };
-    const alone = subject.inputs.with(0, inputs[0]!);
-    yield { along: `axis ${axis}`, subject: { ...subject, inputs: alone } };
+    const along = `axis ${axis}`;
+    const all = (factor: number): Input[] =>
+      subject.inputs.map((input, i) =>
+        i < data && input.shape[axis] === size ? grow(input, axis, factor) : input,
+      );
+    yield { along, subjects: FACTORS.map((factor) => ({ ...subject, inputs: all(factor) })) };
+    const alone = (factor: number): Input[] => subject.inputs.with(0, all(factor)[0]!);
+    yield { along, subjects: FACTORS.map((factor) => ({ ...subject, inputs: alone(factor) })) };
   }
   if (!('call' in subject)) return;
-  for (const args of grownArguments(subject.args as Argument)) {
-    const along = JSON.stringify(args);
-    yield { along, subject: { ...subject, args: args as readonly Argument[] } };
+  const args = subject.args as Argument;
+  const grown = FACTORS.map((factor) => [...grownArguments(args, factor)]);
+  for (const i of grown[0]!.keys()) {
+    const lists = grown.map((each) => each[i] as readonly Argument[]);
+    yield {
+      along: JSON.stringify(lists[0]),
+      subjects: lists.map((changed) => ({ ...subject, args: changed })),
+    };
   }
 }
 
@@ -63,8 +71,8 @@ interface Count {
   readonly gradient: number;
 }
 
-/** How many kernels the outputs take, and how many more the gradients do; null where tfjs refuses. */
-async function countKernels(subject: Case): Promise<Count | null> {
+/** How many kernels the outputs take, and how many more the gradients do. Throws where tfjs does. */
+async function countKernels(subject: Case): Promise<Count> {
   const numberOf = async (run: () => tf.TensorContainer): Promise<number> => {
     const { kernels } = await tf.profile(() => tf.tidy(run) as tf.TensorContainer);
     return kernels.length;
@@ -87,17 +95,20 @@ async function countKernels(subject: Case): Promise<Count | null> {
 }
 
 export async function growthOf(subject: Case): Promise<Growth | null> {
-  const refused = (): null => null;
-  const before = await countKernels(subject).catch(refused);
-  if (before === null) return null;
-  for (const { along, subject: larger } of variants(subject)) {
-    const after = await countKernels(larger).catch(refused);
-    if (after === null) continue;
-    const kernels = [before.gradient, after.gradient] as const;
+  for (const { along, subjects } of variants(subject)) {
+    const counts: Count[] = [];
+    for (const larger of subjects) {
+      const count = await countKernels(larger).catch(() => null);
+      if (count !== null) counts.push(count);
+    }
+    const [two, four, eight] = counts;
+    if (two === undefined || four === undefined || eight === undefined) continue;
     // Outputs and time steps that are more take more kernels in both.
-    const expected = (before.gradient * after.forward) / before.forward;
-    if (after.gradient > Math.max(1.2 * expected, before.gradient + 2))
-      return { name: subject.name, along, kernels };
+    const expected = (four.gradient * eight.forward) / four.forward;
+    // What takes a few more with each doubling is a logarithm, which is what a scan takes.
+    const isSteep = eight.gradient - four.gradient > 1.5 * (four.gradient - two.gradient);
+    if (isSteep && eight.gradient > 1.2 * expected)
+      return { name: subject.name, along, kernels: counts.map(({ gradient }) => gradient) };
   }
   return null;
 }

@@ -95,7 +95,7 @@ for (const mode of modes) {
   progress('');
   console.log(`\n${mode}: gradients whose kernels grow with a size: ${growth[mode].length}`);
   for (const { name, along, kernels } of growth[mode])
-    console.log(`  ${name}, ${along} × 3: ${kernels.join(' → ')}`);
+    console.log(`  ${name}, ${along}: ${kernels.join(' → ')}`);
 }
 for (const { name } of growth.ours ?? []) failures.push(`kernels grow: ${name}`);
 
