@@ -1,0 +1,206 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { booleanRule, checkOptions, show } from '@tfjs-lrm/core/kit';
+import { engine } from './backend.ts';
+import { type CompiledStep, type CompileOptions, compile } from './compile.ts';
+
+/** A model whose steps are compiled. */
+export interface CompiledModel {
+  /** How many functions were made so far, for training, evaluation and prediction together. */
+  readonly traces: number;
+  /** Removes the functions; the model is as it was before. */
+  dispose(): void;
+}
+
+type Batch = (tf.Tensor | null)[];
+type Step = CompiledStep<Batch, tf.Tensor[]>;
+
+/** What tfjs-layers hides of a model. */
+interface Model extends Methods {
+  readonly optimizer: tf.Optimizer;
+  testFunction: (data: Batch) => tf.Tensor[];
+}
+
+/** What is overridden. */
+interface Methods {
+  makeTrainFunction(): (data: Batch) => tf.Tensor[];
+  makeTestFunction(): (data: Batch) => tf.Tensor[];
+  predictLoop(inputs: tf.Tensor | tf.Tensor[], batchSize?: number): tf.Tensor | tf.Tensor[];
+  compile(...args: unknown[]): void;
+}
+
+/**
+ * Makes `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of a model run one function of TensorFlow per
+ * batch. Callbacks, metrics, validation, class weights and `stopTraining` are as before. Functions are kept
+ * from one `fit` to the next, and made anew after `model.compile`.
+ *
+ * @param options xla: whether XLA compiles the functions (false)
+ * @throws TypeError for something that is no model; Error for a model without layers, and for one that is compiled
+ *   already. What a step must not do, see `compile`, is an error in the first two batches.
+ * @example
+ * await tf.setBackend('tensorflow');
+ * const compiled = compileModel(model);
+ * await model.fit(x, y, { epochs: 2 });
+ * compiled.dispose();
+ */
+export function compileModel(model: LayersModel, options: CompileOptions = {}): CompiledModel {
+  checkOptions('compileModel', options, { xla: booleanRule(false) });
+  const first = innerModel(model);
+  if (Object.hasOwn(first, 'makeTrainFunction')) {
+    throw new Error(
+      `compileModel: the model "${model.name}" is compiled already. Try to dispose what the first call returned.`,
+    );
+  }
+  const steps = new Map<string, Step>();
+  let former = 0;
+  /** The optimizer of the compiled training step. */
+  let trainer: tf.Optimizer | null = null;
+  let detach = attach(first);
+
+  /** One compiled step by name, made when it is first needed. */
+  function stepOf(name: string, make: () => (...batch: Batch) => tf.Tensor[]): Step {
+    let step = steps.get(name);
+    if (step === undefined) {
+      step = compile(make(), options);
+      steps.set(name, step);
+    }
+    return step;
+  }
+
+  function forget(...names: readonly string[]): void {
+    for (const name of names.length > 0 ? names : [...steps.keys()]) {
+      former += steps.get(name)?.traces ?? 0;
+      steps.get(name)?.dispose();
+      steps.delete(name);
+    }
+  }
+
+  /** Overrides the methods of a model; the returned function takes that back. */
+  function attach(target: Model): () => void {
+    const methods: Methods = {
+      makeTrainFunction() {
+        const train = original.makeTrainFunction();
+        return (data) => {
+          // Another optimizer may have been set since, and model.compile called by a callback.
+          if (trainer !== target.optimizer) forget('train');
+          trainer = target.optimizer;
+          return stepOf('train', () => takingList(train))(...data.map((tensor) => tensor ?? null));
+        };
+      },
+      makeTestFunction() {
+        original.makeTestFunction();
+        const test = target.testFunction;
+        target.testFunction = (data) => stepOf('test', () => takingList(test))(...data);
+        return target.testFunction;
+      },
+      predictLoop(inputs, batchSize = 32) {
+        // A function of TensorFlow has no gradient.
+        if (engine().state.gradientDepth > 0) return original.predictLoop(inputs, batchSize);
+        const predict = (batch: Batch): tf.Tensor[] =>
+          [original.predictLoop(batch as tf.Tensor[], sizeOf(batch))].flat();
+        return inBatches(inputs, batchSize, (batch) =>
+          stepOf('predict', () => takingList(predict))(...batch),
+        );
+      },
+      compile(...args) {
+        original.compile(...args);
+        forget();
+      },
+    };
+    const names = Object.keys(methods) as (keyof Methods)[];
+    const original = Object.fromEntries(
+      names.map((name) => [name, target[name].bind(target)]),
+    ) as unknown as Methods;
+    Object.assign(target, methods);
+    return () => {
+      for (const name of names) Reflect.deleteProperty(target, name);
+    };
+  }
+
+  const takeBack = onReplacement(model, first, (next) => {
+    detach();
+    forget();
+    detach = attach(next);
+  });
+  return {
+    get traces() {
+      return [...steps.values()].reduce((sum, step) => sum + step.traces, former);
+    },
+    dispose() {
+      forget();
+      detach();
+      takeBack();
+    },
+  };
+}
+
+const sizeOf = (batch: Batch): number => (batch[0] as tf.Tensor).shape[0] as number;
+
+const takingList =
+  (step: (batch: Batch) => tf.Tensor[]) =>
+  (...batch: Batch): tf.Tensor[] =>
+    step(batch);
+
+/** A Sequential makes a new model inside whenever it is compiled or gets another layer. */
+function onReplacement(
+  model: LayersModel,
+  first: Model,
+  replaced: (next: Model) => void,
+): () => void {
+  if ((model as unknown) === first) return () => {};
+  let inner = first;
+  const property = { enumerable: true, configurable: true };
+  Object.defineProperty(model, 'model', {
+    ...property,
+    get: () => inner,
+    set(next: Model) {
+      inner = next;
+      if (next != null) replaced(next);
+    },
+  });
+  return () => {
+    Object.defineProperty(model, 'model', { ...property, writable: true, value: inner });
+  };
+}
+
+/** Runs a step on pieces of the inputs along their first axis, and joins what it returns. */
+function inBatches(
+  inputs: tf.Tensor | tf.Tensor[],
+  size: number,
+  step: (batch: tf.Tensor[]) => tf.Tensor[],
+): tf.Tensor | tf.Tensor[] {
+  const all = [inputs].flat();
+  const total = sizeOf(all);
+  return tf.tidy(() => {
+    const pieces: tf.Tensor[][] = [];
+    for (let from = 0; from < total; from += size) {
+      const length = Math.min(size, total - from);
+      const batch = length === total ? all : all.map((x) => tf.slice(x, from, length));
+      pieces.push(step(batch));
+    }
+    const outputs = (pieces[0] as tf.Tensor[]).map((first, i) =>
+      pieces.length === 1 ? first : tf.concat(pieces.map((piece) => piece[i] as tf.Tensor)),
+    );
+    return outputs.length === 1 ? (outputs[0] as tf.Tensor) : outputs;
+  });
+}
+
+/** The model that trains: a Sequential hands everything on to one inside it. */
+function innerModel(model: LayersModel): Model {
+  const candidate = model as unknown as {
+    makeTrainFunction?: unknown;
+    model?: Model | null;
+  } | null;
+  if (typeof candidate?.makeTrainFunction !== 'function') {
+    throw new TypeError(
+      `compileModel: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
+    );
+  }
+  if (model.getClassName() !== 'Sequential') return candidate as unknown as Model;
+  // With an input shape it has inputs, though the model inside may not be made yet.
+  if (candidate.model == null && model.inputs?.length > 0) model.build(undefined as never);
+  if (candidate.model != null) return candidate.model;
+  throw new Error(
+    'compileModel: a tf.sequential must have its layers and an input shape. Received one that is not built. Try to add the layers, and an inputShape to the first.',
+  );
+}

@@ -1,0 +1,99 @@
+/** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
+import * as tf from '@tensorflow/tfjs-core';
+import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
+import type { Patch } from '@tfjs-lrm/core/kit';
+import { nodeOf, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
+
+export interface Optimizers {
+  /** The outermost ones that follow the contract of core. */
+  readonly roots: ReadonlySet<TensorOptimizer>;
+  /** tfjs' own, and how often each applies gradients in a step. */
+  readonly own: ReadonlyMap<tf.Optimizer, number>;
+}
+
+const OWN = [
+  tf.SGDOptimizer,
+  tf.MomentumOptimizer,
+  tf.AdagradOptimizer,
+  tf.AdadeltaOptimizer,
+  tf.AdamOptimizer,
+  tf.AdamaxOptimizer,
+  tf.RMSPropOptimizer,
+];
+
+/**
+ * Runs `body` as a step whose host halves are called by `meet`, when its gradients are applied, and not by the
+ * optimizers themselves.
+ */
+export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
+  optimizers: Optimizers;
+  patches: readonly Patch[];
+  within<T>(body: () => T): T;
+} {
+  const roots = new Set<TensorOptimizer>();
+  const own = new Map<tf.Optimizer, number>();
+  const add = (root: TensorOptimizer): void => {
+    if (roots.has(root)) return;
+    refuse(root);
+    roots.add(root);
+    meet(root);
+  };
+  const counted = (by: number) => (former: (...args: unknown[]) => unknown) =>
+    function (this: tf.Optimizer, ...args: unknown[]) {
+      if (!isTensorOptimizer(this)) own.set(this, (own.get(this) ?? 0) + by);
+      return former.apply(this, args);
+    };
+  return {
+    optimizers: { roots, own },
+    patches: [
+      { object: tf.Optimizer.prototype, method: 'minimize', by: counted(0) },
+      ...OWN.map(({ prototype }) => ({
+        object: prototype,
+        method: 'applyGradients',
+        by: counted(1),
+      })),
+    ],
+    within: (body) => whileRecording(add, body),
+  };
+}
+
+/** Throws for an optimizer whose step cannot be replayed. */
+function refuse(root: TensorOptimizer): void {
+  for (const { obstacle } of treeOf(root)) {
+    if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
+  }
+}
+
+/** What of an optimizer of tfjs is part of a recording: its numbers, and which variables it has. */
+export function partsOf(optimizer: tf.Optimizer): unknown[] {
+  return Object.entries(optimizer).flatMap(([name, value]: [string, unknown]) => {
+    if (name === 'iterations_') return [];
+    if (Array.isArray(value)) return value.map((slot) => slot?.variable ?? slot);
+    return typeof value === 'function' ? [] : [value];
+  });
+}
+
+/** Runs what changes no variable when it throws; the optimizers and those inside them do not count it then. */
+export function uncountedIfThrown<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
+  type Counter = { iterations_: number };
+  const counts = new Map<tf.Optimizer, number>();
+  for (const optimizer of optimizers) {
+    const all = isTensorOptimizer(optimizer) ? treeOf(optimizer) : [];
+    const wrapped = all.flatMap((each) => nodeOf(each).wrapped ?? []);
+    for (const each of [optimizer, ...all, ...wrapped]) counts.set(each, each.iterations);
+  }
+  try {
+    return step();
+  } catch (error) {
+    for (const [optimizer, count] of counts) {
+      (optimizer as unknown as Counter).iterations_ = count;
+    }
+    throw error;
+  }
+}
+
+/** Counts a step that tfjs' own optimizer did not take itself. */
+export function countStep(optimizer: tf.Optimizer, times: number): void {
+  const counter = optimizer as unknown as { incrementIterations(): void };
+  for (let i = 0; i < times; i++) counter.incrementIterations();
+}

@@ -1,0 +1,85 @@
+/** Where in a step something happens: the layer, the kernel, the operation. */
+import { createRequire } from 'node:module';
+import type * as layers from '@tensorflow/tfjs-layers';
+import type { Patch } from '@tfjs-lrm/core/kit';
+import { engine } from './backend.ts';
+
+export interface Place {
+  readonly patches: readonly Patch[];
+  /** The kernel that runs; null between kernels. */
+  kernel(): string | null;
+  /** The operation of tfjs that runs, such as randomNormal; null outside of one. */
+  operation(): string | null;
+  /** Whether an operation of this name is under way. */
+  isInside(operation: string): boolean;
+  /** For a message: `kernel MatMul, layer "dense_1" (Dense)`. */
+  describe(): string;
+}
+
+// How tfjs ends the names of the scopes of its operations.
+const SUFFIX = '__op';
+
+function layerPrototype(): object | null {
+  try {
+    const { layers: found } = createRequire(import.meta.url)(
+      '@tensorflow/tfjs-layers',
+    ) as typeof layers;
+    return found.Layer.prototype;
+  } catch {
+    return null;
+  }
+}
+
+function stacked<T>(stack: T[], item: T, body: () => unknown): unknown {
+  stack.push(item);
+  try {
+    return body();
+  } finally {
+    stack.pop();
+  }
+}
+
+export function watchPlace(): Place {
+  const kernels: string[] = [];
+  const found: layers.layers.Layer[] = [];
+  const prototype = layerPrototype();
+  const operation = (): string | null => {
+    const name = engine().state.activeScope?.name;
+    return name?.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : null;
+  };
+  const patches: Patch[] = [
+    {
+      object: engine(),
+      method: 'runKernel',
+      by: (former: (...args: unknown[]) => unknown) =>
+        function (this: unknown, ...args: unknown[]) {
+          return stacked(kernels, args[0] as string, () => former.apply(this, args));
+        },
+    },
+  ];
+  if (prototype !== null) {
+    patches.push({
+      object: prototype,
+      method: 'apply',
+      by: (former: (...args: unknown[]) => unknown) =>
+        function (this: layers.layers.Layer, ...args: unknown[]) {
+          return stacked(found, this, () => former.apply(this, args));
+        },
+    });
+  }
+  return {
+    patches,
+    kernel: () => kernels.at(-1) ?? null,
+    operation,
+    isInside: (name) => engine().state.scopeStack.some((scope) => scope.name === name + SUFFIX),
+    describe() {
+      const layer = found.at(-1);
+      const parts = [
+        kernels.length > 0 ? `kernel ${kernels.at(-1)}` : '',
+        operation() === null ? '' : `operation ${operation()}`,
+        layer === undefined ? '' : `layer "${layer.name}" (${layer.getClassName()})`,
+      ].filter(Boolean);
+      return parts.length === 0 ? 'the step itself' : parts.join(', ');
+    },
+  };
+}
