@@ -15,7 +15,14 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
-import { booleanRule, checkOptions, isRecording, numberRule, show } from '@tfjs-lrm/core/kit';
+import {
+  booleanRule,
+  checkOptions,
+  isRecording,
+  numberRule,
+  type Rule,
+  show,
+} from '@tfjs-lrm/core/kit';
 import { nodeBackend } from './backend.ts';
 import { type Constants, makeConstants } from './constants.ts';
 import { engine, type NodeBackend } from './internals.ts';
@@ -54,7 +61,7 @@ const MANY_RECORDINGS = 10;
 const ATTEMPTS = 3;
 
 /** Of the options that `compile` and `compileModel` share. */
-export const COMPILE_RULES = {
+export const COMPILE_RULES: Readonly<Record<keyof CompileOptions, Rule>> = {
   xla: booleanRule(false),
   verify: numberRule({ integer: true, min: 0, try: '10' }),
 };
