@@ -47,7 +47,7 @@ const shared = globalThis as { [REGISTRY]?: Map<string, Describe> };
  *
  * @param className the static `className` of the layer class
  * @param algebra called for each layer of the class, with the layer; what it returns is checked there
- * @throws TypeError for a name that is no string and for something that is no function
+ * @throws TypeError for a name that is not a string and for something that is not a function
  * @example
  * describeLayer('MyScale', () => 'linear');
  */

@@ -36,13 +36,13 @@ function streamOf(start: Wire, wiring: Wiring) {
         continue;
       }
       const normalises = at.type === 'normalise' && at.over === 'channels';
-      const found = normalises
+      const kernels = normalises
         ? kernelsReading(at.y, wiring)
         : at.type === 'matmul' && wiring.isFree(at.kernel)
           ? [{ kernel: at, gains: [], biases: [] }]
           : null;
-      if (found === null) return null;
-      readers.push(...found);
+      if (kernels === null) return null;
+      readers.push(...kernels);
       if (normalises) centred ||= at.centred;
     }
   }
