@@ -1,17 +1,22 @@
 /** Optimizers for tests of the contract: the smallest leaf and the smallest adapters. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type Entry, OptimizerAdapter, TensorOptimizer } from '@tfjs-lrm/core';
-import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
+import { connect, deserializeOptimizer, nodeOf, register } from '@tfjs-lrm/core/kit';
 import { step, values } from './tensors.ts';
-
-type Constructed<T extends tf.serialization.Serializable> =
-  tf.serialization.SerializableConstructor<T>;
 
 /** Heavy-ball momentum of 0.5: the smallest optimizer with a slot. Records what reaches it. */
 export class Probe extends TensorOptimizer {
   static override readonly className: string = 'TestProbe';
   readonly calls: string[] = [];
   seen: readonly Entry[] = [];
+
+  override get obstacle(): null {
+    return null;
+  }
+
+  override get gradientPowers(): Readonly<Record<string, number>> {
+    return { momentum: 1 };
+  }
 
   override beforeStep(): void {
     this.calls.push('beforeStep');
@@ -29,15 +34,8 @@ export class Probe extends TensorOptimizer {
     }
   }
 
-  override getConfig(): tf.serialization.ConfigDict {
-    return { learningRate: this.learningRate };
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: Constructed<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls(config['learningRate'] as number);
+  protected override options(): object {
+    return {};
   }
 }
 
@@ -45,6 +43,10 @@ export class Probe extends TensorOptimizer {
 export class Passing extends OptimizerAdapter {
   static override readonly className: string = 'TestPassing';
   readonly calls: string[] = [];
+
+  override get obstacle(): null {
+    return null;
+  }
 
   override beforeStep(): void {
     this.calls.push('beforeStep');
@@ -56,15 +58,8 @@ export class Passing extends OptimizerAdapter {
     super.update(entries);
   }
 
-  protected override options(): tf.serialization.ConfigDict {
+  protected override options(): object {
     return {};
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: Constructed<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls(deserializeOptimizer('TestPassing', config['inner']));
   }
 }
 
@@ -76,27 +71,26 @@ export class Factor extends OptimizerAdapter {
   constructor(inner: tf.Optimizer, by: number) {
     super(inner);
     this.by = by;
+    const node = connect(this, {
+      setFactor: (factor) => {
+        node.factor = factor;
+        nodeOf(this.inner).setFactor(factor * this.by);
+      },
+    });
   }
 
-  override setLearningRateFactor(factor: number): void {
-    this.factor = factor;
-    this.inner.setLearningRateFactor(factor * this.by);
+  override get obstacle(): null {
+    return null;
   }
 
   override beforeStep(): void {
-    this.setLearningRateFactor(this.factor);
+    const node = nodeOf(this);
+    node.setFactor(node.factor);
     super.beforeStep();
   }
 
-  protected override options(): tf.serialization.ConfigDict {
+  protected override options(): object {
     return { by: this.by };
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: Constructed<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls(deserializeOptimizer('TestFactor', config['inner']), config['by'] as number);
   }
 }
 
@@ -111,7 +105,7 @@ export class Recorder extends TensorOptimizer {
     }
   }
 
-  override getConfig(): tf.serialization.ConfigDict {
+  protected override options(): object {
     return {};
   }
 }
@@ -126,7 +120,15 @@ export function reaching(
   return gradients.map(([target]) => recorder.reached.get(target) as number[] | null);
 }
 
-for (const optimizer of [Probe, Passing, Factor]) tf.serialization.registerClass(optimizer);
+const inside = (name: string, { inner }: Record<string, unknown>): tf.Optimizer =>
+  deserializeOptimizer(name, inner);
+register('probe', Probe, ({ learningRate }) => new Probe(learningRate as number));
+register('passing', Passing, (config) => new Passing(inside('TestPassing', config)));
+register(
+  'factor',
+  Factor,
+  (config) => new Factor(inside('TestFactor', config), config['by'] as number),
+);
 
 /** Each of tfjs' own optimizers, with a learning rate at which ten steps of gradients near 1 do something. */
 export const TFJS_OPTIMIZERS: readonly (readonly [name: string, make: () => tf.Optimizer])[] = [

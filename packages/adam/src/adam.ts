@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Entry, isHalfPrecision, TensorOptimizer } from '@tfjs-lrm/core';
-import { checkOptions, knownOptions, numberRule } from '@tfjs-lrm/core/kit';
+import { type Entry, isHalfPrecision, optimizer, TensorOptimizer } from '@tfjs-lrm/core';
+import { connect, numberRule } from '@tfjs-lrm/core/kit';
+import { AdamState } from './adam-state.ts';
 import { type Cohort, Cohorts } from './cohorts.ts';
 import { updatePacked } from './packed.ts';
 
@@ -27,8 +28,6 @@ const rules = {
 // What fp16 can hold; the smallest epsilon for which 1 / epsilon stays finite there, as tfjs uses it.
 const HALF_PRECISION_EPSILON = 1e-4;
 
-type SavedState = Parameters<TensorOptimizer['stageState']>[0];
-
 class Adam extends TensorOptimizer {
   static override readonly className: string = 'LrmAdam';
 
@@ -36,13 +35,21 @@ class Adam extends TensorOptimizer {
   readonly #beta2: number;
   readonly #epsilon: number;
   readonly #cohorts = new Cohorts();
-  #numbers: ReadonlyMap<tf.Variable, number> = new Map();
 
   constructor({ learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions) {
     super(learningRate);
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#epsilon = epsilon;
+    connect(this, { store: new AdamState(this.#cohorts) });
+  }
+
+  override get obstacle(): null {
+    return null;
+  }
+
+  override get gradientPowers(): Readonly<Record<string, number>> {
+    return { m: 1, v: 2 };
   }
 
   override update(entries: readonly Entry[]): void {
@@ -86,68 +93,10 @@ class Adam extends TensorOptimizer {
     };
   }
 
-  override exportState(keys: ReadonlyMap<tf.Variable, string>): [string, tf.Variable][] {
-    const corrections = [...keys].flatMap(([variable, key]): [string, tf.Variable][] => {
-      const cohort = this.#cohorts.of(variable);
-      if (cohort === undefined) return [];
-      return [
-        [`${key}/c1`, cohort.c1],
-        [`${key}/c2`, cohort.c2],
-      ];
-    });
-    return [...super.exportState(keys), ...corrections];
-  }
-
-  override stageState(saved: SavedState): void {
-    this.#cohorts.clear();
-    this.#numbers = saved.numbers;
-    super.stageState(saved);
-  }
-
-  override planBinding(...args: Parameters<TensorOptimizer['planBinding']>): () => void {
-    const bind = super.planBinding(...args);
-    return () => {
-      bind();
-      this.#takeCorrections();
-    };
-  }
-
-  // Saved beside the moments of each variable, but no slots: transformState must not rescale them.
-  #takeCorrections(): void {
-    const found = [...this.store.slots].flatMap(([variable, slots]) => {
-      const [c1, c2] = [slots.get('c1'), slots.get('c2')];
-      if (c1 === undefined || c2 === undefined) return [];
-      const saved = { variable, c1: this.#numbers.get(c1) ?? 0, c2: this.#numbers.get(c2) ?? 0 };
-      for (const name of ['c1', 'c2']) slots.delete(name);
-      tf.dispose([c1, c2]);
-      return [saved];
-    });
-    this.#cohorts.restore(found);
-  }
-
-  override dispose(): void {
-    this.#cohorts.clear();
-    super.dispose();
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return {
-      learningRate: this.learningRate,
-      beta1: this.#beta1,
-      beta2: this.#beta2,
-      epsilon: this.#epsilon,
-    };
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    _cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return adam(knownOptions(config, Object.keys(rules))) as unknown as T;
+  protected override options(): AdamOptions {
+    return { beta1: this.#beta1, beta2: this.#beta2, epsilon: this.#epsilon };
   }
 }
-
-tf.serialization.registerClass(Adam);
 
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): with gradient g, step t and learning rate η,
@@ -162,7 +111,4 @@ tf.serialization.registerClass(Adam);
  * @example
  * model.compile({ optimizer: adam({ learningRate: 3e-4 }), loss: 'meanSquaredError' });
  */
-export function adam(options: AdamOptions = {}): TensorOptimizer {
-  checkOptions('adam', options, rules);
-  return new Adam(options);
-}
+export const adam: (options?: AdamOptions) => TensorOptimizer = optimizer('adam', Adam, rules);

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Entry, OptimizerAdapter, type Selector } from '@tfjs-lrm/core';
+import { adapter, type Entry, OptimizerAdapter, type Selector } from '@tfjs-lrm/core';
 import {
+  assertUsable,
   checkOptions,
-  deserializeOptimizer,
-  knownOptions,
   numberRule,
   oneOfRule,
   selectorRule,
@@ -170,7 +169,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     coefficient: number;
     skipped: number;
   }> {
-    this.assertUsable();
+    assertUsable(this);
     if (this.#options.globalNorm === undefined || this.iterations === 0) {
       throw new Error(
         `withClipping.norms: ${this.iterations === 0 ? 'no step was taken yet.' : 'nothing is measured without "globalNorm". Try globalNorm: Infinity, which measures and clips nothing.'}`,
@@ -184,7 +183,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     >;
   }
 
-  protected override options(): tf.serialization.ConfigDict {
+  protected override options(): object {
     const { exclude: _, ...rest } = this.#options;
     // JSON has no infinity: an infinite threshold is saved as an absent one, but for the measuring it asks for.
     const finite = Object.entries(rest).filter(
@@ -194,23 +193,15 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
       ...Object.fromEntries(finite),
       measure: this.#options.globalNorm === Infinity,
       exclude: selectorToConfig('withClipping: "exclude"', this.#exclude),
-    } as unknown as tf.serialization.ConfigDict;
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    _cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    const inner = deserializeOptimizer('withClipping', config['inner']);
-    const options: ClippingOptions = knownOptions(config, Object.keys(rules));
-    checkOptions('withClipping', options, rules);
-    // Where all thresholds were infinite none is in the file.
-    const measuring = config['measure'] === true ? { globalNorm: Infinity } : {};
-    return new Clipping(inner, { ...options, ...measuring }) as unknown as T;
+    };
   }
 }
 
-tf.serialization.registerClass(Clipping);
+const makeClipping = adapter('withClipping', Clipping, rules, {
+  // Where all thresholds were infinite none is in the file, but for the measuring it asks for.
+  read: ({ measure, ...options }) =>
+    measure === true ? { globalNorm: Infinity, ...options } : options,
+});
 
 /**
  * Clips gradients before the inner optimizer sees them. With G the gradients that are not excluded and
@@ -240,5 +231,5 @@ export function withClipping(optimizer: tf.Optimizer, options: ClippingOptions):
       `withClipping: give at least one of ${THRESHOLDS.join(', ')}. Received none. Try withClipping(optimizer, { globalNorm: 1 }).`,
     );
   }
-  return new Clipping(optimizer, options);
+  return makeClipping(optimizer, options);
 }

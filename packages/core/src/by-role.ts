@@ -1,7 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { adopt, adoptable } from './adopt.ts';
 import { show } from './check.ts';
 import type { Entry } from './entries.ts';
-import { adopt, adoptable } from './optimizer-adapter.ts';
+import { childrenOf, connect, type Member, nodeOf } from './node.ts';
+import { nameOfClass, register } from './registry.ts';
 import { checkRole, isRole, type Role, roleOf } from './roles.ts';
 import { deserializeOptimizer } from './serialize.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
@@ -9,10 +11,12 @@ import { TensorOptimizer } from './tensor-optimizer.ts';
 /** @inline */
 type Groups = { [role in Role]?: tf.Optimizer | undefined } & { default: tf.Optimizer };
 
+type Group = Role | 'default';
+
 class ByRole extends TensorOptimizer {
   static override readonly className: string = 'LrmByRole';
 
-  readonly #groups: ReadonlyMap<Role | 'default', TensorOptimizer>;
+  readonly #groups: ReadonlyMap<Group, TensorOptimizer>;
 
   constructor(optimizers: Groups) {
     super(0);
@@ -30,17 +34,30 @@ class ByRole extends TensorOptimizer {
       adoptable(this, optimizer);
     }
     this.#groups = new Map(
-      given.map(([role, optimizer]) => [role as Role | 'default', adopt(this, optimizer)]),
+      given.map(([role, optimizer]) => [role as Group, adopt(this, optimizer)]),
     );
+    connect(this, {
+      children: this.#groups,
+      route: (variable) => this.#optimizerOf(variable),
+      effectiveRate: () => nodeOf(this.#default).effectiveRate(),
+    });
   }
 
-  #ownerOf(variable: tf.Variable): TensorOptimizer {
-    return (this.#groups.get(roleOf(variable)) ?? this.#groups.get('default')) as TensorOptimizer;
+  get #default(): TensorOptimizer {
+    return this.#groups.get('default') as TensorOptimizer;
+  }
+
+  #optimizerOf(variable: tf.Variable): TensorOptimizer {
+    return this.#groups.get(roleOf(variable)) ?? this.#default;
+  }
+
+  override get obstacle(): null {
+    return null;
   }
 
   /** The default's base rate: each optimizer inside keeps its own. */
   override get learningRate(): number {
-    return (this.#groups.get('default') as TensorOptimizer).learningRate;
+    return this.#default.learningRate;
   }
 
   override set learningRate(_value: number) {
@@ -51,57 +68,78 @@ class ByRole extends TensorOptimizer {
     );
   }
 
-  override inners(): readonly tf.Optimizer[] {
-    return [...new Set(this.#groups.values())];
+  override accepts(variable: tf.Variable): boolean {
+    return this.#optimizerOf(variable).accepts(variable);
   }
 
-  override route(variable: tf.Variable): tf.Optimizer | null {
-    return this.#ownerOf(variable);
+  override check(entries: readonly Entry[]): void {
+    const refused = entries.flatMap(({ variable }) => {
+      const optimizer = this.#groups.get(roleOf(variable));
+      return optimizer === undefined || optimizer.accepts(variable)
+        ? []
+        : [{ variable, optimizer }];
+    });
+    const [first] = refused;
+    if (first !== undefined) {
+      const role = roleOf(first.variable);
+      const variables = refused.map(
+        ({ variable: { name, shape } }) => `"${name}" [${shape.join(', ')}]`,
+      );
+      throw new Error(
+        `byRole: the optimizer of role '${role}' (${this.#describe(first.optimizer, first.variable)}) leaves ${variables.join(', ')} to another one. Give '${role}' the optimizer that shall have them, or this one options by which it takes them.`,
+      );
+    }
+    super.check(entries);
   }
 
-  override children(): readonly (readonly [string, TensorOptimizer])[] {
-    return [...this.#groups];
+  /** The optimizer that turns a variable away, by the name that users know, through the adapters around it. */
+  #describe(optimizer: Member, variable: tf.Variable): string {
+    const next = nodeOf(optimizer).route(variable);
+    return next !== optimizer && !next.accepts(variable)
+      ? this.#describe(next, variable)
+      : nameOfClass(optimizer.getClassName());
   }
 
   override beforeStep(): void {
-    // Every schedule inside speaks before the first optimizer counts: one that throws leaves all as they were.
-    this.setLearningRateFactor(this.factor);
+    // All schedules inside are evaluated before any counter changes, so that one that throws changes nothing.
+    const node = nodeOf(this);
+    node.setFactor(node.factor);
     super.beforeStep();
   }
 
   override update(entries: readonly Entry[]): void {
-    const parts = new Map<TensorOptimizer, Entry[]>();
-    for (const child of this.distinctChildren()) parts.set(child, []);
-    for (const entry of entries) parts.get(this.#ownerOf(entry.variable))?.push(entry);
+    const parts = new Map<Member, Entry[]>();
+    for (const child of childrenOf(this)) parts.set(child, []);
+    for (const entry of entries) parts.get(this.#optimizerOf(entry.variable))?.push(entry);
     for (const [optimizer, part] of parts) optimizer.update(part);
   }
 
   // An optimizer that has several roles is written once; the others say whose it is.
-  override getConfig(): tf.serialization.ConfigDict {
+  protected override options(): object {
     const written = new Map<TensorOptimizer, string>();
     const groups = [...this.#groups].map(([role, optimizer]) => {
       const first = written.get(optimizer);
       if (first === undefined) written.set(optimizer, role);
-      return [role, first ?? optimizer.toConfig()];
+      return [role, first ?? nodeOf(optimizer).toConfig()] as const;
     });
-    return Object.fromEntries(groups) as tf.serialization.ConfigDict;
+    return Object.fromEntries(groups);
   }
 
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    const groups: Partial<Groups> = {};
-    for (const [role, data] of Object.entries(config)) {
-      if (role !== 'default' && !isRole(role)) continue;
-      const same = data === 'default' || isRole(data) ? groups[data] : undefined;
-      groups[role] = same ?? deserializeOptimizer('byRole', data);
-    }
-    return new (cls as unknown as new (groups: Groups) => T)(groups as Groups);
+  override getConfig(): tf.serialization.ConfigDict {
+    const { learningRate: _, ...groups } = super.getConfig();
+    return groups;
   }
 }
 
-tf.serialization.registerClass(ByRole);
+register('byRole', ByRole, (config) => {
+  const groups: Partial<Groups> = {};
+  for (const [role, data] of Object.entries(config)) {
+    if (role !== 'default' && !isRole(role)) continue;
+    const same = data === 'default' || isRole(data) ? groups[data] : undefined;
+    groups[role] = same ?? deserializeOptimizer('byRole', data);
+  }
+  return new ByRole(groups as Groups);
+});
 
 /**
  * An optimizer for each role: every variable is updated by the optimizer of its role, or by `default`.
@@ -110,7 +148,8 @@ tf.serialization.registerClass(ByRole);
  * `learningRate` gives the default's, setting it is an error that lists them.
  *
  * @throws TypeError without a default; RangeError for an unknown role; Error when one of the optimizers is
- *   already inside another
+ *   already inside another. At a step, before it changes anything: Error for a variable that the optimizer of its role
+ *   leaves to another one, as `muon` does what it does not select
  * @example
  * byRole({ multiplier: adam({ learningRate: 1e-3 }), default: adam({ learningRate: 4e-3 }) });
  */

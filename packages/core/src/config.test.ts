@@ -4,21 +4,27 @@ import { onCpu } from '../../../test/backends.ts';
 import { loadArtifacts, savedArtifacts, smallModel } from '../../../test/models.ts';
 import { Factor, Passing, Probe, TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import {
-  asTensorOptimizer,
+  adapter,
   byRole,
   type Entry,
   OptimizerAdapter,
   type Selector,
   type TensorOptimizer,
 } from './index.ts';
-import { deserializeOptimizer, savedData, selectorToConfig } from './kit.ts';
+import {
+  deserializeOptimizer,
+  savedData,
+  selectorRule,
+  selectorToConfig,
+  serializeOptimizer,
+} from './kit.ts';
 
 /** An adapter with a selector among its options, to send through tfjs' renaming of strings. */
 class Selecting extends OptimizerAdapter {
   static override readonly className: string = 'TestSelecting';
   readonly select: Selector;
 
-  constructor(inner: tf.Optimizer, select: Selector) {
+  constructor(inner: tf.Optimizer, { select }: { select: Selector }) {
     super(inner);
     this.select = select;
   }
@@ -27,18 +33,11 @@ class Selecting extends OptimizerAdapter {
     super.update(entries);
   }
 
-  protected override options(): tf.serialization.ConfigDict {
-    return { select: selectorToConfig('Selecting: "select"', this.select) } as never;
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls(deserializeOptimizer('Selecting', config['inner']), config['select']);
+  protected override options(): object {
+    return { select: selectorToConfig('Selecting: "select"', this.select) };
   }
 }
-tf.serialization.registerClass(Selecting);
+const selecting = adapter('selecting', Selecting, { select: selectorRule('selecting: "select"') });
 
 /** The optimizer that a saved and loaded model has. */
 async function throughFile(optimizer: tf.Optimizer): Promise<tf.Optimizer> {
@@ -50,7 +49,7 @@ async function throughFile(optimizer: tf.Optimizer): Promise<tf.Optimizer> {
 }
 
 const saved = (optimizer: tf.Optimizer): { className: string; config: unknown } =>
-  JSON.parse(JSON.stringify(asTensorOptimizer(optimizer).toConfig()));
+  JSON.parse(JSON.stringify(serializeOptimizer(optimizer)));
 
 onCpu(() => {
   test.each([
@@ -75,7 +74,7 @@ onCpu(() => {
 
   test("names survive tfjs' renaming of strings, which takes out every underscore elsewhere", async () => {
     const select: Selector = ['matrix', { name: 'dense_1/kernel_2' }, [{ name: 'a_b' }]];
-    const loaded = await throughFile(new Selecting(new Probe(1), select));
+    const loaded = await throughFile(selecting(new Probe(1), { select }));
     expect((loaded as Selecting).select).toEqual(select);
     // What would happen to a string under another key.
     const model = smallModel();

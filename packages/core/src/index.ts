@@ -1,16 +1,13 @@
 export { assignRoles, describeRoles, type RoleTable } from './assign-roles.ts';
 export { byRole } from './by-role.ts';
 export type { Entry } from './entries.ts';
+export { findOptimizer } from './find-optimizer.ts';
 export { isHalfPrecision } from './half-precision.ts';
-export {
-  bindState,
-  findOptimizer,
-  learningRate,
-  learningRateOf,
-  transformState,
-} from './inspect.ts';
+export { effectiveLearningRate, learningRate, learningRateOf } from './learning-rate.ts';
 export { OptimizerAdapter } from './optimizer-adapter.ts';
-export { explainRole, type Role, roleOf, setRole } from './roles.ts';
+export { adapter, type ClassOf, optimizer, type Registration, type Rules } from './register.ts';
+export { explainRole, type Role, type RoleSource, roleOf, setRole } from './roles.ts';
 export type { Selector } from './selector.ts';
 export { TensorOptimizer } from './tensor-optimizer.ts';
 export { asTensorOptimizer, isTensorOptimizer } from './tfjs-optimizer.ts';
+export { bindState, type SlotInfo, transformState } from './transform-state.ts';

@@ -1,4 +1,6 @@
 /** `@tfjs-lrm/core/kit`: helpers for the authors of optimizers, adapters and packages around them. */
+
+export { adopt } from './adopt.ts';
 export { allOrNothing, undoable } from './all-or-nothing.ts';
 export { outputLayers } from './assign-roles.ts';
 export {
@@ -12,9 +14,17 @@ export {
   type Rule,
   show,
 } from './check.ts';
+export {
+  type Algebra,
+  type Bilinear,
+  type Channelwise,
+  describeLayer,
+  descriptionOf,
+  type Grouped,
+  type ProductTerm,
+} from './describe-layer.ts';
 export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
 export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
-export { updaterOf } from './inspect.ts';
 export {
   copyKernelAxes,
   type Kernel,
@@ -24,6 +34,7 @@ export {
 } from './kernel-axes.ts';
 export {
   constraintKey,
+  KERNEL_CONSTRAINTS,
   type KernelAxes,
   type KernelPlace,
   KNOWN_LAYERS,
@@ -39,11 +50,24 @@ export {
   layersIn,
   weightAt,
 } from './layers-inside.ts';
-export { adopt, ownerOf } from './optimizer-adapter.ts';
+export {
+  afterReplay,
+  assertUsable,
+  type Connection,
+  childrenOf,
+  connect,
+  type Member,
+  nodeOf,
+  type OptimizerConfig,
+  type OptimizerNode,
+  treeOf,
+} from './node.ts';
 export { type Patch, withPatches } from './patches.ts';
 export { isRecording, whileRecording } from './recording.ts';
+export { nameOfClass, register } from './registry.ts';
 export { hasL2 } from './regularized.ts';
 export { copyRole, isRole, ROLES } from './roles.ts';
+export { updaterOf } from './route.ts';
 export {
   checkSelector,
   type SavedSelector,
@@ -52,6 +76,8 @@ export {
   selects,
 } from './selector.ts';
 export { buildSaved, deserializeOptimizer, isPlain, savedData } from './serialize.ts';
-export type { Keyed } from './state.ts';
+export { serializeOptimizer } from './serialize-optimizer.ts';
+export type { Keyed, SavedState } from './state.ts';
+export { StateStore } from './state-store.ts';
 export { drawTable } from './table.ts';
 export { isModel, isVariable, variableOf } from './tfjs-objects.ts';

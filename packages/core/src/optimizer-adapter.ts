@@ -1,45 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { adopt } from './adopt.ts';
 import type { Entry } from './entries.ts';
+import { connect, nodeOf } from './node.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
-import { asTensorOptimizer } from './tfjs-optimizer.ts';
-
-const OWNER: unique symbol = Symbol.for('tfjs-lrm/owner');
-
-type Owned = TensorOptimizer & { [OWNER]?: TensorOptimizer };
-
-/** The optimizer under the common contract; throws as `adopt` does, and takes nothing. */
-export function adoptable(owner: TensorOptimizer, inner: tf.Optimizer): TensorOptimizer {
-  const candidate = asTensorOptimizer(inner) as Owned;
-  const current = candidate[OWNER];
-  if (current !== undefined && current !== owner) {
-    throw new Error(
-      `${owner.getClassName()}: ${inner.getClassName()} is already inside ${current.getClassName()}. Give each its own optimizer.`,
-    );
-  }
-  if (candidate.isDisposed) {
-    throw new Error(
-      `${owner.getClassName()}: ${inner.getClassName()} was disposed. Make a new optimizer.`,
-    );
-  }
-  return candidate;
-}
-
-/**
- * Takes an optimizer into another one: gives tfjs' own the common contract, and sees to it that one
- * optimizer is never inside two others, where each step would count and act twice.
- *
- * @throws TypeError for something that is no optimizer; Error naming both when it is already taken
- */
-export function adopt(owner: TensorOptimizer, inner: tf.Optimizer): TensorOptimizer {
-  const taken = adoptable(owner, inner);
-  Object.defineProperty(taken, OWNER, { value: owner, enumerable: false });
-  return taken;
-}
-
-/** The optimizer that has taken this one in, or null. */
-export function ownerOf(optimizer: TensorOptimizer): TensorOptimizer | null {
-  return (optimizer as Owned)[OWNER] ?? null;
-}
 
 /**
  * An optimizer around another one. It changes entries or variables in `update` and hands on to the inner
@@ -49,12 +12,15 @@ export function ownerOf(optimizer: TensorOptimizer): TensorOptimizer | null {
  * @example
  * class NegateGradients extends OptimizerAdapter {
  *   static override readonly className: string = 'NegateGradients';
+ *   override get obstacle() { return null; }
  *   override update(entries: readonly Entry[]): void {
  *     this.inner.update(entries.map(({ variable, gradient }) =>
  *       ({ variable, gradient: gradient === null ? null : tf.neg(gradient) })));
  *   }
  *   protected override options() { return {}; }
  * }
+ * const negateGradients = adapter('negateGradients', NegateGradients, {});
+ * negateGradients(tf.train.sgd(0.1));
  */
 export abstract class OptimizerAdapter extends TensorOptimizer {
   static override readonly className: string = 'LrmOptimizerAdapter';
@@ -64,7 +30,15 @@ export abstract class OptimizerAdapter extends TensorOptimizer {
 
   constructor(inner: tf.Optimizer) {
     super(0);
-    this.inner = adopt(this, inner);
+    const taken = adopt(this, inner);
+    this.inner = taken;
+    connect(this, {
+      children: new Map([['', taken]]),
+      route: () => taken,
+      // An adapter may keep slots of whatever passes through it.
+      keeps: () => true,
+      effectiveRate: () => nodeOf(taken).effectiveRate(),
+    });
   }
 
   override get learningRate(): number {
@@ -75,29 +49,17 @@ export abstract class OptimizerAdapter extends TensorOptimizer {
     this.inner.learningRate = value;
   }
 
-  override inners(): readonly tf.Optimizer[] {
-    return [this.inner];
-  }
-
-  override route(_variable: tf.Variable): tf.Optimizer | null {
-    return this.inner;
-  }
-
-  override holds(_variable: tf.Variable): boolean {
-    return true;
+  override accepts(variable: tf.Variable): boolean {
+    return this.inner.accepts(variable);
   }
 
   override update(entries: readonly Entry[]): void {
     this.inner.update(entries);
   }
 
-  /** The options of this adapter as plain data, for `getConfig`. */
-  protected abstract options(): tf.serialization.ConfigDict;
-
+  /** The options and the optimizer inside, as plain data. */
   override getConfig(): tf.serialization.ConfigDict {
-    return {
-      ...this.options(),
-      inner: this.inner.toConfig() as unknown as tf.serialization.ConfigDict,
-    };
+    const { learningRate: _, ...options } = super.getConfig();
+    return { ...options, inner: { ...nodeOf(this.inner).toConfig() } };
   }
 }

@@ -3,22 +3,24 @@
  * being recorded, the outermost optimizers do not run their host half themselves. They announce themselves to the
  * recorder, which runs it at every replay.
  */
-import type { TensorOptimizer } from './tensor-optimizer.ts';
+import type { Member } from './node.ts';
 
 interface Recorder {
-  readonly roots: { add(root: TensorOptimizer): unknown };
+  readonly roots: { add(root: Member): unknown };
 }
 
 // On globalThis, so that two copies of this package in one process know of each other's recordings.
 const RECORDER: unique symbol = Symbol.for('tfjs-lrm/tracing');
 const shared = globalThis as { [RECORDER]?: Recorder | undefined };
 
+let isInTensorHalf = false;
+
 /**
  * True while a step is being recorded to be replayed: what JavaScript remembers or decides now would be repeated in
  * every later step.
  *
  * @example
- * if (!isRecording()) console.log('this line would run in the first steps only');
+ * if (!isRecording()) console.log('this line runs while nothing is being recorded');
  */
 export function isRecording(): boolean {
   return shared[RECORDER] !== undefined;
@@ -28,9 +30,12 @@ export function isRecording(): boolean {
  * Runs `body` as a step that is being recorded. The outermost optimizers that apply gradients in it are given to
  * `announce`, which runs their `beforeStep`, and do not run it themselves.
  */
-export function whileRecording<T>(announce: (root: TensorOptimizer) => void, body: () => T): T {
+export function whileRecording<T, Root extends Member>(
+  announce: (root: Root) => void,
+  body: () => T,
+): T {
   const outer = shared[RECORDER];
-  shared[RECORDER] = { roots: { add: announce } };
+  shared[RECORDER] = { roots: { add: announce as (root: Member) => void } };
   try {
     return body();
   } finally {
@@ -40,7 +45,35 @@ export function whileRecording<T>(announce: (root: TensorOptimizer) => void, bod
 }
 
 /** Announces an optimizer to whoever records this step; false when nobody does. */
-export function announce(root: TensorOptimizer): boolean {
+export function announce(root: Member): boolean {
   shared[RECORDER]?.roots.add(root);
   return isRecording();
+}
+
+function within<T>(isTensorHalf: boolean, body: () => T): T {
+  const outer = isInTensorHalf;
+  isInTensorHalf = isTensorHalf;
+  try {
+    return body();
+  } finally {
+    isInTensorHalf = outer;
+  }
+}
+
+/** Runs the tensor half of a step. */
+export const tensorHalf = <T>(body: () => T): T => within(true, body);
+
+/** Runs what reads numbers of JavaScript in a way that is right when it is replayed. */
+export const hostHalf = <T>(body: () => T): T => within(false, body);
+
+/**
+ * Throws where the tensor half of a recorded step reads a number of JavaScript, which every replay would repeat.
+ *
+ * @param instead what to read or do instead
+ */
+export function refuseHostNumber(className: string, name: string, instead: string): void {
+  if (!(isInTensorHalf && isRecording())) return;
+  throw new Error(
+    `${className}: "update" must not read "${name}" in a step that is recorded, because each replay would repeat its value. ${instead}`,
+  );
 }

@@ -10,8 +10,11 @@ export type Role = 'matrix' | 'embedding' | 'head' | 'multiplier' | 'vector';
 /** All roles, in the order in which their indices are saved. Append only. */
 export const ROLES: readonly Role[] = ['matrix', 'embedding', 'head', 'multiplier', 'vector'];
 
-/** Where a role came from, strongest first: `setRole`, an override of `assignRoles`, its structure. */
-export type RoleSource = 'set' | 'override' | 'structure';
+/**
+ * Where a role came from, strongest first: `setRole`, an override of `assignRoles`, the structure that it found, the
+ * name of the variable, its rank.
+ */
+export type RoleSource = 'set' | 'override' | 'structure' | 'name' | 'rank';
 
 interface Assigned {
   readonly role: Role;
@@ -38,15 +41,15 @@ export function baseName(name: string): string {
 const VECTOR_NAMES = new Set(['bias', 'gamma', 'beta', 'alpha', 'depthwise_kernel']);
 const MULTIPLIER_NAME = /^(row|column|scalar)_multiplier$/;
 
-function byNameOrRank(variable: tf.Variable): { role: Role; reason: string } {
+function byNameOrRank(variable: tf.Variable): Assigned {
   const name = baseName(variable.name);
-  if (MULTIPLIER_NAME.test(name)) return { role: 'multiplier', reason: `named "${name}"` };
-  if (name === 'embeddings') return { role: 'embedding', reason: `named "${name}"` };
+  const named = { source: 'name', reason: `named "${name}"` } as const;
+  if (MULTIPLIER_NAME.test(name)) return { role: 'multiplier', ...named };
+  if (name === 'embeddings') return { role: 'embedding', ...named };
   // PReLU's alpha and layer norm's gamma may have rank 3, a depthwise kernel rank 4: no matrices all the same.
-  if (VECTOR_NAMES.has(name)) return { role: 'vector', reason: `named "${name}"` };
-  return variable.rank >= 2
-    ? { role: 'matrix', reason: `rank ${variable.rank}` }
-    : { role: 'vector', reason: `rank ${variable.rank}` };
+  if (VECTOR_NAMES.has(name)) return { role: 'vector', ...named };
+  const role = variable.rank >= 2 ? 'matrix' : 'vector';
+  return { role, source: 'rank', reason: `rank ${variable.rank}` };
 }
 
 function checkVariable(where: string, variable: unknown): void {
@@ -57,11 +60,15 @@ function checkVariable(where: string, variable: unknown): void {
 }
 
 /**
- * The role of a variable and where it comes from.
+ * The role of a variable and where it comes from, as a word for programs and as a reason for people.
  *
  * @throws TypeError for what is no variable
  */
-export function explainRole(variable: tf.Variable): { role: Role; reason: string } {
+export function explainRole(variable: tf.Variable): {
+  role: Role;
+  source: RoleSource;
+  reason: string;
+} {
   checkVariable('explainRole', variable);
   return assigned.get(variable) ?? byNameOrRank(variable);
 }

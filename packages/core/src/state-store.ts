@@ -23,8 +23,19 @@ export class StateStore {
     return this.#pending !== null;
   }
 
+  /** The variables with slots here, in the order in which they got them. */
+  owners(): readonly tf.Variable[] {
+    this.prune();
+    return [...this.slots.keys()];
+  }
+
+  /** The slots of a variable by name; empty when it has none here. */
+  slotsOf(variable: tf.Variable): ReadonlyMap<string, tf.Variable> {
+    return this.slots.get(variable) ?? new Map<string, tf.Variable>();
+  }
+
   /** The saved names of variables whose slots wait. */
-  waitingNames(): string[] {
+  waitingNames(): readonly string[] {
     return [...(this.#pending?.slots.keys() ?? [])];
   }
 

@@ -6,7 +6,7 @@ import { smallModel, train, weightsOf } from '../../../test/models.ts';
 import { Factor, Passing, Probe, TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import { step, tensorsLeftBy, values, variable } from '../../../test/tensors.ts';
 import { asTensorOptimizer, byRole, findOptimizer, setRole } from './index.ts';
-import { isRecording, whileRecording } from './kit.ts';
+import { isRecording, updaterOf, whileRecording } from './kit.ts';
 
 eachBackend(() => {
   test('a step runs the host half, then the tensor half, of every optimizer once', () => {
@@ -139,8 +139,8 @@ eachBackend(() => {
     expect(rest.seen.map((entry) => entry.variable)).toEqual([bias, other]);
     expect(values(kernel)[0]).toBeCloseTo(0.9, 6);
     expect(values(other)[0]).toBeCloseTo(0.8, 6);
-    expect(optimizer.route(kernel)).toBe(matrix);
-    expect(optimizer.route(bias)).toBe(rest);
+    expect(updaterOf(optimizer, kernel)).toBe(matrix);
+    expect(updaterOf(optimizer, bias)).toBe(rest);
     expect(findOptimizer(optimizer, 'TestProbe')).toBe(matrix);
     expect(asTensorOptimizer(optimizer)).toBe(optimizer);
   });

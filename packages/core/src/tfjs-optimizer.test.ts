@@ -4,6 +4,7 @@ import { eachBackend } from '../../../test/backends.ts';
 import { TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import { noise, random, step, tensorsLeftBy, values, variable } from '../../../test/tensors.ts';
 import { asTensorOptimizer } from './index.ts';
+import { nodeOf } from './kit.ts';
 
 const SHAPES = [[2, 3], [3], []];
 const STEPS = 10;
@@ -159,7 +160,7 @@ eachBackend(() => {
     for (const slot of optimizer.slots(here.variables[1]!).values())
       expect(slot.shape).toEqual([3]);
     expect(optimizer.slots(here.variables[2]!).size).toBe(0);
-    expect(optimizer.slotOwners()).toEqual(here.variables.slice(0, 2));
+    expect(nodeOf(optimizer).store.owners()).toEqual(here.variables.slice(0, 2));
   });
 
   test.each(TFJS_OPTIMIZERS)('disposing a wrapped %s leaves nothing behind', async (_, make) => {

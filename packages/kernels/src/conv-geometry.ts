@@ -42,7 +42,10 @@ export function geometryOf3D(info: ReturnType<typeof backend_util.computeConv3DI
     output: [info.outDepth, info.outHeight, info.outWidth],
     filter: [info.filterDepth, info.filterHeight, info.filterWidth],
     strides: [info.strideDepth, info.strideHeight, info.strideWidth],
-    padding: [info.padInfo.front, info.padInfo.top, info.padInfo.left],
+    // Where a stride is larger than the filter tfjs says a negative number; TensorFlow does not pad then.
+    padding: [info.padInfo.front, info.padInfo.top, info.padInfo.left].map((side) =>
+      Math.max(0, side),
+    ) as unknown as Sides,
     inChannels: info.inChannels,
     outChannels: info.outChannels,
   };

@@ -9,6 +9,7 @@ import {
   unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
+import type { Gradient } from './gradients/gradient.ts';
 import { gradients } from './gradients.ts';
 import { kernels } from './kernels.ts';
 import { areRight } from './probe.ts';
@@ -63,21 +64,24 @@ function replace(config: KernelConfig, stock: KernelConfig | undefined): void {
 const findGradient = (kernelName: string): Registered<GradConfig> | undefined =>
   getGradient(kernelName);
 
+const nameOf = (gradient: Gradient): string =>
+  'create' in gradient ? gradient.kernelName : gradient.gradient.kernelName;
+
 function enableGradients(): void {
   const ofTfjs = gradients.filter(
-    ({ gradient }) => findGradient(gradient.kernelName)?.[STOCK] === undefined,
+    (gradient) => findGradient(nameOf(gradient))?.[STOCK] === undefined,
   );
   // What tfjs has no gradient for needs no example.
-  const present = ofTfjs.filter(({ gradient }) => findGradient(gradient.kernelName) !== undefined);
+  const present = ofTfjs.filter((gradient) => findGradient(nameOf(gradient)) !== undefined);
   const right = areRight(present.map(({ example }) => example));
   const kept = new Set(right === null ? [] : present.filter((_, i) => right[i]));
   for (const wanted of ofTfjs) {
-    if (kept.has(wanted)) continue;
-    const { gradient } = wanted;
-    const stock = findGradient(gradient.kernelName);
+    const stock = findGradient(nameOf(wanted));
+    const config = 'create' in wanted ? stock && wanted.create(stock) : wanted.gradient;
+    if (kept.has(wanted) || config === undefined) continue;
     // Registering over a gradient makes tfjs print a warning in debug mode; a free name does not.
-    if (stock !== undefined) unregisterGradient(gradient.kernelName);
-    const marked: Registered<GradConfig> = { ...gradient, [STOCK]: stock ?? null };
+    if (stock !== undefined) unregisterGradient(config.kernelName);
+    const marked: Registered<GradConfig> = { ...config, [STOCK]: stock ?? null };
     registerGradient(marked);
   }
 }
@@ -97,10 +101,10 @@ export function disableTraining(): void {
       unregisterKernel(kernelName, backendName);
       if (stock !== null) registerKernel(stock);
     }
-  for (const { gradient } of gradients) {
-    const stock = findGradient(gradient.kernelName)?.[STOCK];
+  for (const kernelName of gradients.map(nameOf)) {
+    const stock = findGradient(kernelName)?.[STOCK];
     if (stock === undefined) continue;
-    unregisterGradient(gradient.kernelName);
+    unregisterGradient(kernelName);
     if (stock !== null) registerGradient(stock);
   }
 }

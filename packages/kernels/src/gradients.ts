@@ -1,11 +1,33 @@
+import { broadcastGradients } from './gradients/broadcast.ts';
 import { conv3DTransposeGradient } from './gradients/conv3d-transpose.ts';
+import { convolutionGradients } from './gradients/convolution.ts';
+import { cumulativeGradients } from './gradients/cumulative.ts';
+import { dilationGradients } from './gradients/dilation.ts';
 import { einsumGradient } from './gradients/einsum.ts';
 import type { Gradient } from './gradients/gradient.ts';
+import { indexGradients } from './gradients/indices.ts';
+import { maskGradients } from './gradients/masks.ts';
+import { normalizationGradients } from './gradients/normalization.ts';
+import { poolingGradients } from './gradients/pooling.ts';
+import { resizeGradients } from './gradients/resize.ts';
+import { savedOutputGradients } from './gradients/saved-outputs.ts';
+import { sliceGradients } from './gradients/slices.ts';
 import { tileGradient } from './gradients/tile.ts';
 
 /** What `enableTraining` registers for all backends, each where the installed tfjs lacks it or fails its example. */
 export const gradients: readonly Gradient[] = [
+  ...broadcastGradients,
   conv3DTransposeGradient,
+  ...convolutionGradients,
+  ...cumulativeGradients,
+  ...dilationGradients,
   einsumGradient,
+  ...indexGradients,
+  ...maskGradients,
+  ...normalizationGradients,
+  ...poolingGradients,
+  ...resizeGradients,
+  ...savedOutputGradients,
+  ...sliceGradients,
   tileGradient,
 ];

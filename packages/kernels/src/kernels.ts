@@ -1,5 +1,8 @@
 import {
+  AvgPool,
+  AvgPool3D,
   BatchMatMul,
+  Cast,
   Conv2D,
   Conv2DBackpropFilter,
   Conv2DBackpropInput,
@@ -9,27 +12,40 @@ import {
   DepthwiseConv2dNative,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
+  Dilation2D,
   Einsum,
+  FusedBatchNorm,
   FusedConv2D,
   FusedDepthwiseConv2D,
+  GatherV2,
   Identity,
   type KernelFunc,
+  MaxPool,
+  MaxPool3D,
+  MaxPool3DGrad,
   MaxPoolGrad,
+  MaxPoolWithArgmax,
   Reverse,
   Select,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { cast } from './cast.ts';
 import { conv2DBackpropFilter, conv3DBackpropFilter } from './conv-backprop-filter.ts';
 import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
+import { withExplicitPadding } from './conv-padding.ts';
 import { conv3D } from './conv3d.ts';
+import { withMetElements, withUnmetZeros } from './conv3d-padding.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
+import { dilation2D } from './dilation2d.ts';
 import { einsum } from './einsum.ts';
+import { gather } from './gather.ts';
 import { identity } from './identity.ts';
-import { maxPoolGrad } from './max-pool-grad.ts';
+import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
+import { withPadding } from './pool-padding.ts';
+import { withPresentInputs } from './present-inputs.ts';
 import { reverse } from './reverse.ts';
-import { withSamePadding } from './same-padding.ts';
 import { select } from './select.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 
@@ -41,7 +57,29 @@ export interface Kernels {
   readonly replaced: Readonly<Record<string, (stock: KernelFunc) => KernelFunc>>;
 }
 
+/** Three dimensions with padding 'same' and strides larger than the filter, on backends whose kernels are tfjs' own. */
+const same3D = (backendName: string): Kernels['replaced'] => ({
+  ...Object.fromEntries(
+    [AvgPool3D, Conv3D, Conv3DBackpropFilterV2, MaxPool3D].map((kernelName) => [
+      kernelName,
+      (stock: KernelFunc) => withMetElements(backendName, stock),
+    ]),
+  ),
+  [Conv3DBackpropInputV2]: (stock) => withUnmetZeros(backendName, stock),
+});
+
 export const kernels: Readonly<Record<string, Kernels>> = {
+  cpu: {
+    missing: {},
+    replaced: {
+      ...same3D('cpu'),
+      [FusedBatchNorm]: withPresentInputs,
+      [MaxPool3DGrad]: () => maxPoolGrad,
+    },
+  },
+  tensorflow: { missing: {}, replaced: { [FusedBatchNorm]: withPresentInputs } },
+  webgl: { missing: {}, replaced: { ...same3D('webgl'), [FusedBatchNorm]: withPresentInputs } },
+  webgpu: { missing: {}, replaced: { ...same3D('webgpu'), [FusedBatchNorm]: withPresentInputs } },
   wasm: {
     missing: {
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
@@ -51,17 +89,27 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [UnsortedSegmentSum]: unsortedSegmentSum,
     },
     replaced: {
+      [AvgPool]: (stock) => withPadding(AvgPool, stock),
+      [AvgPool3D]: (stock) => withMetElements('wasm', stock),
       [BatchMatMul]: batchMatMul,
-      [Conv2D]: (stock) => withSamePadding(Conv2D, stock),
+      [Cast]: cast,
+      [Conv2D]: (stock) => withExplicitPadding(Conv2D, stock),
       [Conv2DBackpropInput]: conv2DBackpropInput,
-      [Conv3D]: conv3D,
+      [Conv3D]: (stock) => withMetElements('wasm', conv3D(stock)),
       [Conv3DBackpropFilterV2]: () => conv3DBackpropFilter,
       [Conv3DBackpropInputV2]: () => conv3DBackpropInput,
-      [DepthwiseConv2dNative]: (stock) => withSamePadding(DepthwiseConv2dNative, stock),
-      [FusedConv2D]: (stock) => withSamePadding(FusedConv2D, stock),
-      [FusedDepthwiseConv2D]: (stock) => withSamePadding(FusedDepthwiseConv2D, stock),
+      [DepthwiseConv2dNative]: (stock) => withExplicitPadding(DepthwiseConv2dNative, stock),
+      [FusedConv2D]: (stock) => withExplicitPadding(FusedConv2D, stock),
+      [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
+      [Dilation2D]: dilation2D,
+      [FusedBatchNorm]: withPresentInputs,
+      [GatherV2]: gather,
       [Identity]: identity,
+      [MaxPool]: (stock) => withPadding(MaxPool, stock),
+      [MaxPool3D]: () => maxPool3D,
+      [MaxPool3DGrad]: () => maxPoolGrad,
       [MaxPoolGrad]: () => maxPoolGrad,
+      [MaxPoolWithArgmax]: () => maxPoolWithArgmax,
       [Reverse]: () => reverse,
       [Select]: select,
     },

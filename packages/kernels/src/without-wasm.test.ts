@@ -4,12 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { disableTraining, enableTraining } from './index.ts';
 
-test('in a process without the wasm backend, enabling and disabling change no kernel', () => {
+test('in a process without the wasm backend, enabling works, and disabling brings back every kernel', () => {
   expect(tf.findBackendFactory('wasm')).toBeFalsy();
   const before = tf.getKernelsForBackend('cpu');
   enableTraining();
-  disableTraining();
-  enableTraining();
   expect(tf.getKernelsForBackend('wasm')).toEqual([]);
-  expect(tf.getKernelsForBackend('cpu')).toEqual(before);
+  disableTraining();
+  expect(new Set(tf.getKernelsForBackend('cpu'))).toEqual(new Set(before));
 });

@@ -1,25 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  adapter,
   asTensorOptimizer,
   type Entry,
-  findOptimizer,
   OptimizerAdapter,
   type Selector,
 } from '@tfjs-lrm/core';
 import {
   booleanRule,
-  checkOptions,
+  connect,
   copyRole,
-  deserializeOptimizer,
+  isRecording,
   type Keyed,
   kernelAxes,
-  knownOptions,
-  savedData,
+  nodeOf,
+  StateStore,
   selectorRule,
   selectorToConfig,
   selects,
+  treeOf,
 } from '@tfjs-lrm/core/kit';
-import { FACTORS, type Factor, factorShapes, multiplyAlong } from './factors.ts';
+import { FACTORS, type Factor, factorShapes, multiplyAlong, wantedFactors } from './factors.ts';
 
 /** Which variables are reparametrised, and by which factors. */
 export interface ReparametrizeOptions {
@@ -66,6 +67,44 @@ const effectiveOf = (kernel: tf.Variable, [matrix, ...factors]: tf.Tensor[], par
     kernelAxes(kernel),
   );
 
+/** W and the factors of each kernel, which exist before the state of the optimizers inside is bound to them. */
+class PartsStore extends StateStore {
+  readonly #settle: (variable: tf.Variable) => void;
+  readonly #restored: (kernel: tf.Variable) => void;
+
+  constructor(settle: (variable: tf.Variable) => void, restored: (kernel: tf.Variable) => void) {
+    super();
+    this.#settle = settle;
+    this.#restored = restored;
+  }
+
+  override plan(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
+    const carryOut = super.plan(where, variables, namesOnly);
+    for (const { variable } of variables) this.#settle(variable);
+    const made = new Map(this.slots);
+    return () => {
+      carryOut();
+      for (const [kernel, parts] of made) {
+        const saved = this.slots.get(kernel);
+        if (saved === undefined || saved === parts) continue;
+        for (const [name, value] of saved) {
+          parts.get(name)?.assign(value);
+          value.dispose();
+        }
+        this.slots.set(kernel, parts);
+        this.#restored(kernel);
+      }
+    };
+  }
+}
+
+function refuseTwice(inner: ReturnType<typeof asTensorOptimizer>): void {
+  if (!treeOf(inner).some((each) => nodeOf(each).remakesVariables)) return;
+  throw new Error(
+    `reparametrize: the ${inner.getClassName()} has a reparametrize inside already, which would split W once more. Use one, around all that shall see W and its factors.`,
+  );
+}
+
 class Reparametrized extends OptimizerAdapter {
   static override readonly className: string = 'LrmReparametrize';
 
@@ -74,10 +113,38 @@ class Reparametrized extends OptimizerAdapter {
   /** The value of each kernel that was last seen here; under another `dataId` it was assigned from outside. */
   readonly #known = new WeakMap<tf.Variable, object>();
 
-  constructor(inner: tf.Optimizer, select: Selector, factors: readonly Factor[]) {
+  /** W, under `'matrix'`, and the factors of each kernel. */
+  readonly #store: StateStore;
+
+  constructor(inner: tf.Optimizer, options: ReparametrizeOptions) {
+    const { select = 'matrix', row = true, column = true, scalar = false } = options;
+    const factors = wantedFactors('reparametrize', { row, column, scalar }, 'the optimizer');
+    refuseTwice(asTensorOptimizer(inner));
     super(inner);
     this.#select = select;
     this.#factors = factors;
+    this.#store = new PartsStore(
+      (variable) => this.#settle(variable),
+      // Whether the kernel goes with them is seen at the next step.
+      (kernel) => this.#known.delete(kernel),
+    );
+    connect(this, {
+      store: this.#store,
+      remakesVariables: true,
+      keeps: (variable) => selects(select, variable),
+      substitutes: (given) => this.#substitutes(given),
+      afterReplay: () => {
+        for (const kernel of this.#store.owners()) this.#known.set(kernel, kernel.dataId);
+      },
+    });
+  }
+
+  override get obstacle(): null {
+    return null;
+  }
+
+  override get assignsVariables(): boolean {
+    return true;
   }
 
   /** The shapes of the wanted factors; throws where the variable cannot have them. */
@@ -102,7 +169,7 @@ class Reparametrized extends OptimizerAdapter {
 
   #checkVariables(variables: readonly tf.Variable[]): void {
     const names = new Set(variables.map(({ name }) => name));
-    for (const variable of variables.filter((each) => this.holds(each))) {
+    for (const variable of variables.filter((each) => selects(this.#select, each))) {
       this.#shapesFor(variable);
       const own = FACTORS.map((factor) =>
         variable.name.replace(SUFFIX, (suffix) => `/${factor}_multiplier${suffix}`),
@@ -116,12 +183,12 @@ class Reparametrized extends OptimizerAdapter {
 
   /** Gives a variable that is selected its W and factors, which change nothing yet, and takes those of another. */
   #settle(variable: tf.Variable): void {
-    const parts = this.store.slots.get(variable);
-    const isSelected = this.holds(variable);
+    const parts = this.#store.slots.get(variable);
+    const isSelected = selects(this.#select, variable);
     if (isSelected === (parts !== undefined)) return;
     if (parts !== undefined) {
       tf.dispose([...parts.values()]);
-      this.store.slots.delete(variable);
+      this.#store.slots.delete(variable);
       return;
     }
     const base = variable.name.replace(SUFFIX, '');
@@ -133,16 +200,12 @@ class Reparametrized extends OptimizerAdapter {
         tf.tidy(() => tf.variable(tf.ones(shape), false, name)),
       );
     }
-    this.store.slots.set(variable, made);
+    this.#store.slots.set(variable, made);
     this.#known.set(variable, variable.dataId);
   }
 
-  override holds(variable: tf.Variable): boolean {
-    return selects(this.#select, variable);
-  }
-
-  override inside(given: Keyed): readonly Keyed[] {
-    const parts = this.store.slots.get(given.variable);
+  #substitutes(given: Keyed): readonly Keyed[] {
+    const parts = this.#store.slots.get(given.variable);
     if (parts === undefined) return [given];
     copyRole(given.variable, parts.get('matrix') as tf.Variable);
     return [...parts].map(([name, variable]) => ({
@@ -151,38 +214,12 @@ class Reparametrized extends OptimizerAdapter {
     }));
   }
 
-  override allOwners(): readonly tf.Variable[] {
-    const parts = new Set([...this.store.slots.values()].flatMap((of) => [...of.values()]));
-    return super.allOwners().filter((variable) => !parts.has(variable));
-  }
-
-  // W and factors are made before the state of the optimizers inside is bound to them.
-  override planBinding(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
-    const carryOut = super.planBinding(where, variables, namesOnly);
-    for (const { variable } of variables) this.#settle(variable);
-    const made = new Map(this.store.slots);
-    return () => {
-      carryOut();
-      for (const [kernel, parts] of made) {
-        const saved = this.store.slots.get(kernel);
-        if (saved === undefined || saved === parts) continue;
-        for (const [name, value] of saved) {
-          parts.get(name)?.assign(value);
-          value.dispose();
-        }
-        this.store.slots.set(kernel, parts);
-        // Whether the kernel goes with them is seen at the next step.
-        this.#known.delete(kernel);
-      }
-    };
-  }
-
   override check(entries: readonly Entry[]): void {
     this.#checkVariables(entries.map(({ variable }) => variable));
     for (const { variable } of entries) this.#settle(variable);
     super.check(
       entries.flatMap(({ variable, gradient }) =>
-        this.inside({ variable, key: '' }).map((part, i) => ({
+        this.#substitutes({ variable, key: '' }).map((part, i) => ({
           variable: part.variable,
           gradient: i === 0 ? gradient : null,
         })),
@@ -191,20 +228,15 @@ class Reparametrized extends OptimizerAdapter {
   }
 
   override beforeStep(): void {
-    for (const kernel of this.slotOwners()) {
+    for (const kernel of this.#store.owners()) {
       if (this.#known.get(kernel) !== kernel.dataId) this.#adopt(kernel);
     }
     super.beforeStep();
   }
 
-  override settled(): void {
-    for (const kernel of this.slotOwners()) this.#known.set(kernel, kernel.dataId);
-    super.settled();
-  }
-
   // On the device, because nothing waits for it: W ← kernel and factors ← 1, unless the kernel is W_eff as it was.
   #adopt(kernel: tf.Variable): void {
-    const parts = this.store.slots.get(kernel) as Parts;
+    const parts = this.#store.slots.get(kernel) as Parts;
     const effective = effectiveOf(kernel, [...parts.values()], parts);
     const error = tf.abs(tf.sub(kernel, effective));
     const isSame = tf.all(tf.lessEqual(error, tf.mul(tf.abs(effective), ROUNDING)));
@@ -216,19 +248,34 @@ class Reparametrized extends OptimizerAdapter {
   }
 
   override update(entries: readonly Entry[]): void {
+    this.#refuseAssigned(entries);
     this.inner.update(entries.flatMap((entry) => this.#spread(entry)));
     for (const { variable, gradient } of entries) {
-      const parts = this.store.slots.get(variable);
+      const parts = this.#store.slots.get(variable);
       if (parts === undefined || gradient === null) continue;
       variable.assign(effectiveOf(variable, [...parts.values()], parts));
       this.#known.set(variable, variable.dataId);
     }
   }
 
+  // An adapter around this one that assigns to a kernel without saying so. A recorder may give variables other ids.
+  #refuseAssigned(entries: readonly Entry[]): void {
+    const assigned = entries.find(
+      ({ variable, gradient }) =>
+        gradient !== null &&
+        this.#store.slots.has(variable) &&
+        this.#known.get(variable) !== variable.dataId,
+    );
+    if (assigned === undefined || isRecording()) return;
+    throw new Error(
+      `reparametrize: an adapter around it has assigned to "${assigned.variable.name}" in this step, which would be lost, because the kernel is made anew from W and its factors. Put the adapter inside: reparametrize(adapter(optimizer)).`,
+    );
+  }
+
   /** The entries of W and its factors, with the gradients of eq. 4. */
   #spread(entry: Entry): readonly Entry[] {
     const { variable, gradient } = entry;
-    const parts = this.store.slots.get(variable);
+    const parts = this.#store.slots.get(variable);
     if (parts === undefined) return [entry];
     const own = [...parts.values()];
     if (gradient === null) return own.map((part) => ({ variable: part, gradient }));
@@ -237,24 +284,13 @@ class Reparametrized extends OptimizerAdapter {
     return own.map((part, i) => ({ variable: part, gradient: gradients[i] as tf.Tensor }));
   }
 
-  protected override options(): tf.serialization.ConfigDict {
+  protected override options(): object {
     return {
       select: selectorToConfig('reparametrize: "select"', this.#select),
       ...Object.fromEntries(FACTORS.map((factor) => [factor, this.#factors.includes(factor)])),
-    } as unknown as tf.serialization.ConfigDict;
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    _cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    const saved = savedData('reparametrize', config);
-    const inner = deserializeOptimizer('reparametrize', saved['inner']);
-    return reparametrize(inner, knownOptions(saved, Object.keys(rules))) as unknown as T;
+    };
   }
 }
-
-tf.serialization.registerClass(Reparametrized);
 
 /**
  * Learnable multipliers without touching the model: its kernels stay plain and hold W_eff, while the optimizer
@@ -281,23 +317,7 @@ tf.serialization.registerClass(Reparametrized);
  * @example
  * model.compile({ optimizer: reparametrize(adam({ learningRate: 1e-3 })), loss: 'meanSquaredError' });
  */
-export function reparametrize(
+export const reparametrize: (
   optimizer: tf.Optimizer,
-  options: ReparametrizeOptions = {},
-): OptimizerAdapter {
-  checkOptions('reparametrize', options, rules);
-  const { select = 'matrix', row = true, column = true, scalar = false } = options;
-  const wanted = { row, column, scalar };
-  const factors = FACTORS.filter((factor) => wanted[factor]);
-  if (factors.length === 0) {
-    throw new RangeError(
-      'reparametrize: row, column and scalar are all false. Leave at least one of them on, or use the optimizer as it is.',
-    );
-  }
-  if (findOptimizer(asTensorOptimizer(optimizer), Reparametrized.className) !== null) {
-    throw new Error(
-      `reparametrize: the ${optimizer.getClassName()} has a reparametrize inside already, which would split W once more. Use one, around all that shall see W and its factors.`,
-    );
-  }
-  return new Reparametrized(optimizer, select, factors);
-}
+  options?: ReparametrizeOptions,
+) => OptimizerAdapter = adapter('reparametrize', Reparametrized, rules);

@@ -5,7 +5,7 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { deserializeOptimizer } from '@tfjs-lrm/core/kit';
 import { afterEach, expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
-import { step, values } from '../../../test/tensors.ts';
+import { expectClose, step, values } from '../../../test/tensors.ts';
 import '@tfjs-lrm/adam';
 import '@tfjs-lrm/clipping';
 import '@tfjs-lrm/muon';
@@ -58,6 +58,12 @@ const optimizers = files.flatMap(({ version, optimizers: saved }) =>
   Object.entries(saved).map(([name, each]) => [version, name, each] as const),
 );
 
+/** What rounds differently since, with why: close, and no longer bit for bit. */
+const REVISED: Readonly<Record<string, string>> = {
+  // Norms are taken relative to the largest magnitude, so that they do not overflow.
+  '0.0.0 clipping': 'norms',
+};
+
 /** Plus and minus zero are one number in JSON. */
 const plain = (numbers: readonly number[]): number[] => numbers.map((value) => value + 0);
 
@@ -66,7 +72,7 @@ onCpu(() => {
 
   test('there are files', () => expect(optimizers.length).toBeGreaterThanOrEqual(19));
 
-  test.each(optimizers)('%s: a saved %s goes on bit for bit', async (_, __, saved) => {
+  test.each(optimizers)('%s: a saved %s goes on bit for bit', async (version, name, saved) => {
     const variables = Object.entries(saved.weights).map(([name, numbers]) =>
       tf.variable(tf.tensor(numbers, SHAPES[name] as number[]), true, name),
     );
@@ -83,8 +89,11 @@ onCpu(() => {
         variables.map((variable, i) => [variable, gradients[i] ?? null] as const),
       );
     }
-    const after = variables.map((variable) => [variable.name, plain(values(variable))]);
-    expect(Object.fromEntries(after)).toEqual(saved.after);
+    for (const variable of variables) {
+      const [now, then] = [plain(values(variable)), saved.after[variable.name] as number[]];
+      if (REVISED[`${version} ${name}`] === undefined) expect(now).toEqual(then);
+      else expectClose(now, then, 1e-6);
+    }
     optimizer.dispose();
   });
 

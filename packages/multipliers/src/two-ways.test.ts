@@ -4,6 +4,7 @@ import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
+import { nodeOf } from '@tfjs-lrm/core/kit';
 import { enableTraining } from '@tfjs-lrm/kernels';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
@@ -139,7 +140,7 @@ eachBackend(() => {
       if (kernels.includes(name))
         expect(distance(values, start.get(name) ?? [])).toBeGreaterThan(5e-4);
     }
-    expect(optimizer.slotOwners().length).toBe(kernels.length);
+    expect(nodeOf(optimizer).store.owners().length).toBe(kernels.length);
     input.dispose();
   });
 

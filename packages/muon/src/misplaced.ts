@@ -16,8 +16,8 @@ const MOST = 128;
  * only of a variable whose role follows from nothing but its rank: who sets a role means it.
  */
 export function looksMisplaced(variable: tf.Variable, { parts, hasView }: Layout): string | null {
-  const { role, reason } = explainRole(variable);
-  if (role !== 'matrix' || !reason.startsWith('rank')) return null;
+  const { role, source } = explainRole(variable);
+  if (role !== 'matrix' || source !== 'rank') return null;
   const scopes = variable.name.replace(/_\d+$/, '').split('/');
   const [layer, own] = [scopes.at(-2) ?? '', scopes.at(-1) ?? ''].map((name) =>
     name.replace(/([a-z\d])([A-Z])/g, '$1_$2'),

@@ -1,15 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
-import { type Entry, type Role, roleOf, type Selector, TensorOptimizer } from '@tfjs-lrm/core';
+import { type Entry, optimizer, type Selector, TensorOptimizer } from '@tfjs-lrm/core';
 import {
   adopt,
-  checkOptions,
+  connect,
   deserializeOptimizer,
-  knownOptions,
   nearest,
-  ownerOf,
   selectorToConfig,
   selects,
+  serializeOptimizer,
   show,
 } from '@tfjs-lrm/core/kit';
 import { type Coefficients, type Iteration, iterationOf, type Preset } from './coefficients.ts';
@@ -24,19 +23,7 @@ import {
   type Scale,
 } from './options.ts';
 import { orthogonalizeEach } from './orthogonalize.ts';
-
-/** The role under which a `byRole` around the optimizer hands it the variable; null where none does. */
-function groupOf(optimizer: TensorOptimizer, variable: tf.Variable): Role | null {
-  const role = roleOf(variable);
-  let member = optimizer;
-  for (let owner = ownerOf(member); owner !== null; owner = ownerOf(owner)) {
-    const inside = member;
-    const isGroup = owner.children().some(([key, child]) => key === role && child === inside);
-    if (owner.getClassName() === 'LrmByRole' && isGroup) return role;
-    member = owner;
-  }
-  return null;
-}
+import { warnOfSlowBackend } from './slow-backend.ts';
 
 const listed = (variables: readonly tf.Variable[]): string =>
   variables.map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`).join(', ');
@@ -67,7 +54,20 @@ class Muon extends TensorOptimizer {
     this.#iteration = iterationOf(coefficients);
     this.#scale = scale;
     this.#select = select;
-    this.#fallback = adopt(this, options.fallback ?? adam({ learningRate }));
+    const fallback = adopt(this, options.fallback ?? adam({ learningRate }));
+    this.#fallback = fallback;
+    connect(this, {
+      children: new Map([['fallback', fallback]]),
+      route: (variable) => (this.accepts(variable) ? this : fallback),
+    });
+  }
+
+  override get obstacle(): null {
+    return null;
+  }
+
+  override get gradientPowers(): Readonly<Record<string, number>> {
+    return { momentum: 1 };
   }
 
   // The default fallback has Muon's base rate, whatever it is set to; a given one has its own.
@@ -80,21 +80,13 @@ class Muon extends TensorOptimizer {
     if (this.#options.fallback === undefined) this.#fallback.learningRate = value;
   }
 
-  override inners(): readonly tf.Optimizer[] {
-    return [this.#fallback];
-  }
-
-  override children(): readonly (readonly [string, TensorOptimizer])[] {
-    return [['fallback', this.#fallback]];
-  }
-
-  override route(variable: tf.Variable): tf.Optimizer | null {
-    return selects(this.#select, variable) ? this : this.#fallback;
+  override accepts(variable: tf.Variable): boolean {
+    return selects(this.#select, variable);
   }
 
   #divide(entries: readonly Entry[]): { taken: Entry[]; left: Entry[] } {
     const [taken, left]: [Entry[], Entry[]] = [[], []];
-    for (const entry of entries) (this.holds(entry.variable) ? taken : left).push(entry);
+    for (const entry of entries) (this.accepts(entry.variable) ? taken : left).push(entry);
     return { taken, left };
   }
 
@@ -140,12 +132,6 @@ class Muon extends TensorOptimizer {
 
   /** Everything that can be wrong with the variables of a step. */
   #checkVariables(taken: readonly tf.Variable[], left: readonly tf.Variable[]): void {
-    const misrouted = left.filter((variable) => groupOf(this, variable) !== null);
-    if (misrouted.length > 0) {
-      throw new Error(
-        `muon: byRole hands it ${listed(misrouted)} of role '${roleOf(misrouted[0] as tf.Variable)}', which "select" leaves to its fallback. Give byRole the optimizer that shall have them, or muon a "select" that takes them.`,
-      );
-    }
     const flat = taken.filter(({ rank }) => rank < 2);
     if (flat.length > 0) {
       throw new Error(
@@ -159,6 +145,7 @@ class Muon extends TensorOptimizer {
       this.#layouts.set(variable, layouts[i] as Layout);
     });
     this.#warnOf(fresh);
+    warnOfSlowBackend(fresh);
   }
 
   #layoutOf(variable: tf.Variable): Layout {
@@ -210,7 +197,7 @@ class Muon extends TensorOptimizer {
     );
   }
 
-  override getConfig(): tf.serialization.ConfigDict {
+  protected override options(): object {
     const { split, view, fallback } = this.#options;
     for (const [name, option] of Object.entries({ split, view })) {
       if (typeof option !== 'function') continue;
@@ -219,32 +206,16 @@ class Muon extends TensorOptimizer {
       );
     }
     return {
-      learningRate: this.learningRate,
       momentum: this.#momentum,
       nesterov: this.#nesterov,
       coefficients: this.#coefficients,
       scale: this.#scale,
       select: selectorToConfig('muon: "select"', this.#select),
       ...(split === undefined ? {} : { split }),
-      ...(fallback === undefined ? {} : { fallback: this.#fallback.toConfig() }),
-    } as unknown as tf.serialization.ConfigDict;
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    _cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    const { fallback, ...options } = knownOptions(config, Object.keys(rules));
-    checkOptions('muon', options, rules);
-    return muon(
-      fallback === undefined
-        ? options
-        : { ...options, fallback: deserializeOptimizer('muon', fallback) },
-    ) as unknown as T;
+      ...(fallback === undefined ? {} : { fallback: serializeOptimizer(fallback) }),
+    };
   }
 }
-
-tf.serialization.registerClass(Muon);
 
 /**
  * Muon (Jordan et al., 2024): momentum whose matrices are orthogonalised. With gradient G, running mean M,
@@ -268,13 +239,12 @@ tf.serialization.registerClass(Muon);
  *   side, such as those of an LSTM; view, the axes of inputs and outputs of other kernels, all further ones being a
  *   batch; fallback, the optimizer of everything else (adam at the same learning rate, following it)
  * @throws RangeError for an unknown option or a value out of range; TypeError for a fallback that is no
- *   optimizer. At a step, before it changes anything: Error for a variable that is no matrix, for a split that names
- *   no variable, and for a variable that `byRole` gives it and `select` does not take; RangeError for a split or
- *   view that does not fit
+ *   optimizer. At a step, before it changes anything: Error for a variable that is no matrix, and for a split that
+ *   names no variable; RangeError for a split or view that does not fit
  * @example
  * model.compile({ optimizer: muon({ learningRate: 2e-3 }), loss: 'meanSquaredError' });
  */
-export function muon(options: MuonOptions = {}): TensorOptimizer {
-  checkOptions('muon', options, rules);
-  return new Muon(options);
-}
+export const muon: (options?: MuonOptions) => TensorOptimizer = optimizer('muon', Muon, rules, {
+  read: ({ fallback, ...options }) =>
+    fallback == null ? options : { ...options, fallback: deserializeOptimizer('muon', fallback) },
+});

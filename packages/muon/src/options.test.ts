@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
 import { isTensorOptimizer } from '@tfjs-lrm/core';
+import { nodeOf } from '@tfjs-lrm/core/kit';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { muon } from './index.ts';
@@ -24,7 +25,7 @@ onCpu(() => {
       select: 'matrix',
     });
     expect(optimizer.getClassName()).toBe('LrmMuon');
-    expect(optimizer.stateName).toBe('muon');
+    expect(nodeOf(optimizer).stateName).toBe('muon');
     expect(isTensorOptimizer(optimizer)).toBe(true);
     expect(muon({ momentum: undefined, fallback: undefined }).getConfig()).toEqual(
       optimizer.getConfig(),

@@ -10,6 +10,7 @@ import {
   setRole,
   type TensorOptimizer,
 } from '@tfjs-lrm/core';
+import { nodeOf } from '@tfjs-lrm/core/kit';
 import { withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -49,7 +50,7 @@ const rateOf = (optimizer: tf.Optimizer, of: tf.Variable): number =>
   values(learningRateOf(optimizer, of))[0]!;
 
 const fallbackOf = (optimizer: TensorOptimizer): TensorOptimizer =>
-  optimizer.inners()[0] as TensorOptimizer;
+  nodeOf(optimizer).children.get('fallback') as TensorOptimizer;
 
 let warnings: string[] = [];
 beforeEach(() => {
@@ -254,8 +255,8 @@ onCpu(() => {
       step(single, gradientsOf(Object.values(alone), t));
     }
     expect(Object.values(roles).map(values)).toEqual(Object.values(alone).map(values));
-    expect(fallbackOf(inner).slotOwners()).toEqual([]);
-    expect(inner.slotOwners()).toEqual([roles['matrix']]);
+    expect(nodeOf(fallbackOf(inner)).store.owners()).toEqual([]);
+    expect(nodeOf(inner).store.owners()).toEqual([roles['matrix']]);
     const names = (await optimizer.getWeights()).map(({ name }) => name);
     expect(names.filter((name) => name.includes('fallback') && !name.endsWith('/iter'))).toEqual(
       [],
@@ -273,7 +274,7 @@ onCpu(() => {
     ] as const) {
       const optimizer = new Passing(byRole({ [role]: wrap(muon()), default: muon() }));
       expect(() => step(optimizer, gradientsOf(Object.values(roles)))).toThrow(
-        `muon: byRole hands it "${target!.name}" [${target!.shape.join(', ')}] of role '${role}', which "select" leaves to its fallback. Give byRole the optimizer that shall have them, or muon a "select" that takes them.`,
+        `byRole: the optimizer of role '${role}' (muon) leaves "${target!.name}" [${target!.shape.join(', ')}] to another one. Give '${role}' the optimizer that shall have them, or this one options by which it takes them.`,
       );
       expect(Object.values(roles).map(values)).toEqual(before);
     }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
 import { byRole, learningRate, learningRateOf } from '@tfjs-lrm/core';
+import { childrenOf } from '@tfjs-lrm/core/kit';
 import { expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
 import { Passing, Probe } from '../../../test/optimizers.ts';
@@ -101,7 +102,7 @@ eachBackend(() => {
       );
     }
     expect([...values(kernel), ...values(bias)]).toEqual(before);
-    const counts = [optimizer, groups, others, ...groups.inners()].map(
+    const counts = [optimizer, groups, others, ...childrenOf(groups)].map(
       ({ iterations }) => iterations,
     );
     expect(counts).toEqual(counts.map(() => 2));

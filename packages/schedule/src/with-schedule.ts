@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { OptimizerAdapter } from '@tfjs-lrm/core';
-import { deserializeOptimizer, show } from '@tfjs-lrm/core/kit';
+import type * as tf from '@tensorflow/tfjs-core';
+import { adapter, OptimizerAdapter } from '@tfjs-lrm/core';
+import { anyRule, connect, nodeOf, show, treeOf } from '@tfjs-lrm/core/kit';
 import { type Schedule, scheduleFromConfig, scheduleToConfig } from './schedules.ts';
 
 /** The factor at a step; throws when it is no factor. */
@@ -19,20 +19,29 @@ class Scheduled extends OptimizerAdapter {
 
   readonly #schedule: Schedule;
 
-  constructor(inner: tf.Optimizer, schedule: Schedule) {
+  constructor(inner: tf.Optimizer, { schedule }: { readonly schedule: Schedule }) {
     super(inner);
     this.#schedule = schedule;
+    const node = connect(this, {
+      setFactor: (factor) => {
+        node.factor = factor;
+        this.#passFactor();
+      },
+    });
     this.#passFactor();
   }
 
   #passFactor(): void {
     const value = factorAt(this.#schedule, this.iterations);
-    this.inner.setLearningRateFactor(this.factor * value);
+    nodeOf(this.inner).setFactor(nodeOf(this).factor * value);
   }
 
-  override setLearningRateFactor(factor: number): void {
-    this.factor = factor;
-    this.#passFactor();
+  override get obstacle(): string | null {
+    const node = treeOf(this.inner)
+      .map(nodeOf)
+      .find(({ hasHostRate }) => hasHostRate);
+    if (node === undefined) return null;
+    return `${(node.wrapped ?? node.optimizer).getClassName()} of tfjs cannot stand under a schedule, because its learning rate is a number of JavaScript, which a recorded step repeats. Try adam() of @tfjs-lrm/adam, whose rate is a variable.`;
   }
 
   override beforeStep(): void {
@@ -40,26 +49,23 @@ class Scheduled extends OptimizerAdapter {
     super.beforeStep();
   }
 
-  protected override options(): tf.serialization.ConfigDict {
+  protected override options(): object {
     const schedule = scheduleToConfig(this.#schedule);
     if (schedule === null) {
       throw new Error(
         'withSchedule: "schedule" holds a bare function, which cannot be saved. Use the schedules of this package, or rebuild the optimizer in code and call setWeights.',
       );
     }
-    return { schedule: schedule as unknown as tf.serialization.ConfigDict };
-  }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    _cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    const inner = deserializeOptimizer('withSchedule', config['inner']);
-    return withSchedule(inner, scheduleFromConfig(config['schedule'])) as unknown as T;
+    return { schedule };
   }
 }
 
-tf.serialization.registerClass(Scheduled);
+const makeScheduled = adapter(
+  'withSchedule',
+  Scheduled,
+  { schedule: anyRule },
+  { read: ({ schedule }) => ({ schedule: scheduleFromConfig(schedule) }) },
+);
 
 /**
  * Multiplies the base learning rate of all optimizers inside by schedule(step), step counted from 0. Setting
@@ -78,5 +84,5 @@ export function withSchedule(optimizer: tf.Optimizer, schedule: Schedule): Optim
   }
   // Before the optimizer is taken, so that it stays free when the schedule is wrong from the start.
   factorAt(schedule, 0);
-  return new Scheduled(optimizer, schedule);
+  return makeScheduled(optimizer, { schedule });
 }

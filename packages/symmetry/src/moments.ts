@@ -1,45 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { transformState } from '@tfjs-lrm/core';
-import { updaterOf } from '@tfjs-lrm/core/kit';
+import { nameOfClass } from '@tfjs-lrm/core/kit';
 
-/**
- * By which power of the factor a slot is multiplied when its variable is: a gradient is divided by what the
- * variable is multiplied by.
- */
-const POWERS: Readonly<Record<string, number>> = {
-  m: -1,
-  v: -2,
-  momentum: -1,
-  rms: -2,
-  mg: -1,
-  accumulator: -2,
-  accum_grad: -2,
-  // A mean of squared updates, which tfjs starts from the gradient itself.
-  accum_var: -2,
-};
-
-/** Where an optimizer of tfjs calls something else by such a name. */
-const EXCEPTIONS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  // A maximum of magnitudes, not of squares.
-  Adamax: { v: -1 },
-  // Of updates, which are divided by √rms already.
-  RMSProp: { momentum: 0 },
-};
+type SlotInfo = Parameters<Parameters<typeof transformState>[2]>[2];
 
 function powerOf(
   where: string,
-  optimizer: tf.Optimizer,
   variable: tf.Variable,
   slot: string,
+  { gradientPower, optimizer }: SlotInfo,
 ): number {
-  const { stateName } = updaterOf(optimizer, variable);
-  const power = EXCEPTIONS[stateName]?.[slot] ?? POWERS[slot];
-  if (power === undefined) {
-    throw new RangeError(
-      `${where}: the optimizer keeps "${slot}" for variable "${variable.name}", and how that changes when the variable is scaled is not known. Known are ${Object.keys(POWERS).join(', ')}. Try an optimizer with these, or rebalance before training starts.`,
-    );
-  }
-  return power;
+  if (gradientPower !== null) return gradientPower;
+  throw new RangeError(
+    `${where}: ${nameOfClass(optimizer.getClassName())} keeps "${slot}" for variable "${variable.name}", and does not say how that scales with the gradient. Give its class "gradientPowers" with ${slot}: 1 for a mean of gradients, 2 for one of squares, 0 for what does not scale; or rebalance before training starts.`,
+  );
 }
 
 /**
@@ -53,23 +27,23 @@ export function checkMoments(
   variables: readonly tf.Variable[],
 ): void {
   for (const variable of variables) {
-    transformState(optimizer, variable, (slot, value) => {
-      powerOf(where, optimizer, variable, slot);
+    transformState(optimizer, variable, (slot, value, info) => {
+      powerOf(where, variable, slot, info);
       // State is handed over as a whole; a variable that is assigned itself would lose its data.
       return tf.clone(value);
     });
   }
 }
 
-/** What moments would be, had the variable been `by` times as large in all steps so far. */
+/** What moments would be, had the variable been `by` times as large in all steps so far: gradients are divided by it. */
 export function scaleMoments(
   where: string,
   optimizer: tf.Optimizer,
   variable: tf.Variable,
   by: tf.Tensor,
 ): void {
-  transformState(optimizer, variable, (slot, value) => {
-    const power = powerOf(where, optimizer, variable, slot);
-    return tf.mul(value, tf.pow(by, power));
+  transformState(optimizer, variable, (slot, value, info) => {
+    const power = powerOf(where, variable, slot, info);
+    return power === 0 ? tf.clone(value) : tf.mul(value, tf.pow(by, -power));
   });
 }

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
-  asTensorOptimizer,
+  adapter,
   type Entry,
-  findOptimizer,
   OptimizerAdapter,
   type Role,
   roleOf,
@@ -10,11 +9,8 @@ import {
 } from '@tfjs-lrm/core';
 import {
   booleanRule,
-  checkOptions,
-  deserializeOptimizer,
   hasL2,
   isRole,
-  knownOptions,
   numberRule,
   oneOfRule,
   ROLES,
@@ -107,6 +103,14 @@ class WeightDecay extends OptimizerAdapter {
     this.#exclude = exclude;
   }
 
+  override get obstacle(): null {
+    return null;
+  }
+
+  override get assignsVariables(): boolean {
+    return true;
+  }
+
   override update(entries: readonly Entry[]): void {
     const shares = new Map<string, tf.Tensor>();
     const decaying = entries.flatMap(({ variable, gradient }) => {
@@ -164,28 +168,15 @@ class WeightDecay extends OptimizerAdapter {
     });
   }
 
-  protected override options(): tf.serialization.ConfigDict {
+  protected override options(): object {
     return {
       decay: { ...this.#decay },
       coupling: this.#coupling,
       cautious: this.#cautious,
-      exclude: selectorToConfig(
-        'withWeightDecay: "exclude"',
-        this.#exclude,
-      ) as unknown as tf.serialization.ConfigDict,
+      exclude: selectorToConfig('withWeightDecay: "exclude"', this.#exclude),
     };
   }
-
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    _cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    const inner = deserializeOptimizer('withWeightDecay', config['inner']);
-    return withWeightDecay(inner, knownOptions(config, Object.keys(rules))) as unknown as T;
-  }
 }
-
-tf.serialization.registerClass(WeightDecay);
 
 /**
  * Decoupled weight decay (Loshchilov and Hutter, 2019) by role, around any optimizer. Before the inner
@@ -205,15 +196,7 @@ tf.serialization.registerClass(WeightDecay);
  * @example
  * withWeightDecay(adam({ learningRate: 4e-3 }), { decay: { matrix: 0.5, vector: 0.01 } });
  */
-export function withWeightDecay(
+export const withWeightDecay: (
   optimizer: tf.Optimizer,
-  options: WeightDecayOptions = {},
-): OptimizerAdapter {
-  checkOptions('withWeightDecay', options, rules);
-  if (findOptimizer(asTensorOptimizer(optimizer), 'LrmReparametrize') !== null) {
-    throw new Error(
-      'withWeightDecay: it must be inside reparametrize, which keeps W and the factors; from outside it would shrink W_eff, which each step makes anew. Try reparametrize(withWeightDecay(optimizer)).',
-    );
-  }
-  return new WeightDecay(optimizer, options);
-}
+  options?: WeightDecayOptions,
+) => OptimizerAdapter = adapter('withWeightDecay', WeightDecay, rules);

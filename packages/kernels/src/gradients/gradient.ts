@@ -1,8 +1,17 @@
 import type { GradConfig, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 
 /** A gradient that tfjs lacks, or has wrong, and an example that shows whether the installed tfjs still does. */
-export interface Gradient {
+export type Gradient = Own | Around;
+
+interface Own {
   readonly gradient: GradConfig;
+  readonly example: Example;
+}
+
+/** The gradient of tfjs, changed; nothing where tfjs has none. */
+interface Around {
+  readonly kernelName: string;
+  readonly create: (stock: GradConfig) => GradConfig;
   readonly example: Example;
 }
 

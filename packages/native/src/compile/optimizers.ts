@@ -1,8 +1,8 @@
 /** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
 import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
-import type { Patch } from '@tfjs-lrm/core/kit';
-import { whileRecording } from '@tfjs-lrm/core/kit';
+import { nodeOf, type Patch, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
+import { incrementIterations, setIterations } from './internals.ts';
 
 export interface Optimizers {
   /** The outermost ones that follow the contract of core. */
@@ -22,21 +22,21 @@ const OWN = [
 ];
 
 /**
- * Runs `body` as a step whose host halves are called by `meet`, when its gradients are applied, and not by the
+ * Runs `body` as a step whose host halves are called by `prepare`, when its gradients are applied, and not by the
  * optimizers themselves.
  */
-export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
+export function watchOptimizers(prepare: (root: TensorOptimizer) => void): {
   optimizers: Optimizers;
   patches: readonly Patch[];
-  within<T>(body: () => T): T;
+  during<T>(body: () => T): T;
 } {
   const roots = new Set<TensorOptimizer>();
   const own = new Map<tf.Optimizer, number>();
   const add = (root: TensorOptimizer): void => {
     if (roots.has(root)) return;
-    refuse(root, null);
+    refuse(root);
     roots.add(root);
-    meet(root);
+    prepare(root);
   };
   const counted = (by: number) => (former: (...args: unknown[]) => unknown) =>
     function (this: tf.Optimizer, ...args: unknown[]) {
@@ -53,55 +53,37 @@ export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
         by: counted(1),
       })),
     ],
-    within: (body) => whileRecording(add, body),
+    during: (body) => whileRecording(add, body),
   };
 }
 
 /** Throws for an optimizer whose step cannot be replayed. */
-function refuse(optimizer: TensorOptimizer, schedule: TensorOptimizer | null): void {
-  const { obstacle } = optimizer;
-  if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
-  const around = optimizer.getClassName() === 'LrmSchedule' ? optimizer : schedule;
-  if (around !== null && optimizer.getClassName() === 'LrmTfjsOptimizer') {
-    const [inner] = optimizer.inners() as [tf.Optimizer];
-    throw new Error(
-      `compile: ${inner.getClassName()} of tfjs cannot stand under a schedule, because its learning rate is a ` +
-        'number of JavaScript, which a recorded step repeats. Try adam() of @tfjs-lrm/adam, whose rate is a variable.',
-    );
+function refuse(root: TensorOptimizer): void {
+  for (const { obstacle } of treeOf(root)) {
+    if (obstacle !== null) throw new Error(`compile: ${obstacle}`);
   }
-  for (const child of optimizer.distinctChildren()) refuse(child, around);
 }
 
-/** What of an optimizer of tfjs is part of a recording: its numbers, and which variables it has. */
-export function partsOf(optimizer: tf.Optimizer): unknown[] {
-  return Object.entries(optimizer).flatMap(([name, value]: [string, unknown]) => {
-    if (name === 'iterations_') return [];
-    if (Array.isArray(value)) return value.map((slot) => slot?.variable ?? slot);
-    return typeof value === 'function' ? [] : [value];
-  });
-}
-
-/** Runs what changes no variable when it throws; the optimizers and those inside them do not count it then. */
-export function uncountedIfThrown<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
-  type Counter = { iterations_: number };
+/**
+ * Runs a step that leaves all variables as they were when it throws; the step counts of the optimizers, and of those
+ * inside them, are then restored as well.
+ */
+export function restoringCounts<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
   const counts = new Map<tf.Optimizer, number>();
-  const note = (optimizer: tf.Optimizer): void => {
-    counts.set(optimizer, optimizer.iterations);
-    if (isTensorOptimizer(optimizer)) optimizer.inners().forEach(note);
-  };
-  for (const optimizer of optimizers) note(optimizer);
+  for (const optimizer of optimizers) {
+    const all = isTensorOptimizer(optimizer) ? treeOf(optimizer) : [];
+    const wrapped = all.flatMap((each) => nodeOf(each).wrapped ?? []);
+    for (const each of [optimizer, ...all, ...wrapped]) counts.set(each, each.iterations);
+  }
   try {
     return step();
   } catch (error) {
-    for (const [optimizer, count] of counts) {
-      (optimizer as unknown as Counter).iterations_ = count;
-    }
+    for (const [optimizer, count] of counts) setIterations(optimizer, count);
     throw error;
   }
 }
 
 /** Counts a step that tfjs' own optimizer did not take itself. */
 export function countStep(optimizer: tf.Optimizer, times: number): void {
-  const counter = optimizer as unknown as { incrementIterations(): void };
-  for (let i = 0; i < times; i++) counter.incrementIterations();
+  for (let i = 0; i < times; i++) incrementIterations(optimizer);
 }

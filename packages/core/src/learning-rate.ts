@@ -1,0 +1,38 @@
+/** The learning rate of any optimizer, as a number or as the scalar that a step reads. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { nodeOf } from './node.ts';
+import { updaterOf } from './route.ts';
+import { asTensorOptimizer } from './tfjs-optimizer.ts';
+
+/**
+ * The base learning rate of any optimizer as a number; `tf.Optimizer` hides it.
+ *
+ * @example
+ * learningRate(model.optimizer); // 0.001
+ */
+export function learningRate(optimizer: tf.Optimizer): number {
+  return asTensorOptimizer(optimizer).learningRate;
+}
+
+/**
+ * The effective learning rate of any optimizer as a number: the base rate times the factors of the schedules, those of
+ * the last step, or of the first before any was taken. Of `byRole` that of its default.
+ *
+ * @example
+ * effectiveLearningRate(model.optimizer); // 0.0005 where a schedule halves the base rate
+ */
+export function effectiveLearningRate(optimizer: tf.Optimizer): number {
+  return nodeOf(asTensorOptimizer(optimizer)).effectiveRate();
+}
+
+/**
+ * The effective learning rate (base rate times schedule) of a variable, found through adapters, `byRole` and
+ * fallbacks: inside a step that of this step, between steps that of the last one. A live scalar: never
+ * dispose it.
+ *
+ * @example
+ * tf.mul(learningRateOf(optimizer, kernel), 0.1);
+ */
+export function learningRateOf(optimizer: tf.Optimizer, variable: tf.Variable): tf.Scalar {
+  return updaterOf(optimizer, variable).rate;
+}

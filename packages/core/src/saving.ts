@@ -1,0 +1,199 @@
+/** Saved state of a whole tree of optimizers: written under paths, read, and bound to variables by name or order. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { assertUsable, childrenOf, type Member, nodeOf, type OptimizerNode } from './node.ts';
+import { explicitRole, ROLES, type Role, recordRole } from './roles.ts';
+import { type Keyed, keyed, parse, type SavedState } from './state.ts';
+
+/** A tensor with its saved name. */
+export type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
+
+type Handed = (variables: readonly Keyed[]) => readonly Keyed[];
+
+/** An optimizer with its place in a tree. */
+interface Place {
+  /** The path in saved names. */
+  readonly path: string;
+  readonly node: OptimizerNode;
+  /** What variables of the outermost optimizer are here: themselves, or those that stand for them. */
+  readonly sees: Handed;
+  /** Those of them whose entries are handed on to this optimizer. */
+  readonly gets: Handed;
+}
+
+/** The optimizer and all inside it, outermost first, each once. */
+function placesOf(root: Member): Place[] {
+  const places = new Map<Member, Place>();
+  const visit = (optimizer: Member, path: string, sees: Handed, gets: Handed): void => {
+    if (places.has(optimizer)) return;
+    const node = nodeOf(optimizer);
+    places.set(optimizer, { path, node, sees, gets });
+    const inside: Handed = (variables) =>
+      variables.flatMap((variable) => node.substitutes(variable));
+    for (const [key, child] of node.children) {
+      const { stateName } = nodeOf(child);
+      visit(
+        child,
+        `${path}:${key === '' ? stateName : `${key}:${stateName}`}`,
+        (variables) => inside(sees(variables)),
+        (variables) =>
+          inside(gets(variables)).filter(({ variable }) => node.route(variable) === child),
+      );
+    }
+  };
+  const all: Handed = (variables) => variables;
+  visit(root, nodeOf(root).stateName, all, all);
+  return [...places.values()];
+}
+
+/** The variables, as they are given to an optimizer, with slots in it or inside. */
+function ownersIn(optimizer: Member): readonly tf.Variable[] {
+  const { store, substitutes } = nodeOf(optimizer);
+  const own = store.owners();
+  // What stands for a variable inside is no variable of whoever is outside.
+  const standIns = new Set(
+    own.flatMap((variable) =>
+      substitutes({ variable, key: '' }).flatMap((each) =>
+        each.variable === variable ? [] : [each.variable],
+      ),
+    ),
+  );
+  const inside = [...childrenOf(optimizer)].flatMap((child) => ownersIn(child));
+  return [...new Set([...own, ...inside])].filter((variable) => !standIns.has(variable));
+}
+
+/** The saved state of the tree under an outermost optimizer, and the variables that it is bound to. */
+export class Saving {
+  readonly #root: Member;
+  #seen: ReadonlySet<tf.Variable> = new Set();
+  #hasBound = false;
+  #pendingRoles: Map<string, Role> = new Map();
+
+  constructor(root: Member) {
+    this.#root = root;
+  }
+
+  /** Binds what waits to the variables of a step, which `check` may refuse. */
+  bindStep(variables: readonly tf.Variable[], check: () => void): void {
+    const seen = new Set([...this.#seen, ...variables]);
+    if (this.#isWaiting()) this.bind(keyed(seen), this.#hasBound);
+    check();
+    this.#seen = seen;
+    this.#hasBound = true;
+  }
+
+  /** All state as named tensors, the live variables. */
+  weights(): NamedTensor[] {
+    const root = this.#root;
+    assertUsable(root);
+    this.#seen = new Set([...this.#seen].filter((variable) => !variable.isDisposed));
+    const all = keyed(new Set([...this.#seen, ...ownersIn(root)]));
+    const roles = new Map(this.#pendingRoles);
+    for (const { variable, key } of all) {
+      const role = explicitRole(variable);
+      if (role !== null) roles.set(key, role);
+    }
+    const state = placesOf(root).flatMap(({ path, node, sees }) => {
+      const keys = new Map(sees(all).map(({ variable, key }) => [variable, key]));
+      const count = node.store.number('iter', node.optimizer.iterations);
+      return [['iter', count] as const, ...node.store.named(keys)].map(([name, tensor]) => ({
+        name: node.optimizer === root && name === 'iter' ? name : `${path}/${name}`,
+        tensor,
+      }));
+    });
+    const savedRoles = [...roles].map(([key, role]) => ({
+      name: `roles/${key}`,
+      tensor: nodeOf(root).store.number(`roles/${key}`, ROLES.indexOf(role)),
+    }));
+    return [...state, ...savedRoles];
+  }
+
+  /** Takes named tensors, which wait to be bound. */
+  async take(weights: readonly NamedTensor[]): Promise<void> {
+    assertUsable(this.#root);
+    const places = placesOf(this.#root);
+    const paths = places.map(({ path }) => path);
+    const { byPath, roles } = await parse(
+      `${this.#root.getClassName()}.setWeights`,
+      weights,
+      paths,
+    );
+    for (const { path, node } of places) {
+      const saved = byPath.get(path) as SavedState;
+      node.store.stage(saved);
+      // tfjs counts here, and lets nobody else set it.
+      Object.assign(node.optimizer, { iterations_: saved.iterations });
+    }
+    this.#pendingRoles = roles;
+    this.#seen = new Set();
+    this.#hasBound = false;
+  }
+
+  #isWaiting(): boolean {
+    return (
+      this.#pendingRoles.size > 0 || placesOf(this.#root).some(({ node }) => node.store.isPending)
+    );
+  }
+
+  /**
+   * Binds waiting state to variables: by name, then, unless `namesOnly`, by order and shape. Does nothing when none
+   * waits.
+   *
+   * @throws Error listing what does not match; everything stays waiting then
+   */
+  bind(variables: readonly Keyed[], namesOnly: boolean): void {
+    const places = placesOf(this.#root);
+    // Roles first, because they route; they are taken back when the state does not fit.
+    const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};
+    if (!places.some(({ node }) => node.store.isPending)) return;
+    try {
+      const plans = places.map(({ path, node, gets }) => {
+        const mine = gets(variables).filter(({ variable }) => node.keeps(variable));
+        return node.store.plan(`${this.#root.getClassName()} (${path})`, mine, namesOnly);
+      });
+      for (const carryOut of plans) carryOut();
+      if (!namesOnly) this.#warnOfStrays(places, variables);
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  // A role that structure gave is not saved: without assignRoles after loading, a variable may go elsewhere now.
+  #warnOfStrays(places: readonly Place[], variables: readonly Keyed[]): void {
+    const strays = places.flatMap(({ node, sees, gets }) =>
+      node.store.waitingNames().filter((name) => {
+        const stray = sees(variables).find(({ key }) => key === name)?.variable;
+        // A role that is set now was meant, and differs from the saved one with a warning of its own.
+        if (stray === undefined || explicitRole(stray) !== null) return false;
+        return !(gets(variables).some(({ variable }) => variable === stray) && node.keeps(stray));
+      }),
+    );
+    if (strays.length === 0) return;
+    console.warn(
+      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} was made by an optimizer that does not update them now, and is not used: their roles are others than when it was saved. Call assignRoles(model), or setRole, after loading and before the first step.`,
+    );
+  }
+
+  #bindRoles(variables: readonly Keyed[]): () => void {
+    const waiting = this.#pendingRoles;
+    const undo: (() => void)[] = [];
+    this.#pendingRoles = new Map(waiting);
+    for (const { variable, key } of variables) {
+      const saved = waiting.get(key);
+      if (saved === undefined) continue;
+      this.#pendingRoles.delete(key);
+      const live = explicitRole(variable);
+      if (live === null) {
+        undo.push(recordRole(variable, saved, 'set', 'setRole, restored with the optimizer'));
+      } else if (live !== saved) {
+        console.warn(
+          `${this.#root.getClassName()}: "${variable.name}" was saved with the role '${saved}' and now has '${live}', which wins.`,
+        );
+      }
+    }
+    return () => {
+      for (const takeBack of undo) takeBack();
+      this.#pendingRoles = waiting;
+    };
+  }
+}

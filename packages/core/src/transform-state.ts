@@ -1,0 +1,65 @@
+/** Changing what an optimizer keeps for a variable, and binding loaded state to a model at once. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { nodeOf } from './node.ts';
+import { pathTo } from './route.ts';
+import { keyed } from './state.ts';
+import { variableOf } from './tfjs-objects.ts';
+import { asTensorOptimizer } from './tfjs-optimizer.ts';
+
+/** What `transformState` says of a slot. */
+export interface SlotInfo {
+  /** The power of the gradient by which the slot scales, as its optimizer says; null where it does not. */
+  readonly gradientPower: number | null;
+  /** The optimizer that keeps the slot. */
+  readonly optimizer: tf.Optimizer;
+}
+
+/**
+ * Replaces every slot of a variable by a function of it, in all optimizers that the variable passes
+ * through: what must happen to moments when the parameter itself is rescaled. Inside `reparametrize` these are
+ * the slots of W, which stands for the variable.
+ *
+ * @param fn gets the slot's name (`m`, `v`, `momentum`, …), its value, and how it scales with the gradient; returns a
+ *   tensor of the same shape
+ * @example
+ * // after kernel := a · kernel, its gradients are those before divided by a
+ * transformState(optimizer, kernel, (slot, value, { gradientPower }) => tf.div(value, a ** gradientPower));
+ */
+export function transformState(
+  optimizer: tf.Optimizer,
+  variable: tf.Variable,
+  fn: (slot: string, value: tf.Tensor, info: SlotInfo) => tf.Tensor,
+): void {
+  const root = asTensorOptimizer(optimizer);
+  nodeOf(root).bind(keyed([variable]), true);
+  tf.tidy(() => {
+    pathTo(root, variable).forEach(({ optimizer: keeper, variable: own }, i, path) => {
+      // Variables that stand for others keep their own moments; what is here for the original are these themselves.
+      if ((path[i + 1]?.variable ?? own) !== own) return;
+      const powers = keeper.gradientPowers;
+      const { wrapped } = nodeOf(keeper);
+      for (const [name, slot] of keeper.slots(own)) {
+        const gradientPower = Object.hasOwn(powers, name) ? (powers[name] as number) : null;
+        slot.assign(fn(name, slot, { gradientPower, optimizer: wrapped ?? keeper }));
+      }
+    });
+  });
+}
+
+/**
+ * Binds state that `setWeights` took to a model's variables at once, by the names that the model's file
+ * has, instead of at the first step. What matches no variable of the model stays waiting.
+ *
+ * @throws Error when a saved slot has another shape than the variable of its name
+ * @example
+ * await optimizer.setWeights(saved);
+ * bindState(optimizer, model);
+ */
+export function bindState(optimizer: tf.Optimizer, model: LayersModel): void {
+  const names = new Map(
+    model.trainableWeights.map((weight) => [variableOf(weight), weight.originalName]),
+  );
+  const variables = keyed(names.keys(), (variable) => names.get(variable) as string);
+  nodeOf(asTensorOptimizer(optimizer)).bind(variables, true);
+}

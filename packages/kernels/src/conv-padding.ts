@@ -1,0 +1,65 @@
+import {
+  backend_util,
+  DepthwiseConv2dNative,
+  type FusedConv2DAttrs,
+  FusedDepthwiseConv2D,
+  type KernelFunc,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+
+type Shape = [number, number, number, number];
+
+/**
+ * A convolution of two dimensions for wasm, plain, depthwise or fused, with its padding told in numbers that XNNPACK
+ * reads as tfjs does. It computes padding and sizes itself: with 'same' and a stride larger than the filter it gets a
+ * negative number, takes it for a huge one and gives zeros; and it rounds down where `dimRoundingMode` rounds up, so
+ * that it writes another size than was made room for.
+ *
+ * @param stock tfjs' kernel, which does the work
+ */
+export function withExplicitPadding(kernelName: string, stock: KernelFunc): KernelFunc {
+  const isDepthwise = [DepthwiseConv2dNative, FusedDepthwiseConv2D].includes(kernelName);
+  return (call) => {
+    const { x, filter } = call.inputs as { x: TensorInfo; filter: TensorInfo };
+    const { strides, dilations, pad, dataFormat, dimRoundingMode } =
+      call.attrs as unknown as FusedConv2DAttrs;
+    if (pad === 'valid' || dataFormat === 'NCHW') return stock(call);
+    const info = backend_util.computeConv2DInfo(
+      x.shape as Shape,
+      filter.shape as Shape,
+      strides,
+      dilations ?? 1,
+      pad,
+      dimRoundingMode,
+      isDepthwise,
+    );
+    const { top, bottom, left, right } = info.padInfo;
+    const rest = (size: number, out: number, stride: number, extent: number, before: number) =>
+      (out - 1) * stride + extent - before - size;
+    const below = rest(
+      info.inHeight,
+      info.outHeight,
+      info.strideHeight,
+      info.effectiveFilterHeight,
+      top,
+    );
+    const after = rest(
+      info.inWidth,
+      info.outWidth,
+      info.strideWidth,
+      info.effectiveFilterWidth,
+      left,
+    );
+    // XNNPACK pads as much as the windows need, as long as none of them ends before the elements do.
+    const isSame = pad === 'same' && below >= 0 && after >= 0;
+    if (isSame || (pad !== 'same' && below <= bottom && after <= right)) return stock(call);
+    const explicit: backend_util.ExplicitPadding = [
+      [0, 0],
+      [top, Math.max(bottom, below)],
+      [left, Math.max(right, after)],
+      [0, 0],
+    ];
+    const attrs = { ...call.attrs, pad: explicit as never, dimRoundingMode: 'floor' };
+    return stock({ ...call, attrs });
+  };
+}

@@ -1,0 +1,45 @@
+import {
+  backend_util,
+  type GatherV2Attrs,
+  type KernelFunc,
+  type Tensor,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
+import type { WasmBackend } from './wasm-backend.ts';
+
+/**
+ * The `GatherV2` kernel for wasm where the indices are those of each element of a batch: the stock one takes other
+ * elements then, and reads outside of its input.
+ *
+ * @param stock tfjs' kernel, for one list of indices
+ */
+export function gather(stock: KernelFunc): KernelFunc {
+  return (call) => {
+    const { x, indices } = call.inputs as { x: TensorInfo; indices: TensorInfo };
+    const { axis, batchDims } = call.attrs as unknown as GatherV2Attrs;
+    if (!batchDims || x.dtype === 'string') return stock(call);
+    const backend = call.backend as WasmBackend;
+    const shape = backend_util.segment_util.collectGatherOpShapeInfo(
+      x as Tensor,
+      indices as Tensor,
+      util.parseAxisParam(axis, x.shape)[0]!,
+      batchDims,
+    );
+    const { batchSize, outerSize, dimSize, sliceSize, outputShape } = shape;
+    const out = backend.makeOutput(outputShape, x.dtype);
+    const [to, from, places] = [out, x, indices].map((t) => backend.typedArrayFromHeap(t));
+    const count = util.sizeFromShape(indices.shape) / batchSize;
+    let at = 0;
+    for (let batch = 0; batch < batchSize; batch++)
+      for (let outer = 0; outer < outerSize; outer++)
+        for (let i = 0; i < count; i++, at += sliceSize) {
+          const place = places![batch * count + i]!;
+          if (!(place >= 0 && place < dimSize))
+            throw new Error(`GatherV2: the index value ${place} is not in [0, ${dimSize - 1}]`);
+          const start = ((batch * outerSize + outer) * dimSize + place) * sliceSize;
+          to!.set(from!.subarray(start, start + sliceSize), at);
+        }
+    return out;
+  };
+}

@@ -1,0 +1,230 @@
+import {
+  add,
+  cast,
+  clipByValue,
+  equal,
+  GatherNd,
+  GatherV2,
+  type GatherV2Attrs,
+  type GradConfig,
+  gather,
+  gatherND,
+  greaterEqual,
+  less,
+  logicalAnd,
+  mul,
+  onesLike,
+  range,
+  reshape,
+  ScatterNd,
+  SparseToDense,
+  scatterND,
+  sparseToDense,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor1D,
+  TensorScatterUpdate,
+  TopK,
+  tensor,
+  tensor1d,
+  tensorScatterUpdate,
+  topk,
+  transpose,
+  UnsortedSegmentSum,
+  type UnsortedSegmentSumAttrs,
+  unsortedSegmentSum,
+  util,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import type { Gradient } from './gradient.ts';
+
+const { sizeFromShape } = util;
+
+/** What was gathered is added up where it came from, for the whole batch at once. */
+const gatherGradient: GradConfig = {
+  kernelName: GatherV2,
+  inputsToSave: ['x', 'indices'],
+  gradFunc: (dy, saved, attrs) => {
+    const [x, indices] = saved as [Tensor, Tensor];
+    const { axis: given, batchDims = 0 } = attrs as unknown as GatherV2Attrs;
+    const axis = util.parseAxisParam(given, x.shape)[0]!;
+    const batch = sizeFromShape(x.shape.slice(0, batchDims));
+    const outer = sizeFromShape(x.shape.slice(batchDims, axis));
+    const inner = sizeFromShape(x.shape.slice(axis + 1));
+    const size = x.shape[axis]!;
+    const count = indices.size / batch;
+    const ofX = (): Tensor => {
+      // [batch, outer, count, inner] → [batch · count, outer · inner]
+      const parts = reshape(dy as Tensor, [batch, outer, count, inner]);
+      const rows = outer === 1 ? parts : transpose(parts, [0, 2, 1, 3]);
+      const flat = reshape(rows, [batch * count, outer * inner]);
+      const local = reshape(indices, [batch, count]);
+      const starts = reshape(mul(range(0, batch, 1, 'int32'), tensor(size, [], 'int32')), [
+        batch,
+        1,
+      ]);
+      const places = batch === 1 ? local : add(local, starts);
+      const ids = reshape(places, [batch * count]) as Tensor1D;
+      const sums = unsortedSegmentSum(flat, ids, batch * size);
+      if (outer === 1) return reshape(sums, x.shape);
+      // [batch, size, outer, inner] → [batch, outer, size, inner]
+      return reshape(transpose(reshape(sums, [batch, size, outer, inner]), [0, 2, 1, 3]), x.shape);
+    };
+    return { x: ofX, indices: () => zeros(indices.shape) };
+  },
+};
+
+/** Rows whose id is no segment's get nothing. */
+const unsortedSegmentSumGradient: GradConfig = {
+  kernelName: UnsortedSegmentSum,
+  inputsToSave: ['segmentIds'],
+  gradFunc: (dy, saved, attrs) => {
+    const [ids] = saved as [Tensor1D];
+    const { numSegments } = attrs as unknown as UnsortedSegmentSumAttrs;
+    const ofX = (): Tensor => {
+      const inside = logicalAnd(greaterEqual(ids, 0), less(ids, numSegments));
+      const rows = gather(dy as Tensor, cast(clipByValue(ids, 0, numSegments - 1), 'int32'));
+      const mask = reshape(cast(inside, 'float32'), [
+        ids.size,
+        ...new Array(rows.rank - 1).fill(1),
+      ]);
+      return mul(rows, mask);
+    };
+    return { x: ofX, segmentIds: () => zeros(ids.shape) };
+  },
+};
+
+const gatherNDGradient: GradConfig = {
+  kernelName: GatherNd,
+  inputsToSave: ['params', 'indices'],
+  gradFunc: (dy, saved) => {
+    const [params, indices] = saved as [Tensor, Tensor];
+    return {
+      params: () => scatterND(indices, dy as Tensor, params.shape),
+      indices: () => zeros(indices.shape),
+    };
+  },
+};
+
+const scatterNDGradient: GradConfig = {
+  kernelName: ScatterNd,
+  inputsToSave: ['indices'],
+  gradFunc: (dy, saved) => {
+    const [indices] = saved as [Tensor];
+    return {
+      updates: () => gatherND(dy as Tensor, indices),
+      indices: () => zeros(indices.shape),
+    };
+  },
+};
+
+const tensorScatterUpdateGradient: GradConfig = {
+  kernelName: TensorScatterUpdate,
+  inputsToSave: ['indices', 'updates'],
+  gradFunc: (dy, saved) => {
+    const [indices, updates] = saved as [Tensor, Tensor];
+    return {
+      // Not by an update with zeros: the cpu kernel of tfjs writes into what it is given.
+      tensor: () => {
+        const counts = scatterND(indices, onesLike(updates), (dy as Tensor).shape);
+        return mul(dy as Tensor, cast(equal(counts, 0), 'float32'));
+      },
+      updates: () => gatherND(dy as Tensor, indices),
+      indices: () => zeros(indices.shape),
+    };
+  },
+};
+
+const sparseToDenseGradient: GradConfig = {
+  kernelName: SparseToDense,
+  inputsToSave: ['sparseIndices', 'sparseValues', 'defaultValue'],
+  gradFunc: (gradient, saved) => {
+    const dy = gradient as Tensor;
+    const [indices, values, fill] = saved as [Tensor, Tensor, Tensor];
+    const gathered = (): Tensor =>
+      gatherND(dy, indices.rank < 2 ? reshape(indices, [indices.size, 1]) : indices);
+    return {
+      sparseIndices: () => zeros(indices.shape),
+      sparseValues: () => (values.rank === 0 ? sum(gathered()) : reshape(gathered(), values.shape)),
+      defaultValue: () => reshape(sub(sum(dy), sum(gathered())), fill.shape),
+    };
+  },
+};
+
+/** The values are elements of x, at the places that the second result names. */
+const topKGradient: GradConfig = {
+  kernelName: TopK,
+  inputsToSave: ['x'],
+  outputsToSave: [false, true],
+  gradFunc: (dys, saved) => {
+    const [x, indices] = saved as [Tensor, Tensor];
+    const size = x.shape.at(-1)!;
+    const rows = x.size / size;
+    return {
+      x: () => {
+        const dy = (dys as Tensor[])[0]!;
+        const starts = mul(range(0, rows, 1, 'int32'), tensor(size, [], 'int32'));
+        const places = add(reshape(indices, [rows, dy.size / rows]), reshape(starts, [rows, 1]));
+        const ids = reshape(places, [dy.size]) as Tensor1D;
+        return reshape(unsortedSegmentSum(reshape(dy, [dy.size]), ids, x.size), x.shape);
+      },
+    };
+  },
+};
+
+/** Gradients of operations with indices, most of which tfjs lacks; those of `gather` loop over a batch, or take none. */
+export const indexGradients: readonly Gradient[] = [
+  {
+    gradient: gatherGradient,
+    example: {
+      of: (x) => gather(reshape(x, [1, 2, 1]), tensor([0, 0], [1, 2, 1], 'int32'), 2, 2),
+      at: [1, 2],
+      expected: [1, 1],
+    },
+  },
+  {
+    gradient: unsortedSegmentSumGradient,
+    example: {
+      of: (x) => unsortedSegmentSum(x, tensor1d([0, 5], 'int32'), 1),
+      at: [1, 2],
+      expected: [1, 0],
+    },
+  },
+  {
+    gradient: gatherNDGradient,
+    example: {
+      of: (x) => gatherND(x, tensor([1], [1, 1], 'int32')),
+      at: [1, 2],
+      expected: [0, 1],
+    },
+  },
+  {
+    gradient: scatterNDGradient,
+    example: {
+      of: (x) => scatterND(tensor([1, 2], [2, 1], 'int32'), x, [3]),
+      at: [1, 2],
+      expected: [1, 1],
+    },
+  },
+  {
+    gradient: tensorScatterUpdateGradient,
+    example: {
+      of: (x) => tensorScatterUpdate(x, tensor([1], [1, 1], 'int32'), [0]),
+      at: [1, 2],
+      expected: [1, 0],
+    },
+  },
+  {
+    gradient: sparseToDenseGradient,
+    example: {
+      of: (x) => sparseToDense(tensor([1, 2], [2], 'int32'), x, [3], 0),
+      at: [1, 2],
+      expected: [1, 1],
+    },
+  },
+  {
+    gradient: topKGradient,
+    example: { of: (x) => topk(x, 1).values, at: [1, 2], expected: [0, 1] },
+  },
+];

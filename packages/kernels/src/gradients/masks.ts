@@ -1,0 +1,75 @@
+import {
+  All,
+  Any,
+  Cast,
+  type CastAttrs,
+  cast,
+  clone,
+  Equal,
+  FloorDiv,
+  floorDiv,
+  type GradConfig,
+  Greater,
+  GreaterEqual,
+  Less,
+  LessEqual,
+  LogicalAnd,
+  LogicalNot,
+  LogicalOr,
+  Multinomial,
+  NotEqual,
+  SearchSorted,
+  type Tensor,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import type { Gradient } from './gradient.ts';
+
+/** Operations whose results change in jumps alone, with their inputs: their derivative is zero. */
+const CONSTANT: Readonly<Record<string, readonly string[]>> = {
+  [All]: ['x'],
+  [Any]: ['x'],
+  [Equal]: ['a', 'b'],
+  [FloorDiv]: ['a', 'b'],
+  [Greater]: ['a', 'b'],
+  [GreaterEqual]: ['a', 'b'],
+  [Less]: ['a', 'b'],
+  [LessEqual]: ['a', 'b'],
+  [LogicalAnd]: ['a', 'b'],
+  [LogicalNot]: ['x'],
+  [LogicalOr]: ['a', 'b'],
+  [Multinomial]: ['logits'],
+  [NotEqual]: ['a', 'b'],
+  [SearchSorted]: ['sortedSequence', 'values'],
+};
+
+const constant = (kernelName: string, inputs: readonly string[]): GradConfig => ({
+  kernelName,
+  inputsToSave: [...inputs],
+  gradFunc: (_, saved) =>
+    Object.fromEntries(inputs.map((name, i) => [name, () => zeros((saved[i] as Tensor).shape)])),
+});
+
+/** A cast to integers or bools rounds, and so gets no gradient; tfjs hands it on. */
+const castGradient: GradConfig = {
+  kernelName: Cast,
+  gradFunc: (gradient, _, attrs) => {
+    const dy = gradient as Tensor;
+    const { dtype } = attrs as unknown as CastAttrs;
+    return { x: () => (dtype === 'int32' || dtype === 'bool' ? zeros(dy.shape) : clone(dy)) };
+  },
+};
+
+/**
+ * The zero gradients of comparisons, of logical operations and of what else is constant between jumps. tfjs has that of
+ * `greaterEqual` alone, so a mask that depends on what is trained stops it; and its gradient of `floorDiv` is that of `div`.
+ */
+export const maskGradients: readonly Gradient[] = [
+  ...Object.entries(CONSTANT).map(([kernelName, inputs]) => ({
+    gradient: constant(kernelName, inputs),
+    example: { of: (x: Tensor) => floorDiv(x, 2), at: [3, 5], expected: [0, 0] },
+  })),
+  {
+    gradient: castGradient,
+    example: { of: (x) => cast(cast(x, 'int32'), 'float32'), at: [1.5, 2], expected: [0, 0] },
+  },
+];

@@ -1,0 +1,116 @@
+import {
+  cast,
+  Exp,
+  engine,
+  exp,
+  expandDims,
+  type GradConfig,
+  grad,
+  LogSoftmax,
+  logSoftmax,
+  losses,
+  mul,
+  neg,
+  Pow,
+  Sigmoid,
+  Softmax,
+  square,
+  sub,
+  sum,
+  Tanh,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import type { Gradient } from './gradient.ts';
+
+/**
+ * Lets an outer gradient see that `saved` outputs depend on the inputs. tfjs notes the copy of a saved output on its
+ * tape before the operation that computes it, so that a search in the order of the tape takes it for a constant: the
+ * gradient of a gradient of `exp`, `tanh` or `softmax` lacks a term. This moves such copies behind their operation.
+ */
+export function connectSaved(saved: readonly Tensor[]): void {
+  const { state } = engine();
+  if (state.gradientDepth === 0) return;
+  const tape = state.activeTape;
+  for (const tensor of saved) {
+    const from = tape.findLastIndex(({ outputs }) => outputs[0] === tensor);
+    const copy = tape[from];
+    if (copy === undefined) continue;
+    const [original] = Object.values(copy.inputs);
+    const to = tape.findIndex(({ outputs }, i) => i > from && outputs.includes(original!));
+    if (to === -1) continue;
+    tape.splice(from, 1);
+    tape.splice(to, 0, copy); // the operation is now at to − 1
+  }
+}
+
+/** The gradient of tfjs, with its saved outputs connected. */
+const connected = (stock: GradConfig): GradConfig => ({
+  ...stock,
+  gradFunc: (dy, saved, attrs) => {
+    connectSaved(saved);
+    return stock.gradFunc(dy, saved, attrs);
+  },
+});
+
+const NAMES = [Exp, LogSoftmax, Pow, Sigmoid, Softmax, Tanh];
+
+const scope = (operation: string): string => `${operation}__op`;
+
+/**
+ * `tf.logSoftmax` and `tf.losses.softmaxCrossEntropy` have gradients of their own, made where they are called. tfjs
+ * looks for a registered one first, under the name of the operation's scope.
+ */
+const logSoftmaxGradient: GradConfig = {
+  kernelName: scope('logSoftmax'),
+  gradFunc: (gradient, saved) => {
+    connectSaved(saved);
+    const dy = gradient as Tensor;
+    const [y] = saved as [Tensor];
+    return { 0: () => sub(dy, mul(sum(dy, -1, true), exp(y))) };
+  },
+};
+
+const crossEntropyGradient: GradConfig = {
+  kernelName: scope('softmaxCrossEntropy'),
+  gradFunc: (gradient, saved) => {
+    const [labels, logProbabilities] = connectedCrossEntropy(saved);
+    const dy = expandDims(gradient as Tensor, -1);
+    return {
+      0: () => neg(mul(dy, logProbabilities)),
+      1: () =>
+        mul(dy, sub(mul(exp(logProbabilities), sum(labels, -1, true)), cast(labels, 'float32'))),
+    };
+  },
+};
+
+/** Labels and log softmax; where an outer gradient looks on, computed from the inputs once more. */
+function connectedCrossEntropy(saved: readonly Tensor[]): [labels: Tensor, log: Tensor] {
+  const { state } = engine();
+  const node =
+    state.gradientDepth === 0 ? undefined : state.activeTape.find((node) => node.saved === saved);
+  if (node === undefined) return [saved[0]!, saved[1]!];
+  const [labels, logits] = Object.values(node.inputs);
+  return [labels!, logSoftmax(logits!)];
+}
+
+/** Gradients of tfjs that are right themselves, but whose own gradients lack a term. */
+export const savedOutputGradients: readonly Gradient[] = [
+  ...NAMES.map((kernelName) => ({
+    kernelName,
+    create: connected,
+    example: secondOrder(exp, [2, 2]),
+  })),
+  {
+    gradient: logSoftmaxGradient,
+    example: secondOrder((t) => mul(logSoftmax(t), [1, 0]), [-0.5, 0.5]),
+  },
+  {
+    gradient: crossEntropyGradient,
+    example: secondOrder((t) => losses.softmaxCrossEntropy([1, 0], t), [-0.5, 0.5]),
+  },
+];
+
+/** The gradient of the squares of a gradient, at [0, 0]. */
+function secondOrder(f: (t: Tensor) => Tensor, expected: readonly number[]): Gradient['example'] {
+  return { of: (x) => square(grad(f)(x)), at: [0, 0], expected };
+}
