@@ -61,7 +61,7 @@ function reasonOf(traits: ReadonlySet<Trait>, block: number): string {
   if (has('value'))
     return block > 1 ? 'value against output, per head' : 'value against output, per channel';
   if (has('product')) return 'product against what reads it';
-  if (has('gain')) return 'gain of a normalisation against what reads it';
+  if (has('gain')) return 'gain against what its channels are read or written by';
   if (has('homogeneous')) return 'row against column across a homogeneous function';
   return 'row against column across linear functions';
 }
@@ -109,8 +109,9 @@ function wireOrbits(circuit: Circuit): Orbit[] {
     if (row === undefined) rows.set(key, { of: [...block], size: block.length, complex });
     else row.of.push(...block);
   }
-  const vectors = new Vectors(circuit);
+  let vectors: Vectors | null = null;
   const dimensionOf = (of: readonly number[], size: number, slices: readonly Slices[]): number => {
+    vectors ??= new Vectors(circuit);
     let sum = 0;
     for (let scale = 0; scale < of.length; scale += size)
       sum += blockDimension(size, scale, slices, vectors);
