@@ -12,6 +12,7 @@ import {
 import type { Gradient } from './gradients/gradient.ts';
 import { gradients } from './gradients.ts';
 import { kernels } from './kernels.ts';
+import { patchLayers, restoreLayers } from './layers.ts';
 import { areRight } from './probe.ts';
 
 // What tfjs had travels on what replaces it, so that a second copy of this package recognises what the first one
@@ -38,6 +39,7 @@ type Registered<T> = T & { readonly [STOCK]?: T | null };
  */
 export function enableTraining(): void {
   enableGradients();
+  patchLayers();
   for (const [backendName, { missing, replaced }] of Object.entries(kernels)) {
     if (!findBackendFactory(backendName)) continue;
     for (const [kernelName, kernelFunc] of Object.entries(missing))
@@ -67,6 +69,9 @@ const findGradient = (kernelName: string): Registered<GradConfig> | undefined =>
 const nameOf = (gradient: Gradient): string =>
   'create' in gradient ? gradient.kernelName : gradient.gradient.kernelName;
 
+const isOnLoadedBackend = (gradient: Gradient): boolean =>
+  'backends' in gradient && (gradient.backends ?? []).some((name) => findBackendFactory(name));
+
 function enableGradients(): void {
   const ofTfjs = gradients.filter(
     (gradient) => findGradient(nameOf(gradient))?.[STOCK] === undefined,
@@ -74,7 +79,7 @@ function enableGradients(): void {
   // What tfjs has no gradient for needs no example.
   const present = ofTfjs.filter((gradient) => findGradient(nameOf(gradient)) !== undefined);
   const right = areRight(present.map(({ example }) => example));
-  const kept = new Set(right === null ? [] : present.filter((_, i) => right[i]));
+  const kept = new Set(present.filter((gradient, i) => right?.[i] && !isOnLoadedBackend(gradient)));
   for (const wanted of ofTfjs) {
     const stock = findGradient(nameOf(wanted));
     const config = 'create' in wanted ? stock && wanted.create(stock) : wanted.gradient;
@@ -101,6 +106,7 @@ export function disableTraining(): void {
       unregisterKernel(kernelName, backendName);
       if (stock !== null) registerKernel(stock);
     }
+  restoreLayers();
   for (const kernelName of gradients.map(nameOf)) {
     const stock = findGradient(kernelName)?.[STOCK];
     if (stock === undefined) continue;
