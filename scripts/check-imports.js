@@ -6,12 +6,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { root } from './workspace.js';
 
-/** Circles that are known, each as its files; remove a line with its circle. */
-const KNOWN = new Set([
-  'packages/core/src/recording.ts, packages/core/src/tensor-optimizer.ts',
-  'packages/multipliers/src/copy-model.ts, packages/multipliers/src/graph.ts',
-]);
-
 const folders = ['packages', 'apps'].flatMap((folder) =>
   readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
 );
@@ -53,14 +47,12 @@ function circlesOf(graph) {
 }
 
 const graph = new Map(sources.map((path) => [path, importsOf(path)]));
-const circles = circlesOf(graph)
-  .map((circle) =>
-    circle
-      .map((path) => relative(root, path))
-      .toSorted()
-      .join(', '),
-  )
-  .filter((circle) => !KNOWN.has(circle));
+const circles = circlesOf(graph).map((circle) =>
+  circle
+    .map((path) => relative(root, path))
+    .toSorted()
+    .join(', '),
+);
 if (circles.length > 0) {
   console.error(`imports: a circle of ${circles.join('\nimports: a circle of ')}`);
   console.error('Put what they share into a file of its own that imports neither.');

@@ -27,16 +27,26 @@ export const INPUTS_LAST: KernelAxes = { row: [-2], column: -1 };
 /** [height, width, inputs, multiplier]: each input has outputs of its own, and no output has a second input. */
 export const DEPTHWISE: KernelAxes = { row: [-2, -1], column: null };
 
+const PROPERTIES = [
+  'kernel',
+  'recurrentKernel',
+  'depthwiseKernel',
+  'pointwiseKernel',
+  'embeddings',
+] as const;
+type Property = (typeof PROPERTIES)[number];
+
 type Layout = (layer: layers.Layer) => readonly KernelPlace[] | null;
 
 const at =
-  (axes: KernelAxes, ...properties: readonly string[]): Layout =>
-  () =>
+  (axes: KernelAxes, ...properties: readonly Property[]) =>
+  (): readonly KernelPlace[] =>
     properties.map((property) => ({ property, axes }));
 
 const kernel = at(OUTPUTS_LAST, 'kernel');
 const transposed = at(INPUTS_LAST, 'kernel');
 const depthwise = at(DEPTHWISE, 'depthwiseKernel');
+const pointwise = at(OUTPUTS_LAST, 'pointwiseKernel');
 // The gates lie side by side along the last axis, and each has outputs of its own.
 const recurrent = at(OUTPUTS_LAST, 'kernel', 'recurrentKernel');
 
@@ -75,10 +85,7 @@ const LAYERS: Table = {
   Conv2DTranspose: transposed,
   Conv3DTranspose: transposed,
   DepthwiseConv2D: depthwise,
-  SeparableConv2D: () => [
-    { property: 'depthwiseKernel', axes: DEPTHWISE },
-    { property: 'pointwiseKernel', axes: OUTPUTS_LAST },
-  ],
+  SeparableConv2D: () => [...depthwise(), ...pointwise()],
   SimpleRNN: inside('cell'),
   GRU: inside('cell'),
   LSTM: inside('cell'),
@@ -126,3 +133,6 @@ export function constraintKey(property: string): string {
   const name = property.slice(property.lastIndexOf('.') + 1);
   return `${name.replace(/Kernel$/, '')}Constraint`;
 }
+
+/** The keys of the constraints of all kernels in the table. */
+export const KERNEL_CONSTRAINTS: readonly string[] = PROPERTIES.map(constraintKey);

@@ -14,6 +14,15 @@ export {
   type Rule,
   show,
 } from './check.ts';
+export {
+  type Algebra,
+  type Bilinear,
+  type Channelwise,
+  describeLayer,
+  descriptionOf,
+  type Grouped,
+  type ProductTerm,
+} from './describe-layer.ts';
 export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
 export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
 export {
@@ -25,6 +34,7 @@ export {
 } from './kernel-axes.ts';
 export {
   constraintKey,
+  KERNEL_CONSTRAINTS,
   type KernelAxes,
   type KernelPlace,
   KNOWN_LAYERS,

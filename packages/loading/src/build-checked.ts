@@ -1,11 +1,10 @@
 /** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
-import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { type AddWeight, checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core/kit';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core/kit';
 import { classOf, describeSaved, entriesOf, kindOf } from './check-topology.ts';
+import { layerPatches } from './internals.ts';
 import { loadError } from './load-error.ts';
 import type { Saved } from './saved.ts';
-
-type Apply = (this: layers.Layer, ...args: unknown[]) => unknown;
 
 function construct(saved: Saved, fastWeightInit: boolean): layers.Layer {
   const [cls, fromConfig] = classOf(saved) as NonNullable<ReturnType<typeof classOf>>;
@@ -61,40 +60,37 @@ function buildError(topology: Saved, layer: layers.Layer | undefined, error: unk
  */
 export function buildChecked(topology: Saved, most: number, fastWeightInit: boolean): LayersModel {
   const failed = new Map<unknown, layers.Layer>();
-  const watchedApply = (apply: Apply): Apply =>
-    function (...args) {
-      if ([args[0]].flat().includes(undefined)) {
-        throw new RangeError(
-          `loadModel: ${labelOf(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
-        );
-      }
-      try {
-        return apply.apply(this, args);
-      } catch (error) {
-        // The innermost one.
-        if (!failed.has(error)) failed.set(error, this);
-        throw error;
-      }
-    };
   let values = 0;
-  const limitedAddWeight = (addWeight: AddWeight) =>
-    function (this: layers.Layer, ...args: Parameters<AddWeight>): unknown {
-      const [name, shape] = args;
-      const size = checkSize('loadModel', this, name, shape);
-      values += size;
-      // Not at once where they are more: which weight is missing or wrong is said when all are known.
-      if (size > most || values > 2 * most) {
-        throw new RangeError(
-          `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
-        );
-      }
-      return addWeight.apply(this, args);
-    };
-  const object = layers.Layer.prototype;
-  const patches = [
-    { object, method: 'apply', by: watchedApply },
-    { object, method: 'addWeight', by: limitedAddWeight },
-  ];
+  const patches = layerPatches({
+    apply: (apply) =>
+      function (...args) {
+        if ([args[0]].flat().includes(undefined)) {
+          throw new RangeError(
+            `loadModel: ${labelOf(this)} takes an output that the layer before it does not have. Compare its inbound_nodes with the file as it was saved.`,
+          );
+        }
+        try {
+          return apply.apply(this, args);
+        } catch (error) {
+          // The innermost one.
+          if (!failed.has(error)) failed.set(error, this);
+          throw error;
+        }
+      },
+    addWeight: (addWeight) =>
+      function (...args) {
+        const [name, shape] = args;
+        const size = checkSize('loadModel', this, name, shape);
+        values += size;
+        // Twice as many in all, because which weight is missing or wrong is said when all are known.
+        if (size > most || values > 2 * most) {
+          throw new RangeError(
+            `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
+          );
+        }
+        return addWeight.apply(this, args);
+      },
+  });
   try {
     // A copy, because tfjs writes into what it reads.
     const copy = structuredClone(topology);

@@ -1,28 +1,15 @@
 /** A saved model, checked before tfjs builds it. */
-import * as tf from '@tensorflow/tfjs-core';
-import { LayersModel, type layers, Sequential } from '@tensorflow/tfjs-layers';
+import { LayersModel, Sequential } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
 import { checkCalls } from './check-calls.ts';
+import { fromConfigOf, type Registered, registeredClass, registeredNames } from './internals.ts';
 import { preview } from './load-error.ts';
 import type { Config, Saved } from './saved.ts';
 
-type FromConfig = (
-  cls: unknown,
-  config: Config,
-  customObjects: object,
-  fastWeightInit: boolean,
-) => layers.Layer;
-type Registered = readonly [cls: { readonly prototype: object }, fromConfig: FromConfig];
-
 /** The class of a saved layer, if it is registered. */
 export function classOf({ className }: Saved): Registered | undefined {
-  const { classNameMap } = tf.serialization.SerializationMap.getMap();
-  return Object.hasOwn(classNameMap, className)
-    ? (classNameMap[className] as unknown as Registered)
-    : undefined;
+  return registeredClass(className);
 }
-
-const fromConfigOf = (cls: unknown): unknown => (cls as { fromConfig: unknown }).fromConfig;
 
 /** How a saved layer or model is read: a model whose class reads its configuration otherwise is as opaque as a layer. */
 export function kindOf(saved: Saved): 'sequence' | 'graph' | 'layer' {
@@ -55,9 +42,8 @@ function checkSaved(what: string, saved: unknown): asserts saved is Saved {
   }
   const entry = classOf(saved as Saved);
   if (entry === undefined) {
-    const known = Object.keys(tf.serialization.SerializationMap.getMap().classNameMap);
     throw new RangeError(
-      `loadModel: the class ${preview(className)} of ${what} is not registered. Import the package that defines it, or call tf.serialization.registerClass, before loading. Did you mean "${nearest(className, known)}"?`,
+      `loadModel: the class ${preview(className)} of ${what} is not registered. Import the package that defines it, or call tf.serialization.registerClass, before loading. Did you mean "${nearest(className, registeredNames())}"?`,
     );
   }
   if (!('apply' in entry[0].prototype && 'countParams' in entry[0].prototype)) {

@@ -1,7 +1,7 @@
 /** Reads a saved model from wherever tfjs can load it. */
 import * as tf from '@tensorflow/tfjs-core';
-import { models } from '@tensorflow/tfjs-layers';
 import { savedData, show } from '@tfjs-lrm/core/kit';
+import { converted } from './internals.ts';
 import { loadError, preview, readError } from './load-error.ts';
 import type { Config } from './saved.ts';
 
@@ -62,25 +62,16 @@ export async function read(
 }
 
 /**
- * A topology in the names of tfjs-layers, by its own conversion, which it does not export: a class of ours takes what
- * it makes.
+ * A topology in the names of tfjs-layers.
  *
  * @throws RangeError for keys like `__proto__` and for nesting deeper than 32 levels
  */
 export async function inTfjsNames(modelTopology: Config): Promise<Config> {
   const inside = modelTopology['model_config'] ?? modelTopology;
   const topology = savedData('loadModel', inside);
-  let found: Config = {};
-  const take = (_: unknown, config: Config): object => {
-    found = config['topology'] as Config;
-    return {};
-  };
-  const given = { modelTopology: { class_name: 'LrmTopology', config: { topology } } };
-  const ours = { LrmTopology: [Object, take] } as unknown as tf.serialization.ConfigDict;
   try {
-    await models.modelFromJSON(given as never, ours);
+    return await converted(topology);
   } catch (error) {
     throw loadError('the modelTopology', topology, error);
   }
-  return found;
 }

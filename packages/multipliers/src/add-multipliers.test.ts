@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  constraints,
   model as functional,
   initializers,
   input,
   type LayersModel,
   layers,
   loadLayersModel,
+  regularizers,
   sequential,
 } from '@tensorflow/tfjs-layers';
 import { assignRoles, describeRoles, roleOf, setRole } from '@tfjs-lrm/core';
@@ -14,7 +16,7 @@ import { eachBackend, useBackend } from '../../../test/backends.ts';
 import { Gated, modelOf, scrambleWeights, weightOf } from '../test/layers.ts';
 import { all, MODELS, mlp, plain, predict, siamese, values, weightNames } from '../test/models.ts';
 import { distance, numbers } from '../test/numbers.ts';
-import { addMultipliers, foldMultipliers, withMultipliers } from './index.ts';
+import { addMultipliers, foldMultipliers, type MultiplierLayer, withMultipliers } from './index.ts';
 
 const roles = (model: LayersModel): string[] =>
   model.weights.map((weight) => roleOf(weight.read() as tf.Variable));
@@ -280,6 +282,32 @@ describe('on cpu', () => {
     expect(predict(foldMultipliers(added), [x])).toEqual(predict(source, [x]));
     expect(predict(foldMultipliers(source), [x])).toEqual(predict(source, [x]));
     expect(predict(await reloaded(added), [x])).toEqual(predict(source, [x]));
+  });
+
+  test('the regularizer and the constraint of a depthwise convolution, which tfjs mixes up, are kept', async () => {
+    const depthwise = {
+      ...{ kernelSize: 2, name: 'depthwise' },
+      depthwiseRegularizer: regularizers.l2(),
+      depthwiseConstraint: constraints.maxNorm({ maxValue: 3 }),
+    };
+    const source = sequential({
+      layers: [
+        layers.depthwiseConv2d({ ...depthwise, inputShape: [4, 4, 2] }),
+        layers.flatten(),
+        layers.dense({ units: 2 }),
+      ],
+    });
+    await expect(reloaded(source)).rejects.toThrow(/shape of the new value/);
+    const added = addMultipliers(source);
+    const inside = (added.layers[0] as MultiplierLayer).layer;
+    expect(inside).toHaveProperty('depthwiseRegularizer.l2', 0.01);
+    expect(inside).toHaveProperty('depthwiseConstraint.maxValue', 3);
+    // Folded, the constraint has gone with W.
+    const [folded] = foldMultipliers(added).layers;
+    expect(folded).toHaveProperty('depthwiseRegularizer.l2', 0.01);
+    expect(folded).toHaveProperty('depthwiseConstraint', null);
+    added.dispose();
+    source.dispose();
   });
 
   test('a decoder goes on starting from the states of its encoder', () => {

@@ -1,11 +1,11 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkOptions, isModel, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core/kit';
+import { checkOptions, kernelPlaces, labelOf, type Rule, show } from '@tfjs-lrm/core/kit';
 import { checkModel } from './check-model.ts';
-import { assignWeights, configOf, rebuild } from './copy-model.ts';
+import { copyLayer } from './copy-layer.ts';
+import { assignWeights, copyModel, layersOf } from './copy-model.ts';
 import { headsOf } from './heads.ts';
-import { layerToConfig } from './internals.ts';
 import { isMultiplierLayer, Multipliers } from './multiplier-layer.ts';
-import type { MultiplierOptions } from './options.ts';
+import { type MultiplierOptions, settingsOf } from './options.ts';
 import { kernelsInside } from './places.ts';
 
 /** Which layers of a model get multipliers. */
@@ -44,24 +44,52 @@ function optionsFor(
   return options;
 }
 
-/** What to do for layers that hold others, whose kernels a placement can name. */
+/** What to write in a placement for a layer that holds layers with kernels. */
 function adviceFor(layer: layers.Layer, kernels: readonly string[]): string {
   const names = kernels.map((kernel) => `'${kernel}'`).join(', ');
   return `${labelOf(layer)}: { kernels: [${names}] }`;
 }
 
-/** Gives a copy the weights of its source, and new factors the values that they start at. */
-function copyWeights(source: layers.Layer, target: layers.Layer): void {
-  if (isModel(source)) {
-    for (const layer of source.layers) {
-      copyWeights(layer, (target as LayersModel).getLayer(layer.name));
+/** The options of each layer that gets multipliers, decided before anything is copied. */
+function plannedOptions(
+  model: LayersModel,
+  placement: NonNullable<AddMultipliersOptions['placement']>,
+): ReadonlyMap<layers.Layer, MultiplierOptions> {
+  const isHead = headsOf(model);
+  const planned = new Map<layers.Layer, MultiplierOptions>();
+  const plain: string[] = [];
+  const all = [...layersOf(model)];
+  for (const layer of all) {
+    const options = optionsFor(layer, placement);
+    if (options !== null) {
+      // To refuse wrong ones before anything is made.
+      settingsOf(options, layer);
+      planned.set(layer, isHead(layer) ? { row: false, ...options } : options);
+    } else if (placement === 'full' && !isMultiplierLayer(layer)) {
+      const kernels = kernelsInside(layer);
+      if (kernels.length > 0) plain.push(adviceFor(layer, kernels));
     }
-    return;
   }
-  const isNew = isMultiplierLayer(target) && !isMultiplierLayer(source);
-  const targets = isNew ? target.layer.weights : target.weights;
-  assignWeights(source.weights, targets, (weight) => weight.read());
-  if (isNew) target.initializeFactors();
+  if (placement === 'full' && planned.size === 0 && !all.some(isMultiplierLayer)) {
+    const inside = plain.length > 0 ? ` They may lie inside: ${plain.join('; ')}.` : '';
+    throw new RangeError(
+      `addMultipliers: model "${model.name}" has no layer whose kernels are known. For a layer of your own try addMultipliers(model, { placement: (layer) => (layer.name === '<name>' ? { kernels: ['<property>'] } : null) }).${inside}`,
+    );
+  }
+  if (plain.length > 0) {
+    console.warn(
+      `addMultipliers: layers inside a layer of your own stay plain. Wrap them with withMultipliers where it makes them, or let "placement" return for ${plain.join('; and for ')}.`,
+    );
+  }
+  return planned;
+}
+
+/** Gives a copy the weights of its source, and new factors the values that they start at. */
+function copyWeights(source: layers.Layer, copy: layers.Layer): void {
+  const isNew = isMultiplierLayer(copy) && !isMultiplierLayer(source);
+  const targets = isNew ? copy.layer.weights : copy.weights;
+  assignWeights('addMultipliers', source, source.weights, targets, (weight) => weight.read());
+  if (isNew) copy.initializeFactors();
 }
 
 /**
@@ -72,15 +100,17 @@ function copyWeights(source: layers.Layer, target: layers.Layer): void {
  * those that were set, and those that `assignRoles` gave. Layers inside a layer of your own stay plain, of which
  * it warns.
  *
- * The new model has variables of its own and is not compiled: compile it before training goes on. An
+ * The graph is copied call by call, with layers of the same class, made by `fromConfig` from what `getConfig` returns. A
+ * copy keeps the layer's name, whatever its constructor makes of it. The result is a plain Sequential or LayersModel: the
+ * methods of a subclass are left behind. The new model has variables of its own and is not compiled: compile it before training goes on. An
  * optimizer's state is not carried over. The source stays as it was.
  *
  * @param model a Sequential or functional model, built or loaded, with nested and shared layers
  * @param options placement 'full', which leaves out layers of classes that are not known, or a function
- * @returns a new model of the same class
+ * @returns a new Sequential for a Sequential, else a new LayersModel
  * @throws TypeError for a GraphModel, for something that is no model, and for a model without layers;
- *   RangeError where there is nothing to wrap, and as `withMultipliers` does; Error for a graph that tfjs
- *   cannot rebuild in its order
+ *   RangeError where there is nothing to wrap, and as `withMultipliers` does; Error for a layer that
+ *   cannot be made from its configuration, and for a subclass of LayersModel with a `call` of its own
  * @see arXiv 2601.04890, sec. 2 and 4.4
  * @example
  * const multiplied = addMultipliers(model);
@@ -93,30 +123,13 @@ export function addMultipliers(
   checkModel('addMultipliers', model);
   checkOptions('addMultipliers', options, { placement: isPlacement });
   const { placement = 'full' } = options;
-  const isHead = headsOf(model);
-  let found = 0;
-  const leftPlain: string[] = [];
-  const config = configOf(model, (layer) => {
-    if (isMultiplierLayer(layer)) found += 1;
-    const given = optionsFor(layer, placement);
-    if (given === null && placement === 'full' && !isMultiplierLayer(layer)) {
-      const kernels = kernelsInside(layer);
-      if (kernels.length > 0) leftPlain.push(adviceFor(layer, kernels));
-    }
-    if (given === null) return layerToConfig(layer);
-    found += 1;
-    return layerToConfig(new Multipliers(layer, isHead(layer) ? { row: false, ...given } : given));
+  const planned = plannedOptions(model, placement);
+  return copyModel('addMultipliers', model, {
+    copyLayer: (layer) => {
+      const copy = copyLayer('addMultipliers', layer);
+      const options = planned.get(layer);
+      return options === undefined ? copy : new Multipliers(copy, options);
+    },
+    copyWeights,
   });
-  if (found === 0 && placement === 'full') {
-    const inside = leftPlain.length > 0 ? ` They may lie inside: ${leftPlain.join('; ')}.` : '';
-    throw new RangeError(
-      `addMultipliers: model "${model.name}" has no layer whose kernels are known. For a layer of your own try addMultipliers(model, { placement: (layer) => (layer.name === '<name>' ? { kernels: ['<property>'] } : null) }).${inside}`,
-    );
-  }
-  if (leftPlain.length > 0) {
-    console.warn(
-      `addMultipliers: layers inside a layer of your own stay plain. Wrap them with withMultipliers where it makes them, or let "placement" return for ${leftPlain.join('; and for ')}.`,
-    );
-  }
-  return rebuild('addMultipliers', model, config, (copy) => copyWeights(model, copy));
 }

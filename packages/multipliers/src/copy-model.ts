@@ -1,70 +1,70 @@
-import * as tf from '@tensorflow/tfjs-core';
+/** Copies of whole models, in which some layers are others. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { allOrNothing, copyRole, isModel, variableOf } from '@tfjs-lrm/core/kit';
-import { graphOf, inOrderOfUse } from './graph.ts';
-import { layerToConfig } from './internals.ts';
+import { type Copies, copyGraph } from './copy-graph.ts';
+import { copyError } from './copy-layer.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
 
-/** A configuration of a layer or model. */
-export type Config = Record<string, unknown>;
-
-interface ModelClass {
-  fromConfig(
-    cls: unknown,
-    config: unknown,
-    customObjects: object,
-    fastWeightInit: boolean,
-  ): LayersModel;
+/** How the layers of a model are copied. */
+export interface Copying {
+  /** The copy of a layer, without weights yet. */
+  readonly copyLayer: (layer: layers.Layer) => layers.Layer;
+  /** Gives a copy its weights, once it is built. */
+  readonly copyWeights: (source: layers.Layer, copy: layers.Layer) => void;
 }
 
-/** A layer in the configuration of a model. */
-interface Saved {
-  readonly className: string;
-  readonly config: Config;
+/** The layers of a model and of the models in it, each once. */
+export function layersOf(model: LayersModel): ReadonlySet<layers.Layer> {
+  return new Set(
+    model.layers.flatMap((layer) => (isModel(layer) ? [...layersOf(layer)] : [layer])),
+  );
 }
 
-/** The configuration of a model, in which `saved` gives the part of each layer that is no model. */
-export function configOf(
-  model: LayersModel,
-  saved: (layer: layers.Layer) => Saved = layerToConfig,
-): Config {
-  const config = model.getConfig() as Config;
-  const entries = (config['layers'] as (Saved & { name?: string })[]).map((entry) => {
-    const layer = model.getLayer(entry.name ?? (entry.config['name'] as string));
-    return isModel(layer)
-      ? { ...entry, config: configOf(layer, saved) }
-      : { ...entry, ...saved(layer) };
-  });
-  return { ...config, layers: inOrderOfUse(entries) };
-}
+const shapesOf = (weights: readonly LayerVariable[]): string =>
+  weights.length === 0
+    ? 'no weights'
+    : `weights ${weights.map(({ shape }) => `[${shape}]`).join(', ')}`;
 
-/** Assigns to the weights of a copy, which are found by name, and gives them the roles of their sources. */
+/**
+ * Assigns to the weights of a copy, found by name where the names agree and else by their order, and gives them the
+ * roles of their sources.
+ *
+ * @throws Error where the copy of the layer has other weights
+ */
 export function assignWeights(
+  where: string,
+  layer: layers.Layer,
   sources: readonly LayerVariable[],
   targets: readonly LayerVariable[],
   value: (source: LayerVariable) => tf.Tensor,
 ): void {
   const byName = new Map(sources.map((weight) => [weight.originalName, weight]));
-  // Names differ only where a layer was built before it was named; the order is the same then.
-  const named =
+  // Names differ where a layer was built before it was named, or within a layer that names its own parts.
+  const isNamed =
     byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
-  targets.forEach((target, at) => {
-    const source = (named ? byName.get(target.originalName) : sources[at]) as LayerVariable;
-    const variable = variableOf(target);
+  const ordered = isNamed
+    ? targets.map((target) => byName.get(target.originalName) as LayerVariable)
+    : sources;
+  if (shapesOf(ordered) !== shapesOf(targets)) {
+    throw copyError(
+      where,
+      layer,
+      `its copy has ${shapesOf(targets)} where it has ${shapesOf(ordered)}`,
+    );
+  }
+  targets.forEach((target, i) => {
+    const source = ordered[i] as LayerVariable;
     // Past LayerVariable.write, which would apply a constraint.
-    variable.assign(value(source));
-    copyRole(variableOf(source), variable);
+    variableOf(target).assign(value(source));
+    copyRole(variableOf(source), variableOf(target));
     if (!source.trainable) target.trainable = false;
   });
 }
 
-/** Models do not save that they are frozen, and Bidirectional does not read it. */
+/** Freezes what is frozen: models do not save that they are, and Bidirectional does not read it. */
 function copyFrozen(source: layers.Layer, target: layers.Layer): void {
-  if (isModel(source)) {
-    for (const layer of source.layers) {
-      copyFrozen(layer, (target as LayersModel).getLayer(layer.name));
-    }
-  }
   // The layer inside may be frozen alone; folded, it is the layer.
   const inside = isMultiplierLayer(source) ? source.layer : null;
   const isFolded = inside !== null && !isMultiplierLayer(target);
@@ -73,27 +73,25 @@ function copyFrozen(source: layers.Layer, target: layers.Layer): void {
   if (isFrozen && target.trainable) target.trainable = false;
 }
 
-/** A model of the same class from a changed configuration; `fill` assigns all of its weights. */
-export function rebuild(
-  where: string,
-  model: LayersModel,
-  config: Config,
-  fill: (copy: LayersModel) => void,
-): LayersModel {
-  const cls = model.constructor as unknown as ModelClass;
-  // Zeros instead of the layers' initializers, because every weight is assigned below.
-  const graph = graphOf(config);
+/**
+ * A model of the same graph, with copies of the layers and weights of its own.
+ *
+ * @returns a plain Sequential for a Sequential or a subclass of it, else a plain LayersModel
+ * @throws Error for a layer or model that has no faithful copy; nothing is left of what was made
+ */
+export function copyModel(where: string, model: LayersModel, copying: Copying): LayersModel {
+  const copies: Copies = new Map();
   const copy = allOrNothing(() => {
-    const made = cls.fromConfig(cls, config, {}, true);
-    if (graphOf(made.getConfig() as Config) !== graph) {
-      throw new Error(
-        `${where}: tfjs rebuilds model "${model.name}" with the calls of a shared layer in another order, which would change its outputs. Call the shared layer in the order of its inputs, or use a layer for each call.`,
-      );
-    }
-    tf.tidy(() => fill(made));
-    return made;
+    const graph = copyGraph(where, model, copying.copyLayer, copies);
+    tidy(() => {
+      for (const [source, target] of copies) {
+        if (!isModel(source)) copying.copyWeights(source, target);
+      }
+    });
+    return graph;
   });
-  copyFrozen(model, copy);
+  // Outer ones after inner ones, because freezing a model freezes what is in it.
+  for (const [source, target] of [...copies, [model, copy] as const]) copyFrozen(source, target);
   const metadata = model.getUserDefinedMetadata();
   if (metadata != null) copy.setUserDefinedMetadata(metadata);
   return copy;

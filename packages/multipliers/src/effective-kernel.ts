@@ -8,8 +8,7 @@ import {
   variableOf,
 } from '@tfjs-lrm/core/kit';
 import { type Factor, multiplyAlong } from './factors.ts';
-import { isTapeOn } from './internals.ts';
-import type { Initializer } from './options.ts';
+import { type Initializer, isTapeOn } from './internals.ts';
 
 /** A kernel of a layer with multipliers, and the factors that belong to it. */
 export interface MultipliedKernel {

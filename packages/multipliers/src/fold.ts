@@ -1,25 +1,22 @@
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { constraintKey, isModel, isPlain, layersIn } from '@tfjs-lrm/core/kit';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { constraintKey, isPlain, KERNEL_CONSTRAINTS, labelOf, layersIn } from '@tfjs-lrm/core/kit';
 import { CLASS_NAME } from './check-layer.ts';
 import { checkModel } from './check-model.ts';
-import { assignWeights, type Config, configOf, rebuild } from './copy-model.ts';
+import { copyLayer } from './copy-layer.ts';
+import { assignWeights, copyModel } from './copy-model.ts';
+import { layerToConfig } from './internals.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
 
+type Config = Record<string, unknown>;
+
+/** A wrapper in the configuration of a layer that holds it. */
 interface SavedWrapper {
   readonly name: string;
   readonly trainable: boolean;
   readonly layer: { readonly className: string; readonly config: Config };
   readonly kernels?: readonly { readonly name: string }[];
 }
-
-/** The keys under which the layers of tfjs save the constraints of their kernels. */
-const CONSTRAINTS = [
-  'kernel',
-  'recurrentKernel',
-  'depthwiseKernel',
-  'pointwiseKernel',
-  'embeddings',
-].map(constraintKey);
 
 /** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
 function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
@@ -41,14 +38,14 @@ function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   // A constraint held for W; kept, it would change W_eff whenever the folded model is loaded.
   const named = kernels?.map((kernel) => constraintKey(kernel.name));
   const config = {
-    ...withoutKeys(layer.config, new Set(named ?? CONSTRAINTS)),
+    ...withoutKeys(layer.config, new Set(named ?? KERNEL_CONSTRAINTS)),
     name,
     trainable: trainable && layer.config['trainable'] !== false,
   };
   return { className: layer.className, config };
 }
 
-/** A copy of a model's configuration with the inner layer in the place of each wrapper. */
+/** A copy of a configuration with the inner layer in the place of each wrapper. */
 function withoutWrappers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutWrappers);
   if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
@@ -62,20 +59,32 @@ function withoutWrappers(value: unknown): unknown {
   );
 }
 
-/** Gives each weight of a folded layer or model the value that the source computes with. */
+const WHERE = 'foldMultipliers';
+
+/** The layer without multipliers: the one inside a wrapper, or one whose configuration has no wrapper left. */
+function foldedLayer(layer: layers.Layer): layers.Layer {
+  const inner = isMultiplierLayer(layer) ? layer.layer : layer;
+  const copy = copyLayer(WHERE, inner, () => {
+    const { config } = isMultiplierLayer(layer)
+      ? unwrapped(layer.getConfig() as unknown as SavedWrapper)
+      : layerToConfig(layer);
+    return withoutWrappers(config) as tf.serialization.ConfigDict;
+  });
+  if (![...layersIn(copy)].some(isMultiplierLayer)) return copy;
+  throw new Error(
+    `${WHERE}: ${labelOf(layer)} makes layers with multipliers by itself, and so does every copy of it. Let its getConfig() return these layers, and its constructor take them from there.`,
+  );
+}
+
+/** Gives each weight of a folded layer the value that the source computes with. */
 function copyWeights(source: layers.Layer, folded: layers.Layer): void {
-  if (isModel(source)) {
-    for (const layer of source.layers) {
-      copyWeights(layer, (folded as LayersModel).getLayer(layer.name));
-    }
-    return;
-  }
   const wrappers = [...layersIn(source)].filter(isMultiplierLayer);
   const kernels = wrappers.flatMap((wrapper) => wrapper.kernels);
   const effective = new Map(kernels.map((kernel) => [kernel.kernel, kernel.fresh()]));
   const factors = new Set(kernels.flatMap((kernel) => kernel.factorWeights));
   const weights = source.weights.filter((weight) => !factors.has(weight));
-  assignWeights(weights, folded.weights, (weight) => effective.get(weight) ?? weight.read());
+  const computedWith = (weight: LayerVariable): tf.Tensor => effective.get(weight) ?? weight.read();
+  assignWeights(WHERE, source, weights, folded.weights, computedWith);
 }
 
 /**
@@ -83,21 +92,20 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
  * with W_eff = s · c · W · r as its kernel. Names, structure and the number of parameters are those of the
  * model before it was wrapped, and a process that loads the result needs tfjs alone.
  *
- * The new model has variables of its own and is not compiled; the source stays as it was. Constraints of
+ * The graph is copied call by call, as `addMultipliers` does. The new model is a plain Sequential or LayersModel, has
+ * variables of its own and is not compiled; the source stays as it was. Constraints of
  * folded kernels are dropped: they held for W.
  *
  * @param model a Sequential or functional model, with nested and shared layers; one without multipliers
  *   is copied
- * @returns a new model of the same class
- * @throws TypeError for something that is no model of layers, a tf.GraphModel say; Error for a graph that
- *   tfjs cannot rebuild in its order
+ * @returns a new Sequential for a Sequential, else a new LayersModel
+ * @throws TypeError for something that is no model of layers, a tf.GraphModel say; Error for a
+ *   layer that cannot be made from its configuration, and for a subclass of LayersModel with a `call` of its own
  * @see arXiv 2601.04890, sec. 2: at inference W_eff is one ordinary matrix
  * @example
  * const deployed = foldMultipliers(model); // save this one
  */
 export function foldMultipliers(model: LayersModel): LayersModel {
-  checkModel('foldMultipliers', model);
-  return rebuild('foldMultipliers', model, withoutWrappers(configOf(model)) as Config, (folded) =>
-    copyWeights(model, folded),
-  );
+  checkModel(WHERE, model);
+  return copyModel(WHERE, model, { copyLayer: foldedLayer, copyWeights });
 }

@@ -1,10 +1,13 @@
+/** What this package uses of tfjs beyond its types. A test names each one that the installed tfjs has no more. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { type initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 
 /** What a layer has at run time and tfjs-layers hides from its types. */
 interface LayerInternals {
+  /** Weights that were given with its configuration. */
   readonly initialWeights: tf.Tensor[] | null;
   readonly _nonTrainableWeights: readonly LayerVariable[];
+  /** How many calls use the layer; at 0 its weights are disposed of. */
   _refCount: number | null;
   warnOnIncompatibleInputShape(inputShape: unknown): void;
 }
@@ -14,15 +17,54 @@ export function internals(layer: layers.Layer): LayerInternals {
   return layer as unknown as LayerInternals;
 }
 
-/** A layer as `{ className, config }`, with what tfjs forgets to save. */
+/** True for a recurrent layer, which takes the states that it starts from as further inputs. */
+export function takesStates(layer: layers.Layer): boolean {
+  return 'cell' in layer || 'forwardLayer' in layer;
+}
+
+interface Depthwise {
+  readonly depthMultiplier: number;
+  readonly depthwiseConstraint: tf.serialization.Serializable | null | undefined;
+}
+
+/** What tfjs leaves out of the configuration of a layer, or gets wrong: its regularizer in the place of its constraint. */
+function corrections(layer: layers.Layer): tf.serialization.ConfigDict {
+  const { depthMultiplier, depthwiseConstraint } = layer as unknown as Depthwise;
+  const className = layer.getClassName();
+  if (className === 'SeparableConv2D') return { depthMultiplier };
+  if (className !== 'DepthwiseConv2D') return {};
+  return { depthwiseConstraint: depthwiseConstraint == null ? null : savedAs(depthwiseConstraint) };
+}
+
+/** An object of tfjs as `{ className, config }`. */
+export function savedAs(object: tf.serialization.Serializable): tf.serialization.ConfigDict {
+  return { className: object.getClassName(), config: object.getConfig() };
+}
+
+/** A layer as `{ className, config }`, complete and correct. */
 export function layerToConfig(layer: layers.Layer): {
   className: string;
   config: tf.serialization.ConfigDict;
 } {
-  const [className, config] = [layer.getClassName(), layer.getConfig()];
-  if (className !== 'SeparableConv2D') return { className, config };
-  const { depthMultiplier } = layer as unknown as { depthMultiplier: number };
-  return { className, config: { ...config, depthMultiplier } };
+  return {
+    className: layer.getClassName(),
+    config: { ...layer.getConfig(), ...corrections(layer) },
+  };
+}
+
+/** A name such as 'ones', or one of tf.initializers. */
+export type InitializerLike = NonNullable<Parameters<typeof layers.dense>[0]['kernelInitializer']>;
+
+/** An initializer object of tfjs-layers, which does not export its class. */
+export type Initializer = ReturnType<typeof initializers.ones>;
+
+/**
+ * The initializer of a name or a configuration. tfjs-layers exports no function for it, but a dense layer keeps the
+ * result.
+ */
+export function initializerFrom(initializer: InitializerLike): Initializer {
+  const layer = layers.dense({ units: 1, name: 'initializer', kernelInitializer: initializer });
+  return (layer as unknown as { kernelInitializer: Initializer }).kernelInitializer;
 }
 
 /** True while operations are being recorded for a gradient. */

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { allOrNothing, guardedBuild } from '@tfjs-lrm/core/kit';
-import { internals, layerToConfig } from './internals.ts';
+import { internals, layerToConfig, takesStates } from './internals.ts';
 
 export type Shape = Parameters<layers.Layer['build']>[0];
 export type Inputs = Parameters<layers.Layer['call']>[0];
@@ -9,11 +9,6 @@ export type Kwargs = Parameters<layers.Layer['call']>[1];
 
 type Applied = Parameters<layers.Layer['apply']>[0];
 type ApplyKwargs = Parameters<layers.Layer['apply']>[1];
-
-/** True for a layer that takes the states it starts from as further inputs. */
-function takesStates(layer: layers.Layer): boolean {
-  return 'cell' in layer || 'forwardLayer' in layer;
-}
 
 /**
  * A layer around another one that takes its place: same name, shapes, masks, losses and weights, and

@@ -12,14 +12,9 @@ import {
 import { CLASS_NAME, checkLayer } from './check-layer.ts';
 import { EffectiveKernel, type MultipliedKernel } from './effective-kernel.ts';
 import { FACTORS, factorShapes } from './factors.ts';
+import { savedAs } from './internals.ts';
 import { type Inputs, type Kwargs, LayerAdapter } from './layer-adapter.ts';
-import {
-  initializerToConfig,
-  type MultiplierOptions,
-  OPTIONS,
-  type Settings,
-  settingsOf,
-} from './options.ts';
+import { type MultiplierOptions, OPTIONS, type Settings, settingsOf } from './options.ts';
 import { kernelAt, placesOf } from './places.ts';
 
 /** A layer whose kernels are multiplied by learnable factors. */
@@ -157,10 +152,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
 
   override getConfig(): tf.serialization.ConfigDict {
     const { initializers, kernels } = this.#settings;
-    const saved = [...initializers].map(([factor, initializer]) => [
-      factor,
-      initializerToConfig(initializer),
-    ]);
+    const saved = [...initializers].map(([factor, initializer]) => [factor, savedAs(initializer)]);
     return {
       ...super.getConfig(),
       ...Object.fromEntries(FACTORS.map((factor) => [factor, initializers.has(factor)])),

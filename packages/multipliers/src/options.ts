@@ -1,5 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import { initializers, layers } from '@tensorflow/tfjs-layers';
+import { initializers, type layers } from '@tensorflow/tfjs-layers';
 import {
   anyRule,
   booleanRule,
@@ -10,13 +9,8 @@ import {
   show,
 } from '@tfjs-lrm/core/kit';
 import { FACTORS, type Factor, wantedFactors } from './factors.ts';
+import { type Initializer, type InitializerLike, initializerFrom } from './internals.ts';
 import { placesOf } from './places.ts';
-
-/** A name such as 'ones', or one of tf.initializers. */
-type InitializerLike = NonNullable<Parameters<typeof layers.dense>[0]['kernelInitializer']>;
-
-/** An initializer object of tfjs-layers, whose class it does not export. */
-export type Initializer = ReturnType<typeof initializers.ones>;
 
 /** Which factors a layer gets. */
 export interface MultiplierOptions {
@@ -63,20 +57,14 @@ const initializerRules = Object.fromEntries(FACTORS.map((factor) => [factor, any
 /** The names of all options, for reading a saved configuration. */
 export const OPTIONS: readonly string[] = Object.keys(rules);
 
-// tfjs-layers resolves initializers, but exports no function for it: a dense layer keeps the result.
-function resolver(initializer: InitializerLike) {
-  return layers.dense({ units: 1, name: 'initializer', kernelInitializer: initializer });
-}
-
 function initializerOf(where: string, initializer: unknown): Initializer {
   try {
     // A copy, because tfjs writes into the configuration that it reads.
-    const given =
+    const own =
       (initializer as { constructor?: unknown }).constructor === Object
         ? structuredClone(initializer)
         : initializer;
-    return (resolver(given as InitializerLike) as unknown as { kernelInitializer: Initializer })
-      .kernelInitializer;
+    return initializerFrom(own as InitializerLike);
   } catch {
     const hint =
       typeof initializer === 'string' ? nearest(initializer, Object.keys(initializers)) : 'ones';
@@ -84,11 +72,6 @@ function initializerOf(where: string, initializer: unknown): Initializer {
       `${where} must be the name of an initializer or one of tf.initializers. Received ${show(initializer)}. Try '${hint}'.`,
     );
   }
-}
-
-/** An initializer as `{ className, config }`. */
-export function initializerToConfig(initializer: Initializer): tf.serialization.ConfigDict {
-  return { className: initializer.getClassName(), config: initializer.getConfig() };
 }
 
 /**

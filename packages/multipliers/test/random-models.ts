@@ -8,6 +8,15 @@ import {
   sequential,
 } from '@tensorflow/tfjs-layers';
 import * as fc from 'fast-check';
+import {
+  Forgetful,
+  ForgetfulDense,
+  Fork,
+  Holder,
+  OwnModel,
+  OwnSequential,
+  SelfNamed,
+} from './hard-layers.ts';
 import { numbers } from './numbers.ts';
 
 type Symbolic = ReturnType<typeof input>;
@@ -39,6 +48,13 @@ const FOR_SEQUENCES = [
   (name: string): Layer =>
     layers.timeDistributed({ layer: layers.dense({ units: WIDTH, name: `${name}_each` }), name }),
 ];
+/** Those that a copy by name and configuration of the model fails at; they keep the shape too. */
+const HARD = [
+  (): Layer => new Forgetful(),
+  (): Layer => new ForgetfulDense(),
+  (): Layer => new SelfNamed(),
+  (name: string): Layer => new Holder({ name }),
+];
 const TO_VECTORS = [
   (name: string): Layer => layers.lstm({ ...rnn, name }),
   (name: string): Layer => layers.globalAveragePooling1d({ name }),
@@ -46,7 +62,7 @@ const TO_VECTORS = [
 
 /** One step in the making of a model: which kind, on which results so far. */
 interface Move {
-  readonly kind: 'new' | 'again' | 'join' | 'nest' | 'other rank';
+  readonly kind: 'new' | 'again' | 'join' | 'nest' | 'other rank' | 'fork';
   readonly which: number;
   readonly on: number;
   readonly and: number;
@@ -62,22 +78,34 @@ export interface Recipe {
 const at = fc.nat(1000);
 const kinds = ['new', 'new', 'new', 'again', 'again', 'join', 'nest', 'other rank'] as const;
 
-export const recipes: fc.Arbitrary<Recipe> = fc.record({
-  tokens: fc.boolean(),
-  moves: fc.array(fc.record({ kind: fc.constantFrom(...kinds), which: at, on: at, and: at }), {
-    minLength: 2,
-    maxLength: 12,
-  }),
-  outputs: fc.array(at, { minLength: 1, maxLength: 3 }),
-  frozen: fc.array(at, { maxLength: 2 }),
-});
+const recipesOf = (kinds: readonly Move['kind'][]): fc.Arbitrary<Recipe> =>
+  fc.record({
+    tokens: fc.boolean(),
+    moves: fc.array(fc.record({ kind: fc.constantFrom(...kinds), which: at, on: at, and: at }), {
+      minLength: 2,
+      maxLength: 12,
+    }),
+    outputs: fc.array(at, { minLength: 1, maxLength: 3 }),
+    frozen: fc.array(at, { maxLength: 2 }),
+  });
+
+export const recipes: fc.Arbitrary<Recipe> = recipesOf(kinds);
+export const hardRecipes: fc.Arbitrary<Recipe> = recipesOf([...kinds, 'again', 'fork']);
 
 const pick = <T>(from: readonly T[], index: number): T => from[index % from.length] as T;
 const shapeOf = ({ shape }: Symbolic): number[] => shape.slice(1) as number[];
-const forShape = (shape: readonly number[]) => (shape.length > 1 ? FOR_SEQUENCES : ANYWHERE);
 
-/** The model of a recipe; its inputs are a vector and a sequence of numbers or tokens. */
-export function cook({ tokens, moves, outputs, frozen }: Recipe): LayersModel {
+/**
+ * The model of a recipe; its inputs are a vector and a sequence of numbers or tokens.
+ *
+ * @param isHard with layers and models that are hard to copy, in every second place, and calls of layers that lie in a
+ *   nested model too
+ */
+export function cook({ tokens, moves, outputs, frozen }: Recipe, isHard = false): LayersModel {
+  const forShape = (shape: readonly number[]) => {
+    const stock = shape.length > 1 ? FOR_SEQUENCES : ANYWHERE;
+    return isHard ? stock.flatMap((each, i) => [each, pick(HARD, i)]) : stock;
+  };
   const inputs = [
     input({ shape: [WIDTH], name: 'vector' }),
     input({ shape: tokens ? [STEPS] : [STEPS, WIDTH], name: 'sequence' }),
@@ -97,7 +125,13 @@ export function cook({ tokens, moves, outputs, frozen }: Recipe): LayersModel {
     if (kind === 'nest') {
       const head = layers.dense({ units: WIDTH, inputShape: shape, name: `${name}_in` });
       const rest = [which, and].map((each, i) => pick(forShape(shape), each)(`${name}_${i}`));
-      return sequential({ name, layers: [head, ...rest] });
+      const parts = [head, ...rest];
+      if (!isHard) return sequential({ name, layers: parts });
+      made.push(...parts.map((layer) => ({ layer, rank: shape.length })));
+      if (which % 2 === 0) return new OwnSequential(parts, name);
+      const x = input({ shape, name: `${name}_x` });
+      const y = parts.reduce((result, layer) => layer.apply(result) as Symbolic, x);
+      return new OwnModel(functional({ name, inputs: x, outputs: y }));
     }
     if (kind === 'again') {
       const usable = made.filter(({ rank }) => rank === shape.length);
@@ -115,6 +149,10 @@ export function cook({ tokens, moves, outputs, frozen }: Recipe): LayersModel {
     if (move.kind === 'join' && others.length > 0) {
       const join = pick([layers.add({ name }), layers.multiply({ name })], move.which);
       results.push(join.apply([x, pick(others, move.and)]) as Symbolic);
+      return;
+    }
+    if (move.kind === 'fork') {
+      results.push(...(new Fork({ name }).apply(x) as Symbolic[]));
       return;
     }
     const layer = layerFor(move, name, shape);

@@ -316,7 +316,7 @@ static void PackScalars(napi_env env, Operation *operation, uint32_t count) {
 }
 
 // Round of int32 gives zeros, and ConcatV2 refuses scalars.
-static void Mend(napi_env env, Operation *operation) {
+static void Translate(napi_env env, Operation *operation) {
   char name[10];  // longer ones are cut, and then equal neither
   size_t length = 0;
   if (napi_get_value_string_utf8(env, operation->name, name, sizeof name, &length) != napi_ok) return;
@@ -331,12 +331,12 @@ static void Mend(napi_env env, Operation *operation) {
   }
 }
 
-// mend(name, attributes, inputIds): [name, attributes, inputIds], what executeOp will run for them.
-static napi_value MendedOperation(napi_env env, napi_callback_info info) {
+// translate(name, attributes, inputIds): [name, attributes, inputIds], what executeOp will run for them.
+static napi_value TranslatedOperation(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
-  if (args.count < 3) return Throw(env, "mend: the arguments must be a name, attributes and ids.");
+  if (args.count < 3) return Throw(env, "translate: the arguments must be a name, attributes and ids.");
   Operation operation{args[0], args[1], args[2]};
-  Mend(env, &operation);
+  Translate(env, &operation);
   napi_value result;
   napi_create_array_with_length(env, 3, &result);
   napi_set_element(env, result, 0, operation.name);
@@ -345,7 +345,7 @@ static napi_value MendedOperation(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// executeOp(name, attributes, inputIds, outputs), as tfjs-node's, after mending.
+// executeOp(name, attributes, inputIds, outputs), as tfjs-node's, after translation.
 static napi_value ExecuteOp(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
   if (args.count < 4) {
@@ -356,7 +356,7 @@ static napi_value ExecuteOp(napi_env env, napi_callback_info info) {
   ENSURE_VALUE_IS_ARRAY_RETVAL(env, args[2], nullptr);
   ENSURE_VALUE_IS_NUMBER_RETVAL(env, args[3], nullptr);
   Operation operation{args[0], args[1], args[2]};
-  Mend(env, &operation);
+  Translate(env, &operation);
   return Backend(env)->ExecuteOp(env, operation.name, operation.attributes, operation.inputs,
                                  args[3]);
 }
@@ -422,7 +422,7 @@ static napi_value Init(napi_env env, napi_value) {
     napi_set_property(env, exports, name, value);
   }
   SetFunction(env, exports, "executeOp", ExecuteOp);
-  SetFunction(env, exports, "mend", MendedOperation);
+  SetFunction(env, exports, "translate", TranslatedOperation);
   SetFunction(env, exports, "addFunction", AddFunction);
   SetFunction(env, exports, "removeFunction", RemoveFunction);
   SetFunction(env, exports, "definition", Definition);

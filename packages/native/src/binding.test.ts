@@ -20,7 +20,11 @@ interface Backend {
     definition(...args: unknown[]): Uint8Array | undefined;
     addFunction(...args: unknown[]): void;
     removeFunction(name: string): void;
-    mend(name: string, attributes: Attribute[], ids: number[]): [string, Attribute[], number[]];
+    translate(
+      name: string,
+      attributes: Attribute[],
+      ids: number[],
+    ): [string, Attribute[], number[]];
   };
   executeSingleOutput(name: string, attributes: Attribute[], inputs: tf.Tensor[]): tf.Tensor;
   getInputTensorIds(tensors: tf.Tensor[]): number[];
@@ -45,17 +49,17 @@ describe.runIf(isLinked())('the addon', { timeout: 300_000 }, () => {
     const attributes = [{ name: 'Tidx', type: 0, value: 3 }];
     const ids = backend().getInputTensorIds([tf.scalar(1), tf.scalar(2), tf.tensor1d([3])]);
     const [a, b, c] = ids as [number, number, number];
-    expect(binding.mend('ConcatV2', attributes, [a, b, a])).toEqual([
+    expect(binding.translate('ConcatV2', attributes, [a, b, a])).toEqual([
       'Pack',
       [{ name: 'axis', type: expect.any(Number), value: 0 }],
       [a, b],
     ]);
-    expect(binding.mend('ConcatV2', attributes, [a, c, a])).toEqual([
+    expect(binding.translate('ConcatV2', attributes, [a, c, a])).toEqual([
       'ConcatV2',
       attributes,
       [a, c, a],
     ]);
-    expect(binding.mend('Concat', attributes, [a, b])).toEqual(['Concat', attributes, [a, b]]);
+    expect(binding.translate('Concat', attributes, [a, b])).toEqual(['Concat', attributes, [a, b]]);
     expect(tf.concat([tf.scalar(1), tf.scalar(2)]).arraySync()).toEqual([1, 2]);
     const flags = [tf.scalar(true), tf.scalar(false)];
     expect(tf.concat(flags).arraySync()).toEqual([1, 0]);

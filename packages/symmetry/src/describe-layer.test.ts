@@ -148,6 +148,13 @@ eachBackend(() => {
       [{ product: 3 }, /must be 'linear'/],
       [{ attention: { heads: 3, keyHeads: 2 } }, /multiple of its keyHeads. Received 3 and 2/],
       [{ attention: { heads: 2, rotary: true } }, /rotary that is 'halves' or 'neighbours'/],
+      [{ normalising: { groups: 1.5 } }, /a whole number of groups. Received 1.5/],
+      [{ normalising: null }, /a whole number of groups. Received undefined/],
+      [{ channelwise: { kernel: 'kernel' } }, /how many of its inputs are convolved/],
+      [
+        { channelwise: { inputs: 1, kernel: 'nothing' } },
+        /name a weight of the layer. Received "noth/,
+      ],
     ];
     for (const [algebra, message] of wrong) {
       describeLayer('TestModulus', () => algebra as Algebra);

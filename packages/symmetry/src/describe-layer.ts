@@ -1,74 +1,9 @@
-import type { layers } from '@tensorflow/tfjs-layers';
-import { show } from '@tfjs-lrm/core/kit';
-
-/** How an input enters a product: as it is, through a homogeneous function, or through another one. */
-export type ProductTerm = 'linear' | 'homogeneous' | 'opaque';
-
-/**
- * A layer that multiplies its inputs with each other:
- *
- * - `product`: y = Π f(xᵢ), channel by channel, one entry for each input;
- * - `attention`: y = softmax(query · keyᵀ + mask) · value per head, of the inputs [query, key, value], whose heads lie side
- *   by side along the channels. `keyHeads` (default `heads`) key and value heads serve `heads` query heads,
- *   neighbours sharing one. `rotary` says which channels of a head a rotation by position pairs: i and
- *   i + width/2 (`'halves'`), or 2i and 2i + 1 (`'neighbours'`).
- */
-export type Bilinear =
-  | { readonly product: readonly ProductTerm[] }
-  | {
-      readonly attention: {
-        readonly heads: number;
-        readonly keyHeads?: number | undefined;
-        readonly rotary?: 'halves' | 'neighbours' | undefined;
-      };
-    };
-
-/** How a layer takes part in the symmetries of a model; see `describeLayer`. */
-export type Algebra = 'linear' | 'homogeneous' | 'normalising' | 'opaque' | Bilinear;
-
-type Describe = (layer: layers.Layer) => Algebra;
-
-// Shared by all copies of this package, as tfjs shares its registries.
-const REGISTRY: unique symbol = Symbol.for('tfjs-lrm/layer-algebra');
-const shared = globalThis as { [REGISTRY]?: Map<string, Describe> };
-
-/**
- * Says how the layers of a class take part in symmetries; without it a class that is not one of tfjs' own is
- * opaque: what it reads and gives must stay as it is. Channels are the last axis.
- *
- * - `'linear'`: y = A·x, channel by channel or mixing other axes only, the same for every channel; with several
- *   inputs the sum of such; with a weight of rank ≥ 2, [..., inputs, outputs], y = x·W + bias;
- * - `'homogeneous'`: the same with a function f(a·x) = a·f(x) for a > 0 on each channel afterwards, as relu;
- * - `'normalising'`: y does not change when x is scaled as a whole; then come a gain and a bias where it has
- *   such weights of rank 1 (`bias` and `beta` are added, another one multiplies);
- * - a `Bilinear` for products of inputs and for attention.
- *
- * A later description of the same class replaces an earlier one.
- *
- * @param className the static `className` of the layer class
- * @param algebra called for each layer of the class, with the layer; what it returns is checked there
- * @throws TypeError for a name that is no string and for something that is no function
- * @example
- * describeLayer('MyScale', () => 'linear');
- */
-export function describeLayer(className: string, algebra: Describe): void {
-  if (typeof className !== 'string' || className === '') {
-    throw new TypeError(
-      `describeLayer: the class name must be a string. Received ${show(className)}. Try describeLayer('MyLayer', () => 'linear').`,
-    );
-  }
-  if (typeof algebra !== 'function') {
-    throw new TypeError(
-      `describeLayer: the algebra of "${className}" must be a function of the layer. Received ${show(algebra)}. Try () => 'linear'.`,
-    );
-  }
-  shared[REGISTRY] ??= new Map();
-  shared[REGISTRY].set(className, algebra);
-}
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { type Algebra, descriptionOf, show } from '@tfjs-lrm/core/kit';
 
 /** What a layer's class was described as, or null. */
 export function describedAs(layer: layers.Layer): Algebra | null {
-  const describe = shared[REGISTRY]?.get(layer.getClassName());
+  const describe = descriptionOf(layer.getClassName());
   if (describe === undefined) return null;
   const algebra: unknown = describe(layer);
   const where = `describeLayer: the algebra of layer "${layer.name}" (${layer.getClassName()})`;
@@ -81,10 +16,50 @@ export function describedAs(layer: layers.Layer): Algebra | null {
       checkAttention(where, algebra as { attention: { heads?: unknown; keyHeads?: unknown } });
       return algebra as Algebra;
     }
+    if ('normalising' in algebra) {
+      checkGroups(where, (algebra.normalising as { groups?: unknown } | null)?.groups);
+      return algebra as Algebra;
+    }
+    if ('channelwise' in algebra) {
+      checkChannelwise(where, layer, { ...(algebra.channelwise as object) });
+      return algebra as Algebra;
+    }
   }
   throw new RangeError(
-    `${where} must be 'linear', 'homogeneous', 'normalising', 'opaque', { product } or { attention }. Received ${show(algebra)}. Try 'opaque'.`,
+    `${where} must be 'linear', 'homogeneous', 'normalising', 'opaque', { product }, { attention }, { normalising } or { channelwise }. Received ${show(algebra)}. Try 'opaque'.`,
   );
+}
+
+const isWhole = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
+
+function checkGroups(where: string, groups: unknown): void {
+  if (isWhole(groups)) return;
+  throw new RangeError(
+    `${where} must have a whole number of groups. Received ${show(groups)}. Try { normalising: { groups: 2 } }.`,
+  );
+}
+
+/** The weight of a layer by its own name, without the layer's. */
+export const weightNamed = (layer: layers.Layer, name: string | undefined): LayerVariable | null =>
+  layer.weights.find(({ originalName }) => originalName.split('/').at(-1) === name) ?? null;
+
+function checkChannelwise(
+  where: string,
+  layer: layers.Layer,
+  { inputs, kernel, gain }: { inputs?: unknown; kernel?: unknown; gain?: unknown },
+): void {
+  if (!isWhole(inputs)) {
+    throw new RangeError(
+      `${where} must say how many of its inputs are convolved. Received ${show(inputs)}. Try { channelwise: { inputs: 1, kernel: 'depthwise_kernel' } }.`,
+    );
+  }
+  for (const name of gain === undefined ? [kernel] : [kernel, gain]) {
+    if (typeof name === 'string' && weightNamed(layer, name) !== null) continue;
+    const names = layer.weights.map(({ originalName }) => show(originalName.split('/').at(-1)));
+    throw new RangeError(
+      `${where} must name a weight of the layer. Received ${show(name)}. Try one of ${names.join(', ')}.`,
+    );
+  }
 }
 
 function checkAttention(
@@ -92,8 +67,7 @@ function checkAttention(
   { attention }: { attention: { heads?: unknown; keyHeads?: unknown; rotary?: unknown } },
 ): void {
   const { heads, keyHeads = heads, rotary } = attention;
-  const whole = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
-  if (!whole(heads) || !whole(keyHeads) || heads % keyHeads !== 0) {
+  if (!isWhole(heads) || !isWhole(keyHeads) || heads % keyHeads !== 0) {
     throw new RangeError(
       `${where} must have heads that are a multiple of its keyHeads. Received ${show(heads)} and ${show(keyHeads)}. Try { attention: { heads: 4 } }.`,
     );

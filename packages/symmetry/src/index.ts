@@ -1,5 +1,12 @@
+export {
+  type Algebra,
+  type Bilinear,
+  type Channelwise,
+  describeLayer,
+  type Grouped,
+  type ProductTerm,
+} from '@tfjs-lrm/core/kit';
 export { breakSymmetry } from './break-symmetry.ts';
-export { type Algebra, type Bilinear, describeLayer, type ProductTerm } from './describe-layer.ts';
 export { findSymmetries, type SymmetryList } from './find-symmetries.ts';
 export { minimalPlacement } from './minimal-placement.ts';
 export { type RebalanceOptions, rebalance } from './rebalance.ts';

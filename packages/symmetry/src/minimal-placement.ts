@@ -52,7 +52,8 @@ function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
  * starts from row and column factors on every kernel and goes through the symmetries found:
  *
  * 1. A head has no row factors: they would learn how often each output occurs.
- * 2. Where a gain writes the channels, it is the column factor of all that reads them, so these have none.
+ * 2. Where a gain writes the channels, it is the column factor of all that reads them, so these have none; and the
+ *    row factor of what writes the channels that it multiplies, as a depthwise convolution does.
  * 3. Query against key: the query keeps its rows, since several query heads may share a key.
  * 4. Else, rows against columns: the later matrix keeps its columns, and the first that writes loses its
  *    rows; of what enters a product the factor that reaches it linearly.
@@ -101,8 +102,14 @@ export function minimalPlacement(
       matmuls.has(weight) ? axes[0] === matmuls.get(weight)?.output : kept.has(weight),
     );
     const columns = full.filter(({ weight, axes }) => axes[0] === matmuls.get(weight)?.input);
-    if (slices.some(({ weight }) => gains.has(weight))) {
+    const scaled = slices.filter(({ weight }) => gains.has(weight));
+    if (scaled.length > 0) {
       for (const { weight } of columns) (kept.get(weight) as Kept).column = false;
+      for (const { weight, exponent } of rows) {
+        if (scaled.some((gain) => gain.exponent === -exponent)) {
+          (kept.get(weight) as Kept).row = false;
+        }
+      }
       continue;
     }
     const key = rows.find(({ weight }) => keys.has(weight));

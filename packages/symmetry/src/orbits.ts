@@ -61,7 +61,7 @@ function reasonOf(traits: ReadonlySet<Trait>, block: number): string {
   if (has('value'))
     return block > 1 ? 'value against output, per head' : 'value against output, per channel';
   if (has('product')) return 'product against what reads it';
-  if (has('gain')) return 'gain of a normalisation against what reads it';
+  if (has('gain')) return 'gain against what its channels are read or written by';
   if (has('homogeneous')) return 'row against column across a homogeneous function';
   return 'row against column across linear functions';
 }

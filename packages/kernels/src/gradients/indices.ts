@@ -1,7 +1,6 @@
 import {
   add,
   cast,
-  div,
   equal,
   GatherNd,
   GatherV2,
@@ -12,19 +11,13 @@ import {
   greaterEqual,
   less,
   logicalAnd,
-  maximum,
   mul,
-  ones,
   onesLike,
-  type Rank,
   range,
   reshape,
   ScatterNd,
-  SparseSegmentMean,
-  SparseSegmentSum,
   SparseToDense,
   scatterND,
-  sparse,
   sparseToDense,
   sub,
   sum,
@@ -159,26 +152,6 @@ const sparseToDenseGradient: GradConfig = {
   },
 };
 
-/** Σ, or mean, over the rows of `data` at `indices` whose id is that of a segment. */
-const sparseSegmentGradient = (kernelName: string, isMean: boolean): GradConfig => ({
-  kernelName,
-  inputsToSave: ['data', 'indices', 'segmentIds'],
-  gradFunc: (gradient, saved) => {
-    const dy = gradient as Tensor;
-    const [data, indices, ids] = saved as [Tensor, Tensor1D, Tensor1D];
-    return {
-      data: () => {
-        const counts = unsortedSegmentSum(ones([ids.size]), ids, dy.shape[0]!);
-        const ofSize = reshape(counts, [dy.shape[0]!, ...dy.shape.slice(1).fill(1)]);
-        const shares = isMean ? div(dy, maximum(ofSize, 1)) : dy;
-        return unsortedSegmentSum(gather(shares, ids), indices, data.shape[0]!);
-      },
-      indices: () => zeros(indices.shape),
-      segmentIds: () => zeros(ids.shape),
-    };
-  },
-});
-
 /** The values are elements of x, at the places that the second result names. */
 const topKGradient: GradConfig = {
   kernelName: TopK,
@@ -248,32 +221,6 @@ export const indexGradients: readonly Gradient[] = [
       of: (x) => sparseToDense(tensor([1, 2], [2], 'int32'), x, [3], 0),
       at: [1, 2],
       expected: [1, 1],
-    },
-  },
-  {
-    gradient: sparseSegmentGradient(SparseSegmentSum, false),
-    example: {
-      of: (x) =>
-        sparse.sparseSegmentSum(
-          reshape<Rank.R2>(x, [2, 1]),
-          tensor1d([1, 1], 'int32'),
-          tensor1d([0, 0], 'int32'),
-        ),
-      at: [1, 2],
-      expected: [0, 2],
-    },
-  },
-  {
-    gradient: sparseSegmentGradient(SparseSegmentMean, true),
-    example: {
-      of: (x) =>
-        sparse.sparseSegmentMean(
-          reshape<Rank.R2>(x, [2, 1]),
-          tensor1d([1, 1], 'int32'),
-          tensor1d([0, 0], 'int32'),
-        ),
-      at: [1, 2],
-      expected: [0, 1],
     },
   },
   {

@@ -24,15 +24,11 @@ import {
   slice,
   slice_util,
   split,
-  stack,
   stridedSlice,
   type Tensor,
   type Tensor3D,
   type Tensor4D,
   transpose,
-  Unpack,
-  type UnpackAttrs,
-  unstack,
 } from '@tensorflow/tfjs-core';
 import { aroundAxis, padAny, padAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
@@ -174,13 +170,6 @@ const flipGradient: GradConfig = {
 /** Results of an operation that may have a single one, for which tfjs passes no list. */
 const allOf = (dys: Tensor | Tensor[]): Tensor[] => (Array.isArray(dys) ? dys : [dys]);
 
-const unpackGradient: GradConfig = {
-  kernelName: Unpack,
-  gradFunc: (dys, _, attrs) => ({
-    value: () => stack(allOf(dys), (attrs as unknown as UnpackAttrs).axis),
-  }),
-};
-
 const splitGradient: GradConfig = {
   kernelName: SplitV,
   gradFunc: (dys, _, attrs) => ({
@@ -248,10 +237,6 @@ export const sliceGradients: readonly Gradient[] = [
       at: [1, 2],
       expected: [1, 1],
     },
-  },
-  {
-    gradient: unpackGradient,
-    example: { of: (x) => unstack(reshape(x, [1, 2]))[0]!, at: [1, 2], expected: [1, 1] },
   },
   {
     gradient: splitGradient,

@@ -1,86 +1,10 @@
-/** What recording needs of tfjs-node's backend and of tfjs' engine, beyond their public types. */
+/** tfjs-node's backend, and values of tensors in it. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { Output } from './addon.ts';
+import { engine, keepSilently, type NodeBackend } from './internals.ts';
 
-/** An attribute as tfjs-node hands it to the addon. */
-export interface Attribute {
-  readonly name: string;
-  /** One of the addon's `TF_ATTR_*`. */
-  readonly type: number;
-  readonly value: unknown;
-}
-
-/** A tensor of TensorFlow, as the addon describes it. */
-export interface Output {
-  readonly id: number;
-  readonly shape: number[];
-  readonly dtype: number;
-}
-
-export type Values = ArrayLike<number> | string[];
-
-/** The addon, linked by this package. */
-export interface Addon {
-  readonly TF_FLOAT: number;
-  readonly TF_INT32: number;
-  readonly TF_BOOL: number;
-  readonly TF_ATTR_STRING: number;
-  readonly TF_ATTR_INT: number;
-  readonly TF_ATTR_FLOAT: number;
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_ATTR_SHAPE: number;
-  executeOp(name: string, attributes: readonly Attribute[], ids: number[], n: number): Output[];
-  mend(
-    name: string,
-    attributes: readonly Attribute[],
-    ids: number[],
-  ): [name: string, attributes: readonly Attribute[], ids: number[]];
-  createTensor(shape: number[], dtype: number, values: Values): number;
-  deleteTensor(id: number): void;
-  /** The OpDef of an operation. */
-  definition(operation: string): Uint8Array | undefined;
-  addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
-  removeFunction(name: string): void;
-}
-
-interface Stored {
-  readonly shape: number[];
-  readonly dtype: number;
-  id: number;
-  /** Values that no operation has asked for yet; the tensor is made with the first one that does. */
-  values: Values | null;
-  refCount: number;
-}
-
-/** The backend of tfjs-node. */
-export interface NodeBackend extends tf.KernelBackend {
-  binding: Addon;
-  readonly tensorMap: {
-    get(dataId: object): Stored;
-    set(dataId: object, stored: Stored): void;
-    has(dataId: object): boolean;
-  };
-  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
-  createOutputTensor(output: Output): tf.Tensor;
-  incRef(dataId: object): void;
-}
-
-/** The engine of tfjs. */
-export interface Engine {
-  readonly registeredVariables: Readonly<Record<string, tf.Variable>>;
-  readonly state: {
-    readonly gradientDepth: number;
-    readonly scopeStack: readonly { readonly name: string }[];
-    readonly activeScope: { readonly name: string } | null;
-  };
-  runKernel(name: string, inputs: object, attributes?: object): unknown;
-  keep<T extends tf.Tensor>(tensor: T): T;
-  makeTensorFromTensorInfo(info: tf.TensorInfo, backend: tf.KernelBackend): tf.Tensor;
-  disposeTensor(tensor: tf.Tensor): void;
-  incRef(tensor: tf.Tensor, backend: tf.KernelBackend): void;
-}
-
-export const engine = (): Engine => tf.engine() as unknown as Engine;
+/** What this package adds to the addon of tfjs-node. */
+const ADDED = ['translate', 'definition', 'addFunction', 'removeFunction'] as const;
 
 /** @throws Error when another backend is the current one */
 export function nodeBackend(where: string): NodeBackend {
@@ -91,7 +15,7 @@ export function nodeBackend(where: string): NodeBackend {
     );
   }
   const backend = tf.backend() as NodeBackend;
-  if (typeof backend.binding.definition !== 'function') {
+  if (ADDED.some((name) => typeof backend.binding[name] !== 'function')) {
     throw new Error(
       `${where}: tfjs-node must be linked by this version of @tfjs-lrm/native. Received an addon of an older one. ` +
         'Try npx @tfjs-lrm/native link.',
@@ -124,7 +48,6 @@ export function copyOf(backend: NodeBackend, tensor: tf.TensorInfo): Output {
 export function hold(backend: NodeBackend, { dataId, shape, dtype }: tf.TensorInfo): tf.Tensor {
   backend.incRef(dataId);
   const held = engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, backend);
-  // Not by tf.keep, which is being watched while a step is recorded.
-  (held as unknown as { kept: boolean }).kept = true;
+  keepSilently(held);
   return held;
 }

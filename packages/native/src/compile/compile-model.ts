@@ -1,8 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions, show } from '@tfjs-lrm/core/kit';
-import { engine } from './backend.ts';
-import { type CompiledStep, type CompileOptions, compile } from './compile.ts';
+import { COMPILE_RULES, type CompiledStep, type CompileOptions, compile } from './compile.ts';
+import {
+  type Batch,
+  type BatchMethods,
+  type BatchModel,
+  engine,
+  isSequential,
+  type SequentialModel,
+} from './internals.ts';
+import { warnOfOwnTraining } from './own-training.ts';
 
 /** A model whose steps are compiled. */
 export interface CompiledModel {
@@ -12,30 +20,26 @@ export interface CompiledModel {
   dispose(): void;
 }
 
-type Batch = (tf.Tensor | null)[];
+export interface CompileModelOptions extends CompileOptions {
+  /**
+   * Whether `predict` is recorded too. Each length of a text is a shape of its own: where a model writes text that
+   * grows, and padding it to one length would change the outputs, predictions are better not recorded.
+   */
+  readonly predict?: boolean | undefined;
+}
+
 type Step = CompiledStep<Batch, tf.Tensor[]>;
-
-/** What tfjs-layers hides of a model. */
-interface Model extends Methods {
-  readonly optimizer: tf.Optimizer;
-  testFunction: (data: Batch) => tf.Tensor[];
-}
-
-/** What is overridden. */
-interface Methods {
-  makeTrainFunction(): (data: Batch) => tf.Tensor[];
-  makeTestFunction(): (data: Batch) => tf.Tensor[];
-  predictLoop(inputs: tf.Tensor | tf.Tensor[], batchSize?: number): tf.Tensor | tf.Tensor[];
-  compile(...args: unknown[]): void;
-}
 
 /**
  * Makes `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of a model run one function of TensorFlow per
  * batch. Callbacks, metrics, validation, class weights and `stopTraining` are as before. Functions are kept
  * from one `fit` to the next, and made anew after `model.compile`.
  *
- * @param options xla: whether XLA compiles the functions (false)
- * @throws TypeError for something that is no model; Error for a model without layers, and for one that is compiled
+ * A model that overrides `fit`, `fitDataset` or `trainOnBatch` and takes its steps itself is warned of: those are not
+ * recorded.
+ *
+ * @param options xla: whether XLA compiles the functions (false); predict: whether predictions are recorded too (true)
+ * @throws TypeError for something that is not a model; Error for a model without layers, and for one that is compiled
  *   already. What a step must not do, see `compile`, is an error in the first two batches.
  * @example
  * await tf.setBackend('tensorflow');
@@ -43,8 +47,9 @@ interface Methods {
  * await model.fit(x, y, { epochs: 2 });
  * compiled.dispose();
  */
-export function compileModel(model: LayersModel, options: CompileOptions = {}): CompiledModel {
-  checkOptions('compileModel', options, { xla: booleanRule(false) });
+export function compileModel(model: LayersModel, options: CompileModelOptions = {}): CompiledModel {
+  checkOptions('compileModel', options, { ...COMPILE_RULES, predict: booleanRule(true) });
+  const { predict = true, ...compileOptions } = options;
   const first = innerModel(model);
   if (Object.hasOwn(first, 'makeTrainFunction')) {
     throw new Error(
@@ -52,7 +57,9 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
     );
   }
   const steps = new Map<string, Step>();
-  let former = 0;
+  const training = { count: 0, isRunning: false };
+  /** The recordings of steps that are no longer needed. */
+  let formerTraces = 0;
   /** The optimizer of the compiled training step. */
   let trainer: tf.Optimizer | null = null;
   let detach = attach(first);
@@ -61,7 +68,7 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
   function stepOf(name: string, make: () => (...batch: Batch) => tf.Tensor[]): Step {
     let step = steps.get(name);
     if (step === undefined) {
-      step = compile(make(), options);
+      step = compile(make(), compileOptions);
       steps.set(name, step);
     }
     return step;
@@ -69,22 +76,29 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
 
   function forget(...names: readonly string[]): void {
     for (const name of names.length > 0 ? names : [...steps.keys()]) {
-      former += steps.get(name)?.traces ?? 0;
+      formerTraces += steps.get(name)?.traces ?? 0;
       steps.get(name)?.dispose();
       steps.delete(name);
     }
   }
 
   /** Overrides the methods of a model; the returned function takes that back. */
-  function attach(target: Model): () => void {
-    const methods: Methods = {
+  function attach(target: BatchModel): () => void {
+    const methods: BatchMethods = {
       makeTrainFunction() {
         const train = original.makeTrainFunction();
         return (data) => {
           // Another optimizer may have been set since, and model.compile called by a callback.
           if (trainer !== target.optimizer) forget('train');
           trainer = target.optimizer;
-          return stepOf('train', () => takingList(train))(...data.map((tensor) => tensor ?? null));
+          training.count += 1;
+          training.isRunning = true;
+          try {
+            const step = stepOf('train', () => takingList(train));
+            return step(...data.map((tensor) => tensor ?? null));
+          } finally {
+            training.isRunning = false;
+          }
         };
       },
       makeTestFunction() {
@@ -95,11 +109,13 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
       },
       predictLoop(inputs, batchSize = 32) {
         // A function of TensorFlow has no gradient.
-        if (engine().state.gradientDepth > 0) return original.predictLoop(inputs, batchSize);
-        const predict = (batch: Batch): tf.Tensor[] =>
+        if (!predict || engine().state.gradientDepth > 0) {
+          return original.predictLoop(inputs, batchSize);
+        }
+        const run = (batch: Batch): tf.Tensor[] =>
           [original.predictLoop(batch as tf.Tensor[], sizeOf(batch))].flat();
         return inBatches(inputs, batchSize, (batch) =>
-          stepOf('predict', () => takingList(predict))(...batch),
+          stepOf('predict', () => takingList(run))(...batch),
         );
       },
       compile(...args) {
@@ -107,29 +123,31 @@ export function compileModel(model: LayersModel, options: CompileOptions = {}): 
         forget();
       },
     };
-    const names = Object.keys(methods) as (keyof Methods)[];
+    const names = Object.keys(methods) as (keyof BatchMethods)[];
     const original = Object.fromEntries(
       names.map((name) => [name, target[name].bind(target)]),
-    ) as unknown as Methods;
+    ) as unknown as BatchMethods;
     Object.assign(target, methods);
     return () => {
       for (const name of names) Reflect.deleteProperty(target, name);
     };
   }
 
-  const takeBack = onReplacement(model, first, (next) => {
+  const undoWarning = warnOfOwnTraining(model, training);
+  const undoReplacement = onReplacement(model, first, (next) => {
     detach();
     forget();
     detach = attach(next);
   });
   return {
     get traces() {
-      return [...steps.values()].reduce((sum, step) => sum + step.traces, former);
+      return [...steps.values()].reduce((sum, step) => sum + step.traces, formerTraces);
     },
     dispose() {
       forget();
       detach();
-      takeBack();
+      undoReplacement();
+      undoWarning();
     },
   };
 }
@@ -144,8 +162,8 @@ const takingList =
 /** A Sequential makes a new model inside whenever it is compiled or gets another layer. */
 function onReplacement(
   model: LayersModel,
-  first: Model,
-  replaced: (next: Model) => void,
+  first: BatchModel,
+  replaced: (next: BatchModel) => void,
 ): () => void {
   if ((model as unknown) === first) return () => {};
   let inner = first;
@@ -153,7 +171,7 @@ function onReplacement(
   Object.defineProperty(model, 'model', {
     ...property,
     get: () => inner,
-    set(next: Model) {
+    set(next: BatchModel) {
       inner = next;
       if (next != null) replaced(next);
     },
@@ -185,18 +203,15 @@ function inBatches(
   });
 }
 
-/** The model that trains: a Sequential hands everything on to one inside it. */
-function innerModel(model: LayersModel): Model {
-  const candidate = model as unknown as {
-    makeTrainFunction?: unknown;
-    model?: Model | null;
-  } | null;
+/** The model that runs batches: a Sequential hands everything on to one inside it. */
+function innerModel(model: LayersModel): BatchModel {
+  const candidate = model as unknown as (BatchModel & SequentialModel) | null;
   if (typeof candidate?.makeTrainFunction !== 'function') {
     throw new TypeError(
       `compileModel: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
     );
   }
-  if (model.getClassName() !== 'Sequential') return candidate as unknown as Model;
+  if (!isSequential(model)) return candidate;
   // With an input shape it has inputs, though the model inside may not be made yet.
   if (candidate.model == null && model.inputs?.length > 0) model.build(undefined as never);
   if (candidate.model != null) return candidate.model;

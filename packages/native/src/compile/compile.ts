@@ -1,14 +1,39 @@
+/**
+ * How a step becomes a function of TensorFlow, in three calls with the same shapes:
+ *
+ *     call 1   new       runs operation by operation: optimizers make their state, and the values that the
+ *                        step makes in JavaScript are noted (watch.ts, constants.ts)
+ *     call 2   known     runs operation by operation again, and each operation is written down as a node of a
+ *                        graph (record.ts, graph.ts); the graph becomes a function (trace.ts)
+ *     call 3…  recorded  host half: `beforeStep` of the optimizers, in JavaScript
+ *                        tensor half: the function, with the batch and all variables as inputs; new values of
+ *                        the variables are among its outputs
+ *
+ * Where call 2 made variables or values that call 1 did not, it is tried again, at most twice more; then that is an
+ * error. A recorded shape whose variables were disposed, frozen or thawed, or whose optimizer of tfjs got another
+ * learning rate, begins anew. shape-life.ts holds these states and the changes between them.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
-import { booleanRule, checkOptions, isRecording, show } from '@tfjs-lrm/core/kit';
-import { engine, type NodeBackend, nodeBackend } from './backend.ts';
+import {
+  booleanRule,
+  checkOptions,
+  isRecording,
+  numberRule,
+  type Rule,
+  show,
+} from '@tfjs-lrm/core/kit';
+import { nodeBackend } from './backend.ts';
 import { type Constants, makeConstants } from './constants.ts';
-import { type Optimizers, partsOf, uncountedIfThrown } from './optimizers.ts';
-import { record } from './record.ts';
+import { engine, type NodeBackend } from './internals.ts';
+import { makeKeptTensors } from './kept-tensors.ts';
+import { checkBatch } from './mistakes.ts';
+import { restoringCounts } from './optimizers.ts';
+import { type Recording, record } from './record.ts';
+import { NEW, next, type ShapeEvent, type ShapeLife } from './shape-life.ts';
+import { type Arguments, type Result, StepCall, shaped } from './step-call.ts';
 import { makeTrace, type Trace } from './trace.ts';
 import { watch } from './watch.ts';
-
-type Result = tf.Tensor | null | readonly (tf.Tensor | null)[];
 
 /** A step that runs as one function of TensorFlow from its third call on. */
 export interface CompiledStep<A extends (tf.Tensor | null)[], R> {
@@ -22,40 +47,27 @@ export interface CompiledStep<A extends (tf.Tensor | null)[], R> {
 export interface CompileOptions {
   /** Whether TensorFlow's XLA compiles the function. It takes longer to start and then runs faster. */
   readonly xla?: boolean | undefined;
+  /**
+   * In so many calls after the recording the step runs operation by operation once more, and is compared with what was
+   * recorded. It finds branches and numbers of JavaScript that change later, and makes these calls slow.
+   */
+  readonly verify?: number | undefined;
 }
 
-/** What is known about calls with the same shapes. */
-interface Entry {
-  trace: Trace | null;
-  /** What the last call has made in JavaScript; null before the first one. */
-  constants: Constants | null;
-  /** The optimizers that the last call has met. */
-  optimizers: readonly tf.Optimizer[];
-  /** The optimizers of tfjs in it, with their numbers. */
-  parts: (readonly [tf.Optimizer, unknown[]])[];
-  /** How many calls could not be recorded. */
-  failures: number;
-  /** What the step returned: one result or an array, and which are null. */
-  form: { readonly isArray: boolean; readonly nulls: readonly boolean[] };
-}
-
-/** So many functions at most are kept; beyond, the one that was not used for the longest time goes. */
-const MOST = 16;
-/** With so many a mistake is likely, and said once. */
-const MANY = 10;
+/** The sets of shapes that are kept; beyond, the one that was not used for the longest time goes. */
+const KEPT_SHAPES = 16;
+/** So many recordings are likely a mistake, which is said once. */
+const MANY_RECORDINGS = 10;
 const ATTEMPTS = 3;
 
-const signature = (batch: readonly (tf.Tensor | null)[]): string =>
+/** Of the options that `compile` and `compileModel` share. */
+export const COMPILE_RULES: Readonly<Record<keyof CompileOptions, Rule>> = {
+  xla: booleanRule(false),
+  verify: numberRule({ integer: true, min: 0, try: '10' }),
+};
+
+const signature = (batch: Arguments): string =>
   batch.map((tensor) => (tensor === null ? 'null' : `${tensor.dtype}[${tensor.shape}]`)).join(' ');
-
-const constantParts = (optimizers: Optimizers): Entry['parts'] =>
-  [...optimizers.own.keys()].map((own) => [own, partsOf(own)]);
-
-const areEqual = (parts: Entry['parts']): boolean =>
-  parts.every(([own, then]) => {
-    const now = partsOf(own);
-    return now.length === then.length && now.every((part, i) => part === then[i]);
-  });
 
 /**
  * Makes one function of TensorFlow out of a training step, or of any other function of tensors.
@@ -67,10 +79,11 @@ const areEqual = (parts: Entry['parts']): boolean =>
  * and dropout are made anew by TensorFlow.
  *
  * @param step returns a tensor, null, or an array of them; must not be asynchronous
- * @param options xla: whether XLA compiles the function (false)
- * @throws TypeError for arguments that are no tensors. Error for what a recording would silently repeat: values
- *   read in the step, random numbers of other kinds, constants that change from call to call, tensors kept for later,
- *   tfjs' own optimizer under a schedule, clipping with nonFinite 'skip' or 'throw'.
+ * @param options xla: whether XLA compiles the function (false); verify: how many calls of a recorded step are compared
+ *   with the recording (0)
+ * @throws TypeError for arguments that are not tensors. Error for what a recording would silently repeat: values
+ *   read in the step, shapes that depend on values, random numbers of other kinds, constants that change from call to
+ *   call, tensors kept for later, tfjs' own optimizer under a schedule, clipping with nonFinite 'skip' or 'throw'.
  * @example
  * await tf.setBackend('tensorflow');
  * const step = compile((x, y) => optimizer.minimize(() => tf.losses.meanSquaredError(y, model.apply(x)), true));
@@ -85,148 +98,8 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
       `compile: the step must be a function of tensors. Received ${show(step)}. Try compile((x, y) => optimizer.minimize(…, true)).`,
     );
   }
-  checkOptions('compile', options, { xla: booleanRule(false) });
-  const { xla = false } = options;
-  const entries = new Map<string, Entry>();
-  const keptBefore = new WeakMap<object, { isUsed: boolean }>();
-  const noteKept = (tensors: ReadonlySet<tf.Tensor>): void => {
-    for (const { dataId } of tensors) {
-      if (!keptBefore.has(dataId)) keptBefore.set(dataId, { isUsed: false });
-    }
-  };
-  let traces = 0;
-  let count = 0;
-  let hasWarnedOfMany = false;
-  const warned = new WeakSet<tf.Optimizer>();
-
-  function forget(entry: Entry): void {
-    entry.trace?.dispose();
-    entry.trace = null;
-    entry.constants = null;
-    entry.failures = 0;
-  }
-
-  function entryOf(key: string): Entry {
-    const form = { isArray: false, nulls: [] };
-    const entry = entries.get(key) ?? {
-      trace: null,
-      constants: null,
-      optimizers: [],
-      parts: [],
-      failures: 0,
-      form,
-    };
-    // The last one is the one that was used last.
-    entries.delete(key);
-    entries.set(key, entry);
-    if (entries.size > MOST) {
-      const [oldest, former] = entries.entries().next().value as [string, Entry];
-      former.trace?.dispose();
-      entries.delete(oldest);
-    }
-    return entry;
-  }
-
-  /** The step on a batch, as a list of tensors that belong to the caller. */
-  const listed =
-    (entry: Entry, given: readonly (tf.Tensor | null)[]) =>
-    (batch: readonly (tf.Tensor | null)[]): tf.Tensor[] =>
-      tf.tidy(() => {
-        // Arguments are values: a recording could not assign to a variable that comes as one.
-        const args = batch.map((each) => (each instanceof tf.Variable ? tf.clone(each) : each));
-        const result = step(...(args as A)) as Result | Promise<unknown>;
-        checkResult(result);
-        const list = (Array.isArray(result) ? result : [result]) as (tf.Tensor | null)[];
-        entry.form = {
-          isArray: Array.isArray(result),
-          nulls: list.map((tensor) => tensor == null),
-        };
-        // What the caller has already is not handed out a second time.
-        return list
-          .filter((tensor) => tensor != null)
-          .map((tensor, i, all) =>
-            batch.includes(tensor) ||
-            given.includes(tensor) ||
-            tensor instanceof tf.Variable ||
-            all.indexOf(tensor) < i
-              ? tf.clone(tensor)
-              : tensor,
-          );
-      });
-
-  function shaped({ form }: Entry, results: readonly tf.Tensor[]): R {
-    const rest = [...results];
-    const list = form.nulls.map((isNull) => (isNull ? null : (rest.shift() as tf.Tensor)));
-    return (form.isArray ? list : list[0]) as R;
-  }
-
-  function runOnce(backend: NodeBackend, entry: Entry, batch: A, done: Set<TensorOptimizer>): R {
-    const constants = makeConstants();
-    const { binding: addon } = backend;
-    const { result, optimizers, kept } = watch(
-      backend,
-      () => listed(entry, batch)(batch),
-      done,
-      () => ({
-        execute: (...operation) => addon.executeOp(...operation),
-        see: () => {},
-        hostHalf: (run) => run(),
-        create(shape, dtype, values, draw) {
-          if (draw === undefined) constants.add(shape, dtype, values);
-          return addon.createTensor(shape, dtype, values);
-        },
-      }),
-    );
-    noteKept(kept);
-    entry.constants = constants;
-    entry.optimizers = [...optimizers.roots, ...optimizers.own.keys()];
-    entry.parts = constantParts(optimizers);
-    return shaped(entry, result);
-  }
-
-  function recordStep(
-    backend: NodeBackend,
-    entry: Entry,
-    constants: Constants,
-    batch: A,
-    done: Set<TensorOptimizer>,
-  ): R {
-    const isLast = entry.failures + 1 >= ATTEMPTS;
-    const circumstances = { constants, keptBefore, isLast, done, count };
-    const { results, optimizers, kept, recording } = record(
-      backend,
-      listed(entry, batch),
-      batch,
-      circumstances,
-    );
-    noteKept(kept);
-    entry.optimizers = [...optimizers.roots, ...optimizers.own.keys()];
-    entry.parts = constantParts(optimizers);
-    if (recording === null) {
-      entry.failures += 1;
-    } else {
-      entry.trace = makeTrace(backend, recording, optimizers, xla);
-      traces += 1;
-      if (traces >= MANY && !hasWarnedOfMany) warnOfMany();
-    }
-    return shaped(entry, results);
-  }
-
-  function warnOfMany(): void {
-    hasWarnedOfMany = true;
-    console.warn(
-      `compile: this step was recorded ${traces} times, which costs more than it saves. The last shapes were ${[...entries.keys()].slice(-3).join('; ')}. Pad batches to a few shapes, and change the learning rate of adam() rather than that of tfjs' own optimizers.`,
-    );
-  }
-
-  function warnOfRate(optimizer: tf.Optimizer): void {
-    if (warned.has(optimizer)) return;
-    warned.add(optimizer);
-    console.warn(
-      `compile: a number of ${optimizer.getClassName()}, such as its learning rate, has changed, so the step is recorded again, each time it does. adam() of @tfjs-lrm/adam takes a new rate at once.`,
-    );
-  }
-
+  checkOptions('compile', options, COMPILE_RULES);
+  const compilation = new Compilation(step, options);
   const compiled = (...batch: A): R => {
     checkBatch(batch);
     // Inside a step that is itself being recorded this is a part of it.
@@ -237,63 +110,195 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
         'compile: a compiled step has no gradient. Received a call inside tf.grad or another of its kind. Try to call the step itself there.',
       );
     }
-    count += 1;
-    const entry = entryOf(signature(batch));
-    const done = new Set<TensorOptimizer>();
-    if (entry.trace !== null && !entry.trace.isUsable()) forget(entry);
-    const { trace } = entry;
-    if (trace !== null) {
-      const results = uncountedIfThrown(entry.optimizers, () => {
-        for (const root of trace.roots) {
-          tf.tidy(() => root.beforeStep());
-          done.add(root);
-        }
-        return trace.changedOptimizer() === null ? trace.run(batch, count) : null;
-      });
-      if (results !== null) return shaped(entry, results);
-      warnOfRate(trace.changedOptimizer() as tf.Optimizer);
-      forget(entry);
-    }
-    const { constants } = entry;
-    if (constants !== null && areEqual(entry.parts)) {
-      return uncountedIfThrown(entry.optimizers, () =>
-        recordStep(backend, entry, constants, batch, done),
-      );
-    }
-    return runOnce(backend, entry, batch, done);
-  };
-
-  const dispose = (): void => {
-    for (const entry of entries.values()) forget(entry);
-    entries.clear();
+    return compilation.call(backend, batch) as R;
   };
   return Object.defineProperties(compiled, {
-    dispose: { value: dispose },
-    traces: { get: () => traces },
+    dispose: { value: () => compilation.dispose() },
+    traces: { get: () => compilation.recordings },
   }) as unknown as CompiledStep<A, R>;
 }
 
-function checkBatch(batch: readonly unknown[]): void {
-  batch.forEach((value, i) => {
-    if (value instanceof tf.Tensor && value.isDisposed) {
-      throw new Error(
-        `compile: every argument of a step must hold its values. Received a tensor that was disposed as number ${i + 1}. Try to dispose it after the step.`,
+/** A step, and what is known of each set of shapes that it was called with. */
+class Compilation {
+  readonly #step: (...batch: never[]) => unknown;
+  readonly #xla: boolean;
+  readonly #verify: number;
+  /** By signature; the one that was used last is the last one. */
+  readonly #shapes = new Map<string, ShapeLife>();
+  readonly #kept = makeKeptTensors();
+  readonly #warned = new WeakSet<tf.Optimizer>();
+  /** How many calls were compared with a recording. */
+  readonly #verified = new WeakMap<Trace, number>();
+  #hasWarnedOfMany = false;
+  #calls = 0;
+  recordings = 0;
+
+  constructor(step: (...batch: never[]) => unknown, { xla = false, verify = 0 }: CompileOptions) {
+    this.#step = step;
+    this.#xla = xla;
+    this.#verify = verify;
+  }
+
+  call(backend: NodeBackend, batch: Arguments): unknown {
+    this.#calls += 1;
+    const key = signature(batch);
+    let life = this.#use(key);
+    /** Optimizers whose `beforeStep` has run in this call. */
+    const prepared = new Set<TensorOptimizer>();
+    if (life.state === 'recorded' && !life.trace.isUsable()) {
+      life = this.#advance(key, { kind: 'stale' });
+    }
+    if (life.state === 'recorded') {
+      const recorded = life;
+      const results = restoringCounts(life.optimizers, () =>
+        this.#replay(backend, recorded, batch, prepared),
+      );
+      if (results !== null) return shaped(life.form, results);
+      life = this.#advance(key, { kind: 'stale' });
+    }
+    if (life.state === 'known' && life.snapshot.changed() === null) {
+      const known = life;
+      return restoringCounts(known.optimizers, () =>
+        this.#record(backend, key, known, batch, prepared),
       );
     }
-    if (value === null || value instanceof tf.Tensor) return;
-    throw new TypeError(
-      `compile: every argument of a step must be a tensor or null. Received ${show(value)} as number ${i + 1}. Try tf.tensor(…).`,
-    );
-  });
-}
+    return this.#run(backend, key, batch, prepared);
+  }
 
-function checkResult(result: unknown): void {
-  const list = Array.isArray(result) ? result : [result];
-  if (list.every((each) => each == null || each instanceof tf.Tensor)) return;
-  // The error below says it all; what becomes of the rest of the step would only end the process.
-  if (result instanceof Promise) result.catch(() => {});
-  throw new TypeError(
-    `compile: a step must return a tensor, null, or an array of them. Received ${show(result)}.` +
-      (result instanceof Promise ? ' Try a step without async and await.' : ''),
-  );
+  dispose(): void {
+    for (const life of this.#shapes.values()) next(life, { kind: 'stale' });
+    this.#shapes.clear();
+  }
+
+  /** What is known of these shapes, which become those used last. */
+  #use(key: string): ShapeLife {
+    const life = this.#shapes.get(key) ?? NEW;
+    this.#shapes.delete(key);
+    this.#shapes.set(key, life);
+    const [oldest] = this.#shapes.keys();
+    if (this.#shapes.size > KEPT_SHAPES && oldest !== undefined) {
+      this.#advance(oldest, { kind: 'stale' });
+      this.#shapes.delete(oldest);
+    }
+    return life;
+  }
+
+  #advance(key: string, event: ShapeEvent): ShapeLife {
+    const life = next(this.#shapes.get(key) ?? NEW, event);
+    this.#shapes.set(key, life);
+    return life;
+  }
+
+  /** Both halves of a recorded step; null when an optimizer of tfjs has other numbers than the recording. */
+  #replay(
+    backend: NodeBackend,
+    life: Extract<ShapeLife, { state: 'recorded' }>,
+    batch: Arguments,
+    prepared: Set<TensorOptimizer>,
+  ): readonly tf.Tensor[] | null {
+    const { trace, recording } = life;
+    for (const root of trace.roots) {
+      tf.tidy(() => root.beforeStep());
+      prepared.add(root);
+    }
+    const changed = trace.changedOptimizer();
+    if (changed !== null) {
+      this.#warnOfRate(changed);
+      return null;
+    }
+    const verified = this.#verified.get(trace) ?? 0;
+    if (recording === null || verified >= this.#verify) return trace.run(batch, this.#calls);
+    const { constants } = life;
+    const results = this.#compare(backend, { recording, constants }, batch, prepared);
+    this.#verified.set(trace, verified + 1);
+    return results;
+  }
+
+  /** A recorded step, operation by operation, where it must do what was recorded. */
+  #compare(
+    backend: NodeBackend,
+    { recording, constants }: { recording: Recording; constants: Constants },
+    batch: Arguments,
+    prepared: ReadonlySet<TensorOptimizer>,
+  ): readonly tf.Tensor[] {
+    const call = new StepCall(this.#step, batch);
+    return record(backend, (copies) => call.run(copies), batch, {
+      ...{ constants, kept: this.#kept, prepared, call: this.#calls },
+      ...{ isLast: true, expected: recording },
+    }).results;
+  }
+
+  /** Operation by operation; what the step makes in JavaScript is noted. */
+  #run(
+    backend: NodeBackend,
+    key: string,
+    batch: Arguments,
+    prepared: ReadonlySet<TensorOptimizer>,
+  ): unknown {
+    const constants = makeConstants();
+    const { binding: addon } = backend;
+    const call = new StepCall(this.#step, batch);
+    const { result, optimizers, kept } = watch(
+      backend,
+      () => call.run(),
+      prepared,
+      () => ({
+        execute: (...operation) => addon.executeOp(...operation),
+        operand: () => {},
+        hostHalf: (run) => run(),
+        create(shape, dtype, values, draw) {
+          if (draw === undefined) constants.add(shape, dtype, values);
+          return addon.createTensor(shape, dtype, values);
+        },
+      }),
+    );
+    this.#kept.add(kept);
+    this.#advance(key, { kind: 'ran', constants, optimizers });
+    return shaped(call.form, result);
+  }
+
+  /** Operation by operation, as a recording. */
+  #record(
+    backend: NodeBackend,
+    key: string,
+    { constants, failures }: Extract<ShapeLife, { state: 'known' }>,
+    batch: Arguments,
+    prepared: ReadonlySet<TensorOptimizer>,
+  ): unknown {
+    const call = new StepCall(this.#step, batch);
+    const isLast = failures + 1 >= ATTEMPTS;
+    const attempt = { constants, kept: this.#kept, isLast, prepared, call: this.#calls };
+    const recorded = record(backend, (copies) => call.run(copies), batch, attempt);
+    const { results, optimizers, recording } = recorded;
+    this.#kept.add(recorded.kept);
+    if (recording === null) {
+      this.#advance(key, { kind: 'not recorded', optimizers });
+    } else {
+      const trace = makeTrace(backend, recording, optimizers, this.#xla);
+      this.#advance(key, {
+        ...{ kind: 'recorded', trace, form: call.form, constants, optimizers },
+        recording: this.#verify > 0 ? recording : null,
+      });
+      this.recordings += 1;
+      if (this.recordings >= MANY_RECORDINGS) this.#warnOfMany();
+    }
+    return shaped(call.form, results);
+  }
+
+  #warnOfMany(): void {
+    if (this.#hasWarnedOfMany) return;
+    this.#hasWarnedOfMany = true;
+    const last = [...this.#shapes.keys()].slice(-3).join('; ');
+    console.warn(
+      `compile: this step was recorded ${this.recordings} times, which costs more than it saves. The last shapes were ${last}. Pad batches, and text that grows, to a few shapes, and change the learning rate of adam() rather than that of tfjs' own optimizers.`,
+    );
+  }
+
+  #warnOfRate(optimizer: tf.Optimizer): void {
+    if (this.#warned.has(optimizer)) return;
+    this.#warned.add(optimizer);
+    console.warn(
+      `compile: a number of ${optimizer.getClassName()}, such as its learning rate, has changed, so the step is recorded again, each time it does. adam() of @tfjs-lrm/adam takes a new rate at once.`,
+    );
+  }
 }

@@ -1,6 +1,6 @@
 /** The values that a step makes in JavaScript: they must be the same in every call to be recorded. */
 import { createHash } from 'node:crypto';
-import type { Values } from './backend.ts';
+import type { Values } from './addon.ts';
 
 export interface Constants {
   /** Notes values that a call has made. */

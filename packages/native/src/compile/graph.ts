@@ -1,5 +1,5 @@
 /** The graph that a recording makes: nodes in the order of their execution. */
-import type { Addon, Attribute, Values } from './backend.ts';
+import type { Addon, Attribute, Values } from './addon.ts';
 import * as proto from './protobuf.ts';
 
 /** An output of a node: `name:index`. */
@@ -24,7 +24,6 @@ export interface Graph {
   ): {
     definition: proto.Bytes;
     used: ReadonlySet<Reference>;
-    size: number;
   };
 }
 
@@ -80,7 +79,7 @@ export function makeGraph(addon: Addon): Graph {
       const used = new Set(inputs.filter((reference) => needed.has(nodeOf(reference))));
       const versions = proto.bytes(4, proto.integer(1, PRODUCER));
       const definitions = kept.map(({ definition }) => proto.bytes(1, definition));
-      return { definition: proto.concat([...definitions, versions]), used, size: kept.length };
+      return { definition: proto.concat([...definitions, versions]), used };
     },
   };
 }

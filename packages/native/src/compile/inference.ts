@@ -2,7 +2,7 @@
  * Attributes that TensorFlow infers. Run by itself, an operation takes the types of its inputs, whatever attributes
  * say, and tfjs-node relies on it: `tf.expandDims` gives none, `tf.mean` of bools a wrong one. A graph must name them.
  */
-import type { Addon, Attribute } from './backend.ts';
+import type { Addon, Attribute } from './addon.ts';
 import { type Field, fields, text } from './protobuf.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** The optimizers that act in a step: those with a host half, and tfjs' own, which keep numbers in JavaScript. */
 import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
-import type { Patch } from '@tfjs-lrm/core/kit';
-import { nodeOf, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
+import { nodeOf, type Patch, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
+import { incrementIterations, setIterations } from './internals.ts';
 
 export interface Optimizers {
   /** The outermost ones that follow the contract of core. */
@@ -22,13 +22,13 @@ const OWN = [
 ];
 
 /**
- * Runs `body` as a step whose host halves are called by `meet`, when its gradients are applied, and not by the
+ * Runs `body` as a step whose host halves are called by `prepare`, when its gradients are applied, and not by the
  * optimizers themselves.
  */
-export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
+export function watchOptimizers(prepare: (root: TensorOptimizer) => void): {
   optimizers: Optimizers;
   patches: readonly Patch[];
-  within<T>(body: () => T): T;
+  during<T>(body: () => T): T;
 } {
   const roots = new Set<TensorOptimizer>();
   const own = new Map<tf.Optimizer, number>();
@@ -36,7 +36,7 @@ export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
     if (roots.has(root)) return;
     refuse(root);
     roots.add(root);
-    meet(root);
+    prepare(root);
   };
   const counted = (by: number) => (former: (...args: unknown[]) => unknown) =>
     function (this: tf.Optimizer, ...args: unknown[]) {
@@ -53,7 +53,7 @@ export function watchOptimizers(meet: (root: TensorOptimizer) => void): {
         by: counted(1),
       })),
     ],
-    within: (body) => whileRecording(add, body),
+    during: (body) => whileRecording(add, body),
   };
 }
 
@@ -64,18 +64,11 @@ function refuse(root: TensorOptimizer): void {
   }
 }
 
-/** What of an optimizer of tfjs is part of a recording: its numbers, and which variables it has. */
-export function partsOf(optimizer: tf.Optimizer): unknown[] {
-  return Object.entries(optimizer).flatMap(([name, value]: [string, unknown]) => {
-    if (name === 'iterations_') return [];
-    if (Array.isArray(value)) return value.map((slot) => slot?.variable ?? slot);
-    return typeof value === 'function' ? [] : [value];
-  });
-}
-
-/** Runs what changes no variable when it throws; the optimizers and those inside them do not count it then. */
-export function uncountedIfThrown<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
-  type Counter = { iterations_: number };
+/**
+ * Runs a step that leaves all variables as they were when it throws; the step counts of the optimizers, and of those
+ * inside them, are then restored as well.
+ */
+export function restoringCounts<T>(optimizers: Iterable<tf.Optimizer>, step: () => T): T {
   const counts = new Map<tf.Optimizer, number>();
   for (const optimizer of optimizers) {
     const all = isTensorOptimizer(optimizer) ? treeOf(optimizer) : [];
@@ -85,15 +78,12 @@ export function uncountedIfThrown<T>(optimizers: Iterable<tf.Optimizer>, step: (
   try {
     return step();
   } catch (error) {
-    for (const [optimizer, count] of counts) {
-      (optimizer as unknown as Counter).iterations_ = count;
-    }
+    for (const [optimizer, count] of counts) setIterations(optimizer, count);
     throw error;
   }
 }
 
 /** Counts a step that tfjs' own optimizer did not take itself. */
 export function countStep(optimizer: tf.Optimizer, times: number): void {
-  const counter = optimizer as unknown as { incrementIterations(): void };
-  for (let i = 0; i < times; i++) counter.incrementIterations();
+  for (let i = 0; i < times; i++) incrementIterations(optimizer);
 }

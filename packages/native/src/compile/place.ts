@@ -1,8 +1,7 @@
 /** Where in a step something happens: the layer, the kernel, the operation. */
-import { createRequire } from 'node:module';
 import type * as layers from '@tensorflow/tfjs-layers';
 import type { Patch } from '@tfjs-lrm/core/kit';
-import { engine } from './backend.ts';
+import { engine, SCOPE_SUFFIX, tfjsLayers } from './internals.ts';
 
 export interface Place {
   readonly patches: readonly Patch[];
@@ -14,20 +13,6 @@ export interface Place {
   isInside(operation: string): boolean;
   /** For a message: `kernel MatMul, layer "dense_1" (Dense)`. */
   describe(): string;
-}
-
-// How tfjs ends the names of the scopes of its operations.
-const SUFFIX = '__op';
-
-function layerPrototype(): object | null {
-  try {
-    const { layers: found } = createRequire(import.meta.url)(
-      '@tensorflow/tfjs-layers',
-    ) as typeof layers;
-    return found.Layer.prototype;
-  } catch {
-    return null;
-  }
 }
 
 function stacked<T>(stack: T[], item: T, body: () => unknown): unknown {
@@ -42,10 +27,10 @@ function stacked<T>(stack: T[], item: T, body: () => unknown): unknown {
 export function watchPlace(): Place {
   const kernels: string[] = [];
   const found: layers.layers.Layer[] = [];
-  const prototype = layerPrototype();
+  const prototype = tfjsLayers()?.layers.Layer.prototype;
   const operation = (): string | null => {
     const name = engine().state.activeScope?.name;
-    return name?.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : null;
+    return name?.endsWith(SCOPE_SUFFIX) ? name.slice(0, -SCOPE_SUFFIX.length) : null;
   };
   const patches: Patch[] = [
     {
@@ -57,7 +42,7 @@ export function watchPlace(): Place {
         },
     },
   ];
-  if (prototype !== null) {
+  if (prototype !== undefined) {
     patches.push({
       object: prototype,
       method: 'apply',
@@ -71,7 +56,8 @@ export function watchPlace(): Place {
     patches,
     kernel: () => kernels.at(-1) ?? null,
     operation,
-    isInside: (name) => engine().state.scopeStack.some((scope) => scope.name === name + SUFFIX),
+    isInside: (name) =>
+      engine().state.scopeStack.some((scope) => scope.name === name + SCOPE_SUFFIX),
     describe() {
       const layer = found.at(-1);
       const parts = [

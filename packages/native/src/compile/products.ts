@@ -1,5 +1,5 @@
 /** Matrix products: tfjs runs each as one of batches, TensorFlow has a faster operation for those without one. */
-import type { Addon, Attribute, Output } from './backend.ts';
+import type { Addon, Attribute, Output } from './addon.ts';
 import type { Graph, Reference } from './graph.ts';
 
 interface Operand {

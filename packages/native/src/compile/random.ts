@@ -2,9 +2,9 @@
  * Random numbers. tfjs draws them in JavaScript, one by one, and makes a tensor of them, which a recording would
  * repeat in every step. They are recognised here, so that the recording can ask TensorFlow for others instead.
  */
-import * as tf from '@tensorflow/tfjs-core';
 import type { Patch } from '@tfjs-lrm/core/kit';
-import type { Values } from './backend.ts';
+import type { Values } from './addon.ts';
+import { type Generator, randomGenerators } from './internals.ts';
 import type { Place } from './place.ts';
 
 /** A tensor of random numbers: `shift + scale · X`, X uniform in [0, 1) or normal of variance 1. */
@@ -18,17 +18,6 @@ export interface Draw {
   readonly seed: number | null;
 }
 
-/** What tfjs draws with: UniformRandom and MPRandGauss of tfjs-core. */
-interface Generator {
-  nextValue(): number;
-  readonly dtype?: string | null;
-  readonly min?: number;
-  readonly range?: number;
-  readonly mean?: number;
-  readonly stdDev?: number;
-  readonly truncated?: boolean;
-}
-
 const OPERATIONS = new Set([
   'randomUniform',
   'randomUniformInt',
@@ -36,35 +25,12 @@ const OPERATIONS = new Set([
   'truncatedNormal',
 ]);
 
-let known: readonly Generator[] | null = null;
-
-// The two classes are exported by nobody. Each of their constructors sets `random`, which a setter that all
-// objects inherit sees; it is there for these two lines only, in which no other code can run.
-function generators(): readonly Generator[] {
-  if (known !== null) return known;
-  const found = new Set<Generator>();
-  Object.defineProperty(Object.prototype, 'random', {
-    configurable: true,
-    set(this: object, value: unknown) {
-      found.add(Object.getPrototypeOf(this) as Generator);
-      Object.defineProperty(this, 'random', { value, writable: true, configurable: true });
-    },
-  });
-  try {
-    tf.dispose([tf.randomUniform([1]), tf.randomNormal([1])]);
-  } finally {
-    Reflect.deleteProperty(Object.prototype, 'random');
-  }
-  known = [...found];
-  return known;
-}
-
 export interface Draws {
   readonly patches: readonly Patch[];
   /** To be told of every tensor made of JavaScript values. */
   written(values: Values): void;
-  /** What was drawn to make these values; undefined where they are no random numbers. */
-  of(values: Values): Draw | undefined;
+  /** What was drawn to make these values; undefined where they are not random numbers. */
+  drawOf(values: Values): Draw | undefined;
 }
 
 export function watchDraws(place: Place): Draws {
@@ -82,7 +48,7 @@ export function watchDraws(place: Place): Draws {
         return former();
       },
     },
-    ...generators().map((prototype) => ({
+    ...randomGenerators().map((prototype) => ({
       object: prototype,
       method: 'nextValue',
       by: (former: () => number) =>
@@ -95,7 +61,7 @@ export function watchDraws(place: Place): Draws {
 
   return {
     patches,
-    of: (values) => draws.get(values),
+    drawOf: (values) => draws.get(values),
     written(values) {
       const [generator, seeded] = [latest, isSeeded];
       latest = null;
@@ -117,12 +83,12 @@ export function watchDraws(place: Place): Draws {
       }
       // With a seed tfjs gives the same numbers in every call, but for dropout nobody wants the same mask.
       if (seeded && !place.isInside('dropout')) return;
-      draws.set(values, drawOf(generator, seeded ? hash(values as ArrayLike<number>) : null));
+      draws.set(values, describe(generator, seeded ? hash(values as ArrayLike<number>) : null));
     },
   };
 }
 
-function drawOf(generator: Generator, seed: number | null): Draw {
+function describe(generator: Generator, seed: number | null): Draw {
   const { dtype, min, range, mean, stdDev, truncated } = generator;
   const rounds = dtype != null && dtype !== 'float32';
   if (range !== undefined) {

@@ -7,7 +7,7 @@ import { sweep } from '../../test/sweep/sweep.ts';
 import { sweepLayer, sweepLoss, sweepMetric } from '../../test/sweep/sweep-layers.ts';
 import { type Row, table, wrong } from '../../test/sweep/table.ts';
 import { onTensorFlow } from '../../test/training.ts';
-import { engine } from './backend.ts';
+import { engine } from './internals.ts';
 
 /** Kernels that no operation of tfjs-core runs in a step, or none that this sweep could call. */
 const NOT_RUN: readonly string[] = ['StaticRegexReplace'];

@@ -1,0 +1,66 @@
+/** What this package uses of tfjs beyond its types. A test names each one that the installed tfjs has no more. */
+import * as tf from '@tensorflow/tfjs-core';
+import { layers, models } from '@tensorflow/tfjs-layers';
+import type { AddWeight, Patch } from '@tfjs-lrm/core/kit';
+import type { Config } from './saved.ts';
+
+/** Makes an object of a class from its configuration. */
+export type FromConfig = (
+  cls: unknown,
+  config: Config,
+  customObjects: object,
+  fastWeightInit: boolean,
+) => layers.Layer;
+
+/** What tfjs keeps of a registered class. */
+export type Registered = readonly [cls: { readonly prototype: object }, fromConfig: FromConfig];
+
+const classNameMap = (): Record<string, unknown> =>
+  tf.serialization.SerializationMap.getMap().classNameMap;
+
+/** The registered class of a name. */
+export function registeredClass(className: string): Registered | undefined {
+  const registered = classNameMap();
+  return Object.hasOwn(registered, className) ? (registered[className] as Registered) : undefined;
+}
+
+/** The names of all registered classes. */
+export function registeredNames(): readonly string[] {
+  return Object.keys(classNameMap());
+}
+
+/** The `fromConfig` of a class, by which a registered one is recognised. */
+export function fromConfigOf(cls: unknown): unknown {
+  return (cls as { fromConfig: unknown }).fromConfig;
+}
+
+type Apply = (this: layers.Layer, ...args: unknown[]) => unknown;
+type AddWeightOfLayer = (this: layers.Layer, ...args: Parameters<AddWeight>) => unknown;
+
+/** Replacements for methods that every layer has from its base class, and which tfjs calls while it builds a model. */
+export function layerPatches(by: {
+  readonly apply: (former: Apply) => Apply;
+  readonly addWeight: (former: AddWeight) => AddWeightOfLayer;
+}): readonly Patch[] {
+  const object = layers.Layer.prototype;
+  return [
+    { object, method: 'apply', by: by.apply },
+    { object, method: 'addWeight', by: by.addWeight },
+  ];
+}
+
+/**
+ * A topology in the names of tfjs-layers, by its own conversion, which it does not export: a class of ours takes the
+ * result.
+ */
+export async function converted(topology: unknown): Promise<Config> {
+  let result: Config = {};
+  const take = (_: unknown, config: Config): object => {
+    result = config['topology'] as Config;
+    return {};
+  };
+  const wrapper = { modelTopology: { class_name: 'LrmTopology', config: { topology } } };
+  const classes = { LrmTopology: [Object, take] } as unknown as tf.serialization.ConfigDict;
+  await models.modelFromJSON(wrapper as never, classes);
+  return result;
+}
