@@ -193,7 +193,7 @@ class Recorder implements Watcher {
     return this.#constant(shape, dtype, values);
   }
 
-  /** TensorFlow makes results and new values that no operation has used only now. */
+  /** Has TensorFlow make the results and new values that no operation has used yet. */
   settle(results: readonly tf.Tensor[]): void {
     this.#backend.getInputTensorIds([...results, ...this.#variables.assigned()]);
   }
@@ -202,9 +202,9 @@ class Recorder implements Watcher {
   finish(results: readonly tf.Tensor[]): Recording | null {
     const disposed = this.#variables.disposed();
     if (disposed !== undefined) throw mistakes.disposing(disposed.name);
-    const made = this.#variables.made();
-    if (made.length > 0 && this.#attempt.isLast) throw mistakes.making(made);
-    if (made.length > 0 || !this.#isRepeatable) {
+    const created = this.#variables.created();
+    if (created.length > 0 && this.#attempt.isLast) throw mistakes.creating(created);
+    if (created.length > 0 || !this.#isRepeatable) {
       this.release(() => true);
       return null;
     }
@@ -226,7 +226,7 @@ class Recorder implements Watcher {
     };
   }
 
-  /** Takes everything back. */
+  /** Restores all variables and frees what the recording holds. */
   abandon(): void {
     this.#variables.restore();
     this.release(() => true);
@@ -249,7 +249,7 @@ class Recorder implements Watcher {
     return value;
   }
 
-  /** What no operation of the step has made is the batch's, a variable's, or a tensor that the step holds. */
+  /** A tensor that no operation of the step has made: from the batch, a variable, or one that the step holds. */
   #outside(id: number): Value {
     const tensor = this.#operands.get(id);
     if (tensor === undefined) {
@@ -324,7 +324,7 @@ class Recorder implements Watcher {
     return stream;
   }
 
-  /** An output that is no input and no other output. */
+  /** An output of its own: not an input, and not another output. */
   #output({ dataId }: tf.TensorInfo): Reference {
     const { id, dtype } = this.#backend.tensorMap.get(dataId);
     const type = { name: 'T', type: this.#addon.TF_ATTR_TYPE, value: dtype };
