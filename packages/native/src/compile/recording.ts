@@ -1,4 +1,3 @@
-/** A step as it was recorded. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Reference } from './graph.ts';
 
