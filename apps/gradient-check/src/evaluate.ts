@@ -23,7 +23,7 @@ const weigh = (output: tf.Tensor, start: number): tf.Tensor =>
   );
 
 /** Σ w·y, and + Σ y²/2 where it is to be curved. */
-function lossOf(outputs: readonly tf.Tensor[], curved: boolean): tf.Scalar {
+export function lossOf(outputs: readonly tf.Tensor[], curved: boolean): tf.Scalar {
   let start = 0;
   const parts = outputs.map((output) => {
     const weighted = tf.mul(output, weigh(output, start));

@@ -4,8 +4,12 @@ import type { Case, Fixture } from './case.ts';
 
 const folder = new URL('../../../fixtures/gradients/', import.meta.url);
 
-export function readCases(): Case[] {
-  return readdirSync(folder)
+const readFixtures = (): Fixture[] =>
+  readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
-    .flatMap((file) => (JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Fixture).cases);
-}
+    .map((file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Fixture);
+
+export const readCases = (): Case[] => readFixtures().flatMap(({ cases }) => cases);
+
+/** Of what made them. */
+export const readVersions = (): Fixture['versions'] => readFixtures()[0]!.versions;

@@ -2,9 +2,9 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Backend, isOfBrowser } from './backends.ts';
+import type { Growth } from './growth.ts';
 import type { Judgement } from './judge.ts';
-
-export type Mode = 'stock' | 'ours';
+import type { Mode } from './results.ts';
 
 const here = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -56,4 +56,16 @@ export async function judgeInProcesses(
     });
   }
   return judgements;
+}
+
+/** The gradients whose kernels grow, on cpu; all backends run the same operations. */
+export function growthInProcess(mode: Mode, names: readonly string[]): Promise<Growth[]> {
+  return new Promise((resolve, reject) => {
+    const running = fork(here('./growth-child.js'), [mode, JSON.stringify(names)], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    running.on('message', (message) => resolve(message as Growth[]));
+    running.on('close', (code) => reject(new Error(`counting kernels ends with ${code}`)));
+  });
 }

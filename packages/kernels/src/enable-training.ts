@@ -12,6 +12,7 @@ import {
 import type { Gradient } from './gradients/gradient.ts';
 import { gradients } from './gradients.ts';
 import { kernels } from './kernels.ts';
+import { disableLayers, enableLayers } from './layer-methods.ts';
 import { areRight } from './probe.ts';
 
 // What tfjs had travels on what replaces it, so that a second copy of this package recognises what the first one
@@ -38,6 +39,7 @@ type Registered<T> = T & { readonly [STOCK]?: T | null };
  */
 export function enableTraining(): void {
   enableGradients();
+  enableLayers();
   for (const [backendName, { missing, replaced }] of Object.entries(kernels)) {
     if (!findBackendFactory(backendName)) continue;
     for (const [kernelName, kernelFunc] of Object.entries(missing))
@@ -94,6 +96,7 @@ function enableGradients(): void {
  * disableTraining(); // for example to measure the difference
  */
 export function disableTraining(): void {
+  disableLayers();
   for (const [backendName, { missing, replaced }] of Object.entries(kernels))
     for (const kernelName of [...Object.keys(missing), ...Object.keys(replaced)]) {
       const stock = find(kernelName, backendName)?.[STOCK];

@@ -17,7 +17,6 @@ const TOLERANCE = 3e-3;
 
 /** What is refused, with the reason that tfjs or we give. Everything else has a gradient of every order. */
 const REFUSED: readonly (readonly [RegExp, readonly Backend[], RegExp])[] = [
-  [/^image.(rotateWithOffset|transform)/, ['cpu', 'wasm'], /gradient function not found/],
   [/^image.(rotateWithOffset|transform)/, ['tensorflow'], /not registered for backend/],
   [/^maxPoolWithArgmax/, ['tensorflow'], /not registered for backend/],
   [/complex|spectral|stft/, ['cpu', 'tensorflow'], /gradient function not found/],

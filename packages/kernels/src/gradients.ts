@@ -12,7 +12,10 @@ import { poolingGradients } from './gradients/pooling.ts';
 import { resizeGradients } from './gradients/resize.ts';
 import { savedOutputGradients } from './gradients/saved-outputs.ts';
 import { sliceGradients } from './gradients/slices.ts';
+import { sparseSegmentGradients } from './gradients/sparse-segments.ts';
 import { tileGradient } from './gradients/tile.ts';
+import { turnedImageGradients } from './gradients/turned-images.ts';
+import { unpackGradient } from './gradients/unpack.ts';
 
 /** What `enableTraining` registers for all backends, each where the installed tfjs lacks it or fails its example. */
 export const gradients: readonly Gradient[] = [
@@ -29,5 +32,8 @@ export const gradients: readonly Gradient[] = [
   ...resizeGradients,
   ...savedOutputGradients,
   ...sliceGradients,
+  ...sparseSegmentGradients,
   tileGradient,
+  ...turnedImageGradients,
+  unpackGradient,
 ];

@@ -23,6 +23,7 @@ import {
   type Scale,
 } from './options.ts';
 import { orthogonalizeEach } from './orthogonalize.ts';
+import { warnOfSlowBackend } from './slow-backend.ts';
 
 const listed = (variables: readonly tf.Variable[]): string =>
   variables.map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`).join(', ');
@@ -144,6 +145,7 @@ class Muon extends TensorOptimizer {
       this.#layouts.set(variable, layouts[i] as Layout);
     });
     this.#warnOf(fresh);
+    warnOfSlowBackend(fresh);
   }
 
   #layoutOf(variable: tf.Variable): Layout {

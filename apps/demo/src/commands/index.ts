@@ -15,6 +15,10 @@ export const COMMANDS: Readonly<Record<string, Listed>> = {
     summary: 'draws the validation losses of finished runs as one SVG file',
     load: () => import('./figure.ts'),
   },
+  paper: {
+    summary: "looks for the paper's effects at the size of a demo, with a verdict for each",
+    load: () => import('./paper.ts'),
+  },
   symmetry: {
     summary: 'measures how far training drifts along symmetries, without a cure and with three',
     load: () => import('./symmetry.ts'),

@@ -1,0 +1,25 @@
+import {
+  type GradConfig,
+  reshape,
+  stack,
+  type Tensor,
+  Unpack,
+  type UnpackAttrs,
+  unstack,
+} from '@tensorflow/tfjs-core';
+import type { Gradient } from './gradient.ts';
+
+/** Of one output there is one gradient, and no list of them. */
+const gradient: GradConfig = {
+  kernelName: Unpack,
+  gradFunc: (dy, _, attrs) => {
+    const { axis } = attrs as unknown as UnpackAttrs;
+    return { value: () => stack(Array.isArray(dy) ? (dy as Tensor[]) : [dy as Tensor], axis) };
+  },
+};
+
+/** The gradient of `tf.unstack`, which tfjs refuses where it gives one tensor. */
+export const unpackGradient: Gradient = {
+  gradient,
+  example: { of: (x) => unstack(reshape(x, [1, 2]))[0]!, at: [1, 2], expected: [1, 1] },
+};
