@@ -14,22 +14,6 @@ export const sizeOf = ({ shape }: Spec): number => tf.util.sizeFromShape(shape);
 /** Optimizers save what they keep under this group. */
 export const isSlot = ({ group }: Spec): boolean => group === 'optimizer';
 
-/** The data as buffers that hold nothing else, because tfjs reads them whole, and without empty ones, which it reads as zeros. */
-export function buffersOf(data: unknown): ArrayBuffer[] {
-  return [data].flat().flatMap((each: unknown) => {
-    const bytes = ArrayBuffer.isView(each)
-      ? each.buffer.slice(each.byteOffset, each.byteOffset + each.byteLength)
-      : each;
-    const { byteLength } = (bytes ?? {}) as { byteLength?: unknown };
-    if (typeof byteLength !== 'number') {
-      throw new TypeError(
-        `loadModel: weightData must be an ArrayBuffer, or a list of them. Received ${preview(each)}. Try new Uint8Array(bytes).buffer.`,
-      );
-    }
-    return byteLength > 0 ? [bytes as ArrayBuffer] : [];
-  });
-}
-
 function checkQuantization(what: string, spec: Spec): void {
   const { dtype, scale, min } = (spec.quantization ?? {}) as Partial<
     NonNullable<Spec['quantization']>
