@@ -14,25 +14,10 @@ import type { Optimizers } from './optimizers.ts';
 import type { Place } from './place.ts';
 import { addProduct } from './products.ts';
 import type { Draw } from './random.ts';
+import type { Recording, Source } from './recording.ts';
+import { checkSame } from './same-recording.ts';
 import { VariableValues } from './variable-values.ts';
 import { type Watcher, watch } from './watch.ts';
-
-/** Where an input of the function comes from in a call. */
-export type Source =
-  | { readonly kind: 'argument'; readonly index: number }
-  | { readonly kind: 'variable'; readonly variable: tf.Variable }
-  | { readonly kind: 'captured'; readonly tensor: tf.Tensor }
-  | { readonly kind: 'counter' };
-
-/** A recorded step as a graph, with where its inputs come from and where its outputs go. */
-export interface Recording {
-  readonly definition: Uint8Array;
-  readonly inputs: readonly { readonly reference: Reference; readonly source: Source }[];
-  /** The results, then the new values of `changed`. */
-  readonly outputs: readonly Reference[];
-  readonly results: number;
-  readonly changed: readonly tf.Variable[];
-}
 
 export interface Recorded {
   readonly results: readonly tf.Tensor[];
@@ -53,6 +38,8 @@ export interface Attempt {
   readonly prepared: ReadonlySet<TensorOptimizer>;
   /** The number of the call, from which random numbers are made. */
   readonly call: number;
+  /** The recording that this one must equal, where one is checked. */
+  readonly expected?: Recording;
 }
 
 /** Runs `step` once on a batch, as a recording. An error leaves all variables as they were. */
@@ -74,7 +61,12 @@ export function record(
       attempt.prepared,
       (place) => recorder.at(place),
     );
-    return { results: result, optimizers, kept, recording: recorder.finish(result) };
+    const recording = recorder.finish(result);
+    if (attempt.expected !== undefined && recording !== null) {
+      recorder.release(() => true);
+      checkSame(recording, attempt.expected);
+    }
+    return { results: result, optimizers, kept, recording };
   } catch (error) {
     recorder.abandon();
     throw error;
@@ -113,8 +105,9 @@ class Recorder implements Watcher {
   readonly #sources = new Map<Reference, Source>();
   /** The inputs of the function, by what identifies their source. */
   readonly #inputs = new Map<object, Value>();
+  readonly #operations: string[] = [];
+  readonly #streams: number[] = [];
   #isRepeatable = true;
-  #draws = 0;
   #place: Place | null = null;
 
   constructor(backend: NodeBackend, batch: readonly (tf.Tensor | null)[], attempt: Attempt) {
@@ -147,6 +140,7 @@ class Recorder implements Watcher {
       throw mistakes.valueShaped(op, this.#where());
     }
     const inputs = ids.map((id) => this.#valueOf(id));
+    this.#operations.push(op);
     const outputs = this.#addon.executeOp(op, attributes, ids, n);
     const types = inputs.map(({ dtype }) => dtype);
     const inferred = inferAttributes(this.#addon, op, attributes, types);
@@ -179,7 +173,7 @@ class Recorder implements Watcher {
     return this.#constant(shape, dtype, values);
   }
 
-  /** TensorFlow makes results and new values that no operation has used only now. */
+  /** Has TensorFlow make the results and new values that no operation has used yet. */
   settle(results: readonly tf.Tensor[]): void {
     this.#backend.getInputTensorIds([...results, ...this.#variables.assigned()]);
   }
@@ -188,26 +182,34 @@ class Recorder implements Watcher {
   finish(results: readonly tf.Tensor[]): Recording | null {
     const disposed = this.#variables.disposed();
     if (disposed !== undefined) throw mistakes.disposing(disposed.name);
-    const made = this.#variables.made();
-    if (made.length > 0 && this.#attempt.isLast) throw mistakes.making(made);
-    if (made.length > 0 || !this.#isRepeatable) {
-      this.#release(() => true);
+    const created = this.#variables.created();
+    if (created.length > 0 && this.#attempt.isLast) throw mistakes.creating(created);
+    if (created.length > 0 || !this.#isRepeatable) {
+      this.release(() => true);
       return null;
     }
     const changed = this.#variables.assigned();
     const outputs = [...results, ...changed].map((tensor) => this.#output(tensor));
     const { definition, used } = this.#graph.finish([...this.#sources.keys()], outputs);
-    this.#release((reference) => !used.has(reference));
+    this.release((reference) => !used.has(reference));
     const inputs = [...this.#sources]
       .map(([reference, source]) => ({ reference, source }))
       .filter(({ reference }) => used.has(reference));
-    return { definition, inputs, outputs, results: results.length, changed };
+    return {
+      definition,
+      inputs,
+      outputs,
+      results: results.length,
+      changed,
+      operations: this.#operations,
+      streams: this.#streams,
+    };
   }
 
-  /** Takes everything back. */
+  /** Restores all variables and frees what the recording holds. */
   abandon(): void {
     this.#variables.restore();
-    this.#release(() => true);
+    this.release(() => true);
   }
 
   dispose(): void {
@@ -227,7 +229,7 @@ class Recorder implements Watcher {
     return value;
   }
 
-  /** What no operation of the step has made is the batch's, a variable's, or a tensor that the step holds. */
+  /** A tensor that no operation of the step has made: from the batch, a variable, or one that the step holds. */
   #outside(id: number): Value {
     const tensor = this.#operands.get(id);
     if (tensor === undefined) {
@@ -281,12 +283,7 @@ class Recorder implements Watcher {
       call,
       this.#input(this.#addon, TF_INT32, () => ({ kind: 'counter' })),
     );
-    this.#draws += 1;
-    // Each draw has a stream of its own, and each call another number of it.
-    const stream =
-      draw.seed === null
-        ? Math.floor(Math.random() * 2 ** 32)
-        : draw.seed + 0x9e3779b9 * this.#draws;
+    const stream = this.#newStream(draw.seed);
     const nodes = {
       run: (op: string, attributes: readonly Attribute[], ids: number[]): number =>
         (this.execute(op, attributes, ids, 1)[0] as Output).id,
@@ -296,15 +293,26 @@ class Recorder implements Watcher {
     return drawNodes(this.#addon, nodes, draw, { shape, dtype, stream, call });
   }
 
-  /** An output that is no input and no other output. */
+  /** Each draw has a stream of its own, and each call another number of it. */
+  #newStream(seed: number | null): number {
+    const index = this.#streams.length;
+    const stream =
+      seed === null
+        ? (this.#attempt.expected?.streams[index] ?? Math.floor(Math.random() * 2 ** 32))
+        : seed + 0x9e3779b9 * (index + 1);
+    this.#streams.push(stream);
+    return stream;
+  }
+
+  /** An output of its own: not an input, and not another output. */
   #output({ dataId }: tf.TensorInfo): Reference {
     const { id, dtype } = this.#backend.tensorMap.get(dataId);
     const type = { name: 'T', type: this.#addon.TF_ATTR_TYPE, value: dtype };
     return `${this.#graph.add('Identity', [type], [this.#valueOf(id).reference])}:0`;
   }
 
-  /** Frees captured tensors. */
-  #release(isUnused: (reference: Reference) => boolean): void {
+  /** Frees captured tensors of inputs. */
+  release(isUnused: (reference: Reference) => boolean): void {
     for (const [reference, source] of this.#sources) {
       if (source.kind === 'captured' && isUnused(reference)) source.tensor.dispose();
     }
