@@ -85,13 +85,19 @@ function asModule({ code }: Example, isFragment: boolean): string {
         `import * as tf from '@tensorflow/tfjs';`,
         `import { prelude } from '../prelude.ts';`,
         ...own,
-        `const scope = { ...await prelude(), ${entries.map((entry) => `...${bindingOf(entry)}`).join(', ')} };`,
+        // What the prelude made has the last word: `optimizer` is one, not the function that defines a class of them.
+        `const scope = { ${entries.map((entry) => `...${bindingOf(entry)}`).join(', ')}, ...await prelude() };`,
       ]
     : [];
   const declared = new Set(
     [...body.matchAll(/\b(?:const|let|class|function)\s+(\w+)/g)].map(([, name]) => name),
   );
-  const used = [...new Set(names)].filter((name) => !declared.has(name));
+  const imported = new Set(
+    imports.flatMap((statement) =>
+      [...statement.matchAll(/\b[A-Za-z_$][\w$]*\b/g)].map(([name]) => name),
+    ),
+  );
+  const used = [...new Set(names)].filter((name) => !declared.has(name) && !imported.has(name));
   const bindings = isFragment
     ? `const { ${used.filter((name) => PROVIDED.has(name)).join(', ')} } = scope as any;`
     : '';

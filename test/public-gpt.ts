@@ -114,7 +114,10 @@ export class Attention extends layers.layers.Layer {
   static className = 'PublicAttention';
   readonly #heads: number;
   readonly #dropout: number;
-  #weights: layers.LayerVariable[] = [];
+  cAttnKernel: layers.LayerVariable | null = null;
+  cAttnBias: layers.LayerVariable | null = null;
+  cProjKernel: layers.LayerVariable | null = null;
+  cProjBias: layers.LayerVariable | null = null;
 
   constructor(config: Config) {
     super({ name: config['name'] as string });
@@ -130,12 +133,10 @@ export class Attention extends layers.layers.Layer {
     };
     const bias = (name: string, columns: number): layers.LayerVariable =>
       this.addWeight(`${name}/bias`, [columns], 'float32', layers.initializers.zeros());
-    this.#weights = [
-      kernel('c_attn', 3 * width),
-      bias('c_attn', 3 * width),
-      kernel('c_proj', width),
-      bias('c_proj', width),
-    ];
+    this.cAttnKernel = kernel('c_attn', 3 * width);
+    this.cAttnBias = bias('c_attn', 3 * width);
+    this.cProjKernel = kernel('c_proj', width);
+    this.cProjBias = bias('c_proj', width);
     this.built = true;
   }
 
@@ -147,10 +148,11 @@ export class Attention extends layers.layers.Layer {
     return tf.tidy(() => {
       const x = one(inputs);
       const [batch, time, width] = x.shape as [number, number, number];
-      const [kernel, bias, outKernel, outBias] = this.#weights.map((each) => each.read());
-      const linear = (input: tf.Tensor, matrix?: tf.Tensor, offset?: tf.Tensor): tf.Tensor => {
-        const tiled = tf.tile(tf.expandDims(matrix as tf.Tensor, 0), [batch, 1, 1]);
-        return tf.add(tf.matMul(input, tiled), offset as tf.Tensor);
+      type Weight = layers.LayerVariable | null;
+      const linear = (input: tf.Tensor, kernel: Weight, bias: Weight): tf.Tensor => {
+        const [matrix, offset] = [kernel?.read() as tf.Tensor, bias?.read() as tf.Tensor];
+        const tiled = tf.tile(tf.expandDims(matrix, 0), [batch, 1, 1]);
+        return tf.add(tf.matMul(input, tiled), offset);
       };
       const drop = (input: tf.Tensor): tf.Tensor =>
         options['training'] === true && this.#dropout > 0
@@ -161,7 +163,7 @@ export class Attention extends layers.layers.Layer {
         const shape = [batch, time, this.#heads, width / this.#heads];
         return tf.transpose(tf.reshape(input, shape), [0, 2, 1, 3]);
       };
-      const [q, k, v] = tf.split(linear(x, kernel, bias), 3, -1).map(apart) as [
+      const [q, k, v] = tf.split(linear(x, this.cAttnKernel, this.cAttnBias), 3, -1).map(apart) as [
         tf.Tensor,
         tf.Tensor,
         tf.Tensor,
@@ -171,7 +173,8 @@ export class Attention extends layers.layers.Layer {
       const hidden = tf.mul(tf.sub(1, mask), -1e9);
       const weights = drop(tf.softmax(tf.add(scores, hidden), -1));
       const mixed = tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]);
-      return drop(linear(tf.reshape(mixed, [batch, time, width]), outKernel, outBias));
+      const joined = tf.reshape(mixed, [batch, time, width]);
+      return drop(linear(joined, this.cProjKernel, this.cProjBias));
     });
   }
 

@@ -3,8 +3,9 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
-import { crossEntropy, languageModel } from '@tfjs-lrm/demo/model';
+import { languageModel } from '@tfjs-lrm/demo/model';
 import { PRESETS, type Preset, type PresetName } from '@tfjs-lrm/demo/presets';
+import { crossEntropy } from '@tfjs-lrm/layers';
 import { foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
@@ -66,7 +67,7 @@ async function languageModelStep({ options, compile }: Side): Promise<Step> {
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const minimize = (inputs: tf.Tensor, targets: tf.Tensor): tf.Scalar =>
     optimizer.minimize(
-      () => crossEntropy(model.apply(inputs, { training: true }) as tf.Tensor, targets),
+      () => crossEntropy(targets, model.apply(inputs, { training: true }) as tf.Tensor),
       true,
       variables,
     ) as tf.Scalar;

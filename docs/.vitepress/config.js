@@ -12,6 +12,7 @@ const GUIDES = [
   ['Deploy a folded model', 'deploy'],
   ['Coming from PyTorch, optax or Keras', 'names'],
   ['What each toolkit has', 'comparison'],
+  ['Write your own optimizer, adapter, schedule or layer', 'write-your-own'],
   ['Limits and negative results', 'limits'],
 ];
 

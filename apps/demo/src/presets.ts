@@ -1,18 +1,30 @@
 import { readFileSync } from 'node:fs';
-import type { ModelSize } from './model/language-model.ts';
+import type { Mixer, ModelSize } from './model/language-model.ts';
 
 /** A model size with the training that goes with it. */
 export interface Preset extends ModelSize {
+  readonly mixer?: Mixer;
   readonly context: number;
   readonly batch: number;
   readonly steps: number;
 }
 
-export type PresetName = 'tiny' | 'small';
+export type PresetName = 'tiny' | 'small' | 'hybrid';
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   tiny: { width: 64, blocks: 2, heads: 4, mlp: 176, context: 64, batch: 16, steps: 700 },
   small: { width: 128, blocks: 4, heads: 4, mlp: 352, context: 64, batch: 32, steps: 1200 },
+  // As large as tiny, and trained alike.
+  hybrid: {
+    width: 64,
+    blocks: 2,
+    heads: 4,
+    mlp: 176,
+    mixer: 'hybrid',
+    context: 64,
+    batch: 16,
+    steps: 700,
+  },
 };
 
 /** Learning rate and weight decays, chosen by the sweep in `reference/` before the demo ever ran. */

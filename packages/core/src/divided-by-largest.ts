@@ -18,7 +18,7 @@ export interface DividedByLargest {
  *
  * @param axes those that are reduced, and stay with length 1; without them all, to a scalar
  * @example
- * const { quotient, largest } = dividedByLargest(gradient);
+ * const { quotient, largest } = dividedByLargest(kernel);
  * const norm = tf.mul(largest, tf.norm(quotient));
  */
 export function dividedByLargest(x: tf.Tensor, axes?: number[]): DividedByLargest {

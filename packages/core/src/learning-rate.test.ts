@@ -3,7 +3,13 @@ import { expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
 import { Factor, Passing, Probe, TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import { expectClose, step, values, variable } from '../../../test/tensors.ts';
-import { asTensorOptimizer, byRole, learningRate, learningRateOf } from './index.ts';
+import {
+  asTensorOptimizer,
+  byRole,
+  effectiveLearningRate,
+  learningRate,
+  learningRateOf,
+} from './index.ts';
 import { serializeOptimizer } from './kit.ts';
 
 /** How far one step with a gradient of 1 moves a fresh variable. */
@@ -157,4 +163,23 @@ eachBackend(() => {
       expect(moved(outer)).toBe(0.5);
     },
   );
+
+  test('the effective rate is as easy to read as the base rate, through adapters and groups', () => {
+    const target = variable([1], [1]);
+    for (const [inner, rate] of [
+      [new Probe(0.5), 0.5],
+      [tf.train.sgd(0.25), 0.25],
+      [byRole({ head: new Probe(9), default: new Probe(0.125) }), 0.125],
+    ] as const) {
+      const factor = new Factor(new Passing(inner), 0.5);
+      const outer = new Factor(factor, 0.5);
+      step(outer, [[target, [0]]]);
+      expect([learningRate(outer), effectiveLearningRate(outer)]).toEqual([rate, rate / 4]);
+      factor.by = 0;
+      step(outer, [[target, [0]]]);
+      expect([learningRate(outer), effectiveLearningRate(outer)]).toEqual([rate, 0]);
+      expect(values(learningRateOf(outer, target))).toEqual([0]);
+    }
+    expect(effectiveLearningRate(tf.train.adam(0.5))).toBe(0.5);
+  });
 });

@@ -30,6 +30,7 @@ function checkRate(className: string, value: unknown): void {
  * `optimizer(name, Class, rules)`, which checks options, saves and loads.
  *
  * @example
+ * import { optimizer } from '@tfjs-lrm/core';
  * class SignDescent extends TensorOptimizer {
  *   static override readonly className: string = 'SignDescent';
  *   constructor({ learningRate = 0.1 }) { super(learningRate); }
@@ -41,7 +42,7 @@ function checkRate(className: string, value: unknown): void {
  *   }
  *   protected override options() { return {}; }
  * }
- * const signDescent = defineOptimizer('signDescent', SignDescent, { learningRate: numberRule({ min: 0, try: '0.1' }) });
+ * const signDescent = optimizer('signDescent', SignDescent, { learningRate: numberRule({ min: 0, try: '0.1' }) });
  */
 export abstract class TensorOptimizer extends tf.Optimizer {
   static readonly className: string = 'LrmTensorOptimizer';

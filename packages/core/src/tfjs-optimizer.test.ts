@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
-import { TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
+import { Passing, TFJS_OPTIMIZERS } from '../../../test/optimizers.ts';
 import { noise, random, step, tensorsLeftBy, values, variable } from '../../../test/tensors.ts';
 import { asTensorOptimizer } from './index.ts';
 import { nodeOf } from './kit.ts';
@@ -176,4 +176,43 @@ eachBackend(() => {
   test('bare Momentum leaks its cached rate when disposed: what the wrapper frees', async () => {
     expect(await tensorsLeftBy(() => tf.train.momentum(0.1, 0.9).dispose())).toBe(1);
   });
+
+  test.each(TFJS_OPTIMIZERS)(
+    'a %s that has trained by itself goes on inside an adapter as if it had stayed alone',
+    (_, make) => {
+      const [alone, wrapped] = [make(), make()];
+      const [a, b] = [world(), world()];
+      for (let at = 0; at < 2; at++) {
+        stepFor(alone, a, at, [0, 1]);
+        stepFor(wrapped, b, at, [0, 1]);
+      }
+      const adapter = new Passing(wrapped);
+      for (let at = 2; at < 5; at++) {
+        stepFor(alone, a, at, [0, 1]);
+        stepFor(adapter, b, at, [0, 1]);
+      }
+      expect(b.variables.map(values)).toEqual(a.variables.map(values));
+    },
+  );
+
+  test.each(TFJS_OPTIMIZERS)(
+    'a %s that has trained another model starts afresh on this one, in any shapes',
+    async (_, make) => {
+      const [used, fresh] = [make(), make()];
+      const old = [variable(new Array(12).fill(1), [4, 3]), variable([1, 1], [2])];
+      step(used, [
+        [old[0] as tf.Variable, new Array(12).fill(1)],
+        [old[1] as tf.Variable, [1, 1]],
+      ]);
+      const left = await tensorsLeftBy(() => tf.dispose(old));
+      expect(left).toBe(-2);
+      const [adapter, other] = [new Passing(used), new Passing(fresh)];
+      const [a, b] = [variable([1, 2, 3], [3]), variable([1, 2, 3], [3])];
+      const slotsOf = (target: tf.Variable, optimizer: Passing): number[][] =>
+        [...optimizer.inner.slots(target).values()].map(values);
+      step(adapter, [[a, [1, 2, 3]]]);
+      step(other, [[b, [1, 2, 3]]]);
+      expect(slotsOf(a, adapter)).toEqual(slotsOf(b, other));
+    },
+  );
 });

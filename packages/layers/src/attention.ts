@@ -44,14 +44,14 @@ export function mergeHeads(x: tf.Tensor, heads: number): tf.Tensor {
  * @returns [time, keys]
  */
 export function causalMask(time: number, keys: number, window: number | null): tf.Tensor2D | null {
-  if (time === 1 && (window === null || keys <= window)) return null;
+  const isBounded = window !== null && keys > window;
+  if (time === 1 && !isBounded) return null;
   const range = (length: number, from: number) => Float32Array.from({ length }, (_, i) => from + i);
   const query = tf.tensor2d(range(time, keys - time), [time, 1]);
   const key = tf.tensor2d(range(keys, 0), [1, keys]);
   const distance = tf.sub(query, key) as tf.Tensor2D;
   const later = tf.less(distance, 0);
-  const isBlocked =
-    window === null ? later : tf.logicalOr(later, tf.greaterEqual(distance, window));
+  const isBlocked = isBounded ? tf.logicalOr(later, tf.greaterEqual(distance, window)) : later;
   return tf.mul(tf.cast(isBlocked, 'float32'), blockedScore()) as tf.Tensor2D;
 }
 

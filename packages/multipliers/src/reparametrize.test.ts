@@ -8,7 +8,7 @@ import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { describe, expect, test } from 'vitest';
 import { eachBackend, onCpu } from '../../../test/backends.ts';
 import { smallModel, train } from '../../../test/models.ts';
-import { Probe, Recorder } from '../../../test/optimizers.ts';
+import { Passing, Probe, Recorder } from '../../../test/optimizers.ts';
 import { hostReads, step, tensorsLeftBy, values, variable } from '../../../test/tensors.ts';
 import { modelOf } from '../test/layers.ts';
 import { byHand, distance, numbers, sizeOf } from '../test/numbers.ts';
@@ -192,6 +192,49 @@ onCpu(() => {
     await train(model, 0, 1);
     const names = [1, 2, 3].map(() => build().weights[0]?.name);
     expect(names).toEqual([1, 2, 3].map((at) => `${name}/kernel_${at}`));
+  });
+
+  test('an adapter of your own that assigns variables is refused around it, at any depth, when it says so', () => {
+    class Shrinking extends Passing {
+      static override readonly className: string = 'TestShrinking';
+      override get assignsVariables(): boolean {
+        return true;
+      }
+    }
+    const inner = reparametrize(adam());
+    const clipped = withClipping(inner, { globalNorm: 1 });
+    expect(() => new Shrinking(clipped)).toThrow(
+      'TestShrinking: it must be inside reparametrize, which makes the variables anew in each step',
+    );
+    // Nothing is taken by what is refused, and inside it is fine.
+    withClipping(clipped, { value: 1 });
+    reparametrize(new Shrinking(adam()));
+  });
+
+  test('one that does not say so is noticed at the step', () => {
+    class Silent extends Passing {
+      static override readonly className: string = 'TestSilent';
+      override update(entries: Parameters<Passing['update']>[0]): void {
+        for (const { variable: target } of entries) target.assign(tf.mul(target, 0.5));
+        super.update(entries);
+      }
+    }
+    const kernel = variableOf([2, 2]);
+    const gradient = [1, 1, 1, 1];
+    const around = new Silent(reparametrize(adam({ learningRate: 0 })));
+    expect(() => step(around, [[kernel, gradient]])).toThrow(
+      `reparametrize: an adapter around it has assigned to "${kernel.name}" in this step, which would be lost`,
+    );
+    const within = reparametrize(new Silent(adam({ learningRate: 0 })));
+    const before = values(kernel);
+    step(within, [[kernel, gradient]]);
+    // W and both factors are halved.
+    expect(
+      distance(
+        values(kernel),
+        before.map((value) => value / 8),
+      ),
+    ).toBeLessThan(1e-7);
   });
 
   test('decay around it is refused, at any depth, and takes nothing', () => {

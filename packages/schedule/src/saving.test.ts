@@ -102,7 +102,7 @@ onCpu(() => {
       step(outer, [[target, [1]]]);
       for (const saved of [optimizer, outer]) {
         expect(() => saved.getConfig()).toThrow(
-          'withSchedule: "schedule" holds a bare function, which cannot be saved. Use the schedules of this package, or rebuild the optimizer in code and call setWeights.',
+          'withSchedule: "schedule" holds a bare function, which cannot be saved. Use the schedules of this package, make your own by schedule(name, make, rules), or rebuild the optimizer in code and call setWeights.',
         );
       }
       const rebuilt = new Passing(withSchedule(tf.train.momentum(1, 0.5), schedule));

@@ -1,22 +1,15 @@
 import { checkOptions, knownOptions, numberRule, oneOfRule, show } from '@tfjs-lrm/core/kit';
-
-/**
- * The factor of the base learning rate at a step, counted from 0. The schedules of this package carry a
- * class name and their configuration, so that an optimizer with one can be saved.
- */
-export interface Schedule {
-  (step: number): number;
-  readonly className?: string;
-  readonly config?: object;
-}
+import {
+  loadable,
+  named,
+  type Schedule,
+  scheduleFromConfig,
+  scheduleToConfig,
+} from './registry.ts';
 
 const count = (fallback: string) => numberRule({ min: 0, integer: true, try: fallback });
 const steps = numberRule({ min: 1, integer: true, try: '1000' });
 const factor = numberRule({ min: 0, try: '1' });
-
-function named(className: string, config: object, at: (step: number) => number): Schedule {
-  return Object.assign((step: number): number => at(step), { className, config });
-}
 
 /**
  * f(t) = 1.
@@ -181,6 +174,12 @@ export function chain(parts: readonly Part[]): Schedule {
 const isFunction = (value: unknown) =>
   typeof value === 'function' ? null : { must: 'be a schedule', try: 'cosine({ steps: 1000 })' };
 
+/** The known options in what a file holds; the function that gets them checks their values. */
+const known = <Options extends object>(
+  config: Readonly<Record<string, unknown>>,
+  keys: readonly (keyof Options & string)[],
+): Options => knownOptions(config, keys) as Options;
+
 function required<T extends object>(
   where: string,
   options: T,
@@ -191,53 +190,19 @@ function required<T extends object>(
   }
 }
 
-/** A schedule as plain data; null for a bare function. */
-export function scheduleToConfig(schedule: Schedule): { className: string; config: object } | null {
-  return schedule.className === undefined || schedule.config === undefined
-    ? null
-    : { className: schedule.className, config: schedule.config };
-}
-
-/**
- * The schedule that `scheduleToConfig` wrote.
- *
- * @throws RangeError for an unknown one or values out of range
- */
-export function scheduleFromConfig(data: unknown): Schedule {
-  const { className, config } = (data ?? {}) as { className?: unknown; config?: unknown };
-  const given = (typeof config === 'object' && config !== null ? config : {}) as Record<
-    string,
-    unknown
-  >;
-  switch (className) {
-    case 'constant':
-      return constant();
-    case 'linear':
-      return linear(knownOptions(given, ['steps', 'from', 'to']) as unknown as LinearOptions);
-    case 'cosine':
-      return cosine(knownOptions(given, ['steps', 'finalFactor']) as unknown as CosineOptions);
-    case 'warmupStableDecay':
-      return warmupStableDecay(
-        knownOptions(given, [
-          'warmup',
-          'stable',
-          'decay',
-          'finalFactor',
-          'shape',
-        ]) as unknown as WarmupStableDecayOptions,
-      );
-    case 'chain': {
-      const parts = Array.isArray(given['parts'])
-        ? (given['parts'] as (Record<string, unknown> | null)[])
-        : [];
-      return chain(
-        parts.map((part) => ({
-          steps: part?.['steps'] as number,
-          schedule: scheduleFromConfig(part?.['schedule']),
-        })),
-      );
-    }
-    default:
-      throw new RangeError(`withSchedule: there is no schedule ${show(className)} to load.`);
-  }
-}
+loadable('constant', constant);
+loadable('linear', (config) => linear(known<LinearOptions>(config, ['steps', 'from', 'to'])));
+loadable('cosine', (config) => cosine(known<CosineOptions>(config, ['steps', 'finalFactor'])));
+loadable('warmupStableDecay', (config) =>
+  warmupStableDecay(
+    known<WarmupStableDecayOptions>(config, ['warmup', 'stable', 'decay', 'finalFactor', 'shape']),
+  ),
+);
+loadable('chain', ({ parts }) =>
+  chain(
+    (Array.isArray(parts) ? (parts as (Record<string, unknown> | null)[]) : []).map((part) => ({
+      steps: part?.['steps'] as number,
+      schedule: scheduleFromConfig(part?.['schedule']),
+    })),
+  ),
+);

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { adapter, OptimizerAdapter } from '@tfjs-lrm/core';
 import { anyRule, connect, nodeOf, show, treeOf } from '@tfjs-lrm/core/kit';
-import { type Schedule, scheduleFromConfig, scheduleToConfig } from './schedules.ts';
+import { type Schedule, scheduleFromConfig, scheduleToConfig } from './registry.ts';
 
 /** The factor at a step; throws when it is no factor. */
 function factorAt(schedule: Schedule, step: number): number {
@@ -53,7 +53,7 @@ class Scheduled extends OptimizerAdapter {
     const schedule = scheduleToConfig(this.#schedule);
     if (schedule === null) {
       throw new Error(
-        'withSchedule: "schedule" holds a bare function, which cannot be saved. Use the schedules of this package, or rebuild the optimizer in code and call setWeights.',
+        'withSchedule: "schedule" holds a bare function, which cannot be saved. Use the schedules of this package, make your own by schedule(name, make, rules), or rebuild the optimizer in code and call setWeights.',
       );
     }
     return { schedule };

@@ -164,6 +164,41 @@ onCpu(() => {
     model.dispose();
   });
 
+  it.each([
+    ['a velocity called v', { v: 1 }, 0.5],
+    ['squares called momentum', { momentum: 2 }, 0.25],
+    ['an average of the weights', { average: -1 }, 2],
+    ['a count', { count: 0 }, 1],
+  ] as const)(
+    'scales %s of an optimizer of your own as it says, not as it is called',
+    (_, powers, by) => {
+      const [slot] = Object.keys(powers) as [string];
+      class Own extends Probe {
+        static override readonly className: string = 'TestOwn';
+        override get gradientPowers(): Readonly<Record<string, number>> {
+          return powers;
+        }
+        override update(entries: Parameters<Probe['update']>[0]): void {
+          for (const { variable } of entries)
+            this.slot(variable, slot, () => tf.onesLike(variable));
+        }
+      }
+      const one = (name: string) =>
+        layersApi.layers.dense({ units: 1, useBias: false, name, inputShape: [1] });
+      const model = layersApi.sequential({ layers: [one('a'), one('b')] });
+      model.setWeights([tf.tensor2d([[1]]), tf.tensor2d([[4]])]);
+      const optimizer = new Own(1e-3);
+      stepOn(model, optimizer, 1);
+      rebalance(model, { optimizer });
+      const [first, second] = variablesOf(model) as [tf.Variable, tf.Variable];
+      expectClose([...values(first), ...values(second)], [2, 2], 1e-5);
+      const slots = [first, second].map((each) => values(optimizer.slots(each).get(slot)!)[0]!);
+      expectClose(slots, [by, 1 / by], 1e-5);
+      optimizer.dispose();
+      model.dispose();
+    },
+  );
+
   it('refuses what it cannot rescale before anything is changed', () => {
     const model = buildModel('relu');
     class Odd extends Probe {

@@ -217,6 +217,32 @@ onCpu(() => {
     expect(reading('same')).toEqual([]);
   });
 
+  it('a bias does not pass where kernels overlap at the border, nor where only a part of the positions has it', () => {
+    const transposed = sequential({
+      layers: [
+        layers.dense({ name: 'a', units: 3, inputShape: [5, 5, 2] }),
+        layers.conv2dTranspose({ name: 't', filters: 2, kernelSize: 2 }),
+        layers.activation({ activation: 'tanh' }),
+      ],
+    });
+    expect(found(transposed)).toEqual(['general-linear 9: a/kernel, a/bias, t/kernel /']);
+    const x = input({ shape: [5, 3] });
+    const apply = (layer: Layer, to: unknown) =>
+      layer.apply(to as layersApi.SymbolicTensor) as layersApi.SymbolicTensor;
+    const parts = [
+      apply(layers.dense({ name: 'a', units: 3 }), x),
+      apply(layers.activation({ activation: 'tanh' }), x),
+    ];
+    const joined = layers.concatenate({ axis: 1 }).apply(parts);
+    const model = makeModel({
+      inputs: x,
+      outputs: apply(layers.dense({ name: 'b', units: 2 }), joined),
+    });
+    expect(found(model)).toEqual([]);
+    transposed.dispose();
+    model.dispose();
+  });
+
   it('a normalisation or softmax over other axes than the channels is not taken for one over channels', () => {
     const over = (layer: Layer): string[] => {
       const model = sequential({

@@ -1,5 +1,6 @@
-import { type Flags, number, numbers, oneOf, path, present, whole } from '@tfjs-lrm/shared';
+import { type Flags, number, numbers, oneOf, path, present, someOf, whole } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName } from '../backend.ts';
+import { MIXERS, type Mixer } from '../model/language-model.ts';
 import { choice, PRESETS, type Preset, type PresetName } from '../presets.ts';
 import { type OptimizerName, DEFAULT_RECIPE as R } from '../training/recipe.ts';
 import type { Compile } from '../training/settings.ts';
@@ -20,6 +21,7 @@ export interface Compared {
   optimizer: OptimizerName;
   multipliers: 'on' | 'off' | 'both';
   decay: readonly number[];
+  mixer: readonly Mixer[];
   seeds: number;
   seed: number;
 }
@@ -28,7 +30,7 @@ export interface Compared {
 export const COMPARED: Flags<Compared> = {
   preset: oneOf(
     Object.keys(PRESETS) as PresetName[],
-    `size of model and training; ${sizeOf('tiny')} (default); ${sizeOf('small')}`,
+    `size of model and training; ${sizeOf('tiny')} (default); ${sizeOf('small')}; hybrid: tiny with attention and Mamba2 side by side`,
   ),
   text: path('FILE', 'what to learn: a text in UTF-8 (default: Moby Dick)'),
   optimizer: oneOf(
@@ -41,6 +43,10 @@ export const COMPARED: Flags<Compared> = {
   ),
   decay: numbers(
     `weight decays of matrices, embedding and head (default ${wellSetDecay}, well set, and ${badlySetDecay}, badly set)`,
+  ),
+  mixer: someOf(
+    MIXERS,
+    `what blocks are made of, at equal numbers of parameters, one or several of: ${MIXERS.join(', ')} (default: the preset's)`,
   ),
   seeds: whole(
     1,
@@ -131,9 +137,8 @@ export const FLAGS: Flags<Chosen> = { ...COMPARED, ...MODEL, ...TRAINING, ...RUN
 
 /** The model and training that the flags ask for. */
 export function presetOf(values: Chosen): Preset {
-  const { preset = 'tiny', ...rest } = values;
-  const keys = Object.keys(tiny) as (keyof Preset)[];
-  return Object.fromEntries(
-    keys.map((key) => [key, rest[key] ?? PRESETS[preset][key]]),
-  ) as unknown as Preset;
+  const { preset = 'tiny' } = values;
+  const keys = Object.keys(tiny) as (keyof typeof tiny & keyof Chosen)[];
+  const given = keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]]));
+  return { ...PRESETS[preset], ...Object.fromEntries(given) };
 }

@@ -76,6 +76,7 @@ function begin(values: Chosen): RunFolder {
     recipe,
     optimizer: values.optimizer,
     decays: values.decay,
+    mixers: values.mixer,
     multipliers: multipliers === 'both' ? [false, true] : [multipliers === 'on'],
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   });

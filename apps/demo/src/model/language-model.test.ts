@@ -3,13 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles, roleOf } from '@tfjs-lrm/core';
 import { enableTraining } from '@tfjs-lrm/kernels';
+import { crossEntropy } from '@tfjs-lrm/layers';
 import { foldMultipliers } from '@tfjs-lrm/multipliers';
 import { warmupStableDecay } from '@tfjs-lrm/schedule';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eachBackend } from '../../../../test/backends.ts';
 import { optimizerOf } from '../training/optimizer.ts';
 import { DEFAULT_RECIPE } from '../training/recipe.ts';
-import { crossEntropy, languageModel } from './language-model.ts';
+import { languageModel } from './language-model.ts';
 
 type Nested = number | readonly Nested[];
 interface Case {
@@ -90,7 +91,7 @@ eachBackend(() => {
           difference((model.apply(ids) as tf.Tensor).dataSync(), expected.logits),
         ).toBeLessThan(1e-5);
         const { value, grads } = tf.variableGrads(
-          () => crossEntropy(model.apply(ids, { training: true }) as tf.Tensor, targets),
+          () => crossEntropy(targets, model.apply(ids, { training: true }) as tf.Tensor),
           [...variables.values()],
         );
         expect(difference(value.dataSync(), expected.loss)).toBeLessThan(1e-6);
@@ -119,7 +120,7 @@ eachBackend(() => {
       const losses = Array.from({ length: steps }, () =>
         tf.tidy(() => {
           const loss = () =>
-            crossEntropy(model.apply(ids, { training: true }) as tf.Tensor, targets);
+            crossEntropy(targets, model.apply(ids, { training: true }) as tf.Tensor);
           return (
             optimizer.minimize(loss, true, [...variables.values()]) as tf.Scalar
           ).dataSync()[0] as number;
@@ -164,7 +165,7 @@ eachBackend(() => {
       const ids = tf.tensor2d(fixture.ids, undefined, 'int32');
       const step = () =>
         optimizer.minimize(
-          () => crossEntropy(model.apply(ids, { training: true }) as tf.Tensor, ids),
+          () => crossEntropy(ids, model.apply(ids, { training: true }) as tf.Tensor),
           false,
           variables,
         );

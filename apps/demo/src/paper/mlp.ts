@@ -6,7 +6,6 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { languageModel } from '../model/language-model.ts';
-import { RmsNorm } from '../model/rms-norm.ts';
 import type { Corpus } from '../text.ts';
 import { curve, degradation, range } from './curves.ts';
 import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
@@ -24,6 +23,7 @@ export const charts = [
 ] as const;
 
 const MLP = /_(gate|up|down)$/;
+const NORM = /norm$/;
 const ATTENTION = ['query', 'key', 'value', 'output'];
 
 function build({ line, seed, settings }: Cell, vocabulary: number): LayersModel {
@@ -34,7 +34,7 @@ function build({ line, seed, settings }: Cell, vocabulary: number): LayersModel 
     ? addMultipliers(plain, { placement: (layer) => (MLP.test(layer.name) ? options : null) })
     : plain;
   if (model !== plain) plain.dispose();
-  for (const layer of model.layers) if (layer instanceof RmsNorm) layer.trainable = false;
+  for (const layer of model.layers) if (NORM.test(layer.name)) layer.trainable = false;
   return model;
 }
 

@@ -1,3 +1,4 @@
+import type { Mixer } from '../model/language-model.ts';
 import { choice, type Preset } from '../presets.ts';
 import { DEFAULT_RECIPE, type OptimizerName, type Recipe } from '../training/recipe.ts';
 import type { Compile, RunSettings } from '../training/settings.ts';
@@ -11,11 +12,12 @@ export interface Comparison {
   readonly optimizer?: OptimizerName | undefined;
   readonly decays?: readonly number[] | undefined;
   readonly multipliers?: readonly boolean[] | undefined;
+  readonly mixers?: readonly Mixer[] | undefined;
   readonly seeds?: readonly number[];
 }
 
 /**
- * The runs of a comparison: every optimizer at every decay, without and with multipliers, for every seed.
+ * The runs of a comparison: every mixer with every optimizer at every decay, without and with multipliers, for every seed.
  *
  * The default shows what the paper is about: AdamW at a well-set and at a badly set decay, and Muon at the badly
  * set one, where there is something to win back. Muon has AdamW's learning rate: its updates are scaled to be
@@ -39,28 +41,37 @@ export function comparison(wanted: Comparison): RunSettings[] {
     isDefault && optimizer === 'muon'
       ? [badlySetDecay]
       : (wanted.decays ?? [wellSetDecay, badlySetDecay]);
-  const named = (optimizer: OptimizerName, decay: number, hasMultipliers: boolean): string =>
-    `${optimizer === 'muon' ? 'Muon, ' : ''}decay ${decay}, ${hasMultipliers ? 'with' : 'no'} multipliers`;
+  const { mixers = [preset.mixer ?? 'attention'] } = wanted;
+  const isOfMixers = mixers.length > 1;
+  const named = (
+    mixer: Mixer,
+    optimizer: OptimizerName,
+    decay: number,
+    hasMultipliers: boolean,
+  ): string =>
+    `${isOfMixers ? `${mixer}, ` : ''}${optimizer === 'muon' ? 'Muon, ' : ''}decay ${decay}, ${hasMultipliers ? 'with' : 'no'} multipliers`;
   return seeds.flatMap((seed) =>
-    optimizers.flatMap((optimizer) =>
-      decaysOf(optimizer).flatMap((decay) =>
-        multipliers.map((hasMultipliers) => {
-          const group = named(optimizer, decay, hasMultipliers);
-          return {
-            ...DEFAULT_RECIPE,
-            learningRate,
-            ...recipe,
-            name: seeds.length > 1 ? `${group}, seed ${seed}` : group,
-            group,
-            preset,
-            optimizer,
-            decay,
-            multipliers: hasMultipliers,
-            seed,
-            backend,
-            compile,
-          };
-        }),
+    mixers.flatMap((mixer) =>
+      optimizers.flatMap((optimizer) =>
+        decaysOf(optimizer).flatMap((decay) =>
+          multipliers.map((hasMultipliers) => {
+            const group = named(mixer, optimizer, decay, hasMultipliers);
+            return {
+              ...DEFAULT_RECIPE,
+              learningRate,
+              ...recipe,
+              name: seeds.length > 1 ? `${group}, seed ${seed}` : group,
+              group,
+              preset: { ...preset, mixer },
+              optimizer,
+              decay,
+              multipliers: hasMultipliers,
+              seed,
+              backend,
+              compile,
+            };
+          }),
+        ),
       ),
     ),
   );

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { crossEntropy } from '@tfjs-lrm/layers';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { crossEntropy } from '../model/language-model.ts';
 import type { Preset } from '../presets.ts';
 import { type Batch, type Corpus, nextBatch } from '../text.ts';
 
@@ -31,7 +31,7 @@ export async function evaluate(
       sum = tf.tidy(() => {
         const batch = nextBatch(corpus.validation, preset.batch, preset.context, random);
         const [x, y] = batchTensors(batch, preset);
-        return tf.add(previous, crossEntropy(model.apply(x) as tf.Tensor, y));
+        return tf.add(previous, crossEntropy(y, model.apply(x) as tf.Tensor));
       });
     }
     return tf.div(sum, count);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { decoder } from '@tfjs-lrm/layers';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Corpus } from '../text.ts';
@@ -7,7 +8,10 @@ import type { Corpus } from '../text.ts';
 /** Below 1, likely characters become more likely. */
 const TEMPERATURE = 0.7;
 
-/** The model's continuation of the first characters of the validation text. */
+/**
+ * The model's continuation of the first characters of the validation text; each step computes its character alone, with
+ * what the decoder remembers of those before.
+ */
 export function generate(
   model: LayersModel,
   corpus: Corpus,
@@ -16,21 +20,20 @@ export function generate(
   seed: number,
 ): string {
   const random = xoroshiro128plus(seed);
-  const ids = [...corpus.validation.subarray(0, context)];
-  for (let i = 0; i < characters; i++) {
+  const writer = decoder(model);
+  let next = [...corpus.validation.subarray(0, context)];
+  const written: number[] = [];
+  while (written.length < characters) {
     const probabilities = tf.tidy(() => {
-      const logits = model.apply(
-        tf.tensor2d(ids.slice(-context), [1, context], 'int32'),
-      ) as tf.Tensor3D;
-      const last = tf.slice(logits, [0, context - 1, 0], [1, 1, -1]);
+      const logits = writer.step(tf.tensor2d([next], undefined, 'int32'));
+      const last = tf.slice(logits, [0, next.length - 1, 0], [1, 1, -1]);
       return tf.softmax(tf.div(tf.reshape(last, [-1]), TEMPERATURE)).dataSync();
     });
-    ids.push(draw(probabilities, uniformFloat64(random)));
+    next = [draw(probabilities, uniformFloat64(random))];
+    written.push(...next);
   }
-  return ids
-    .slice(context)
-    .map((id) => corpus.vocabulary[id])
-    .join('');
+  writer.dispose();
+  return written.map((id) => corpus.vocabulary[id]).join('');
 }
 
 /** The first index at which the running sum of probabilities exceeds u. */

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { crossEntropy } from '../model/language-model.ts';
+import { crossEntropy } from '@tfjs-lrm/layers';
 import type { Compile } from './settings.ts';
 
 /** Takes a step on inputs and targets, both [batch, context], and returns the loss before it. */
@@ -20,7 +20,7 @@ export async function trainingStep(
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const minimize: Minimize = (x, y) =>
     optimizer.minimize(
-      () => crossEntropy(model.apply(x, { training: true }) as tf.Tensor, y),
+      () => crossEntropy(y, model.apply(x, { training: true }) as tf.Tensor),
       true,
       variables,
     ) as tf.Scalar;

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions, show } from '@tfjs-lrm/core/kit';
-import { type CompiledStep, type CompileOptions, compile } from './compile.ts';
+import { COMPILE_RULES, type CompiledStep, type CompileOptions, compile } from './compile.ts';
 import {
   type Batch,
   type BatchMethods,
@@ -48,8 +48,8 @@ type Step = CompiledStep<Batch, tf.Tensor[]>;
  * compiled.dispose();
  */
 export function compileModel(model: LayersModel, options: CompileModelOptions = {}): CompiledModel {
-  checkOptions('compileModel', options, { xla: booleanRule(false), predict: booleanRule(true) });
-  const { xla, predict = true } = options;
+  checkOptions('compileModel', options, { ...COMPILE_RULES, predict: booleanRule(true) });
+  const { predict = true, ...compileOptions } = options;
   const first = innerModel(model);
   if (Object.hasOwn(first, 'makeTrainFunction')) {
     throw new Error(
@@ -68,7 +68,7 @@ export function compileModel(model: LayersModel, options: CompileModelOptions = 
   function stepOf(name: string, make: () => (...batch: Batch) => tf.Tensor[]): Step {
     let step = steps.get(name);
     if (step === undefined) {
-      step = compile(make(), { xla });
+      step = compile(make(), compileOptions);
       steps.set(name, step);
     }
     return step;

@@ -15,17 +15,24 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
-import { booleanRule, checkOptions, isRecording, show } from '@tfjs-lrm/core/kit';
+import {
+  booleanRule,
+  checkOptions,
+  isRecording,
+  numberRule,
+  type Rule,
+  show,
+} from '@tfjs-lrm/core/kit';
 import { nodeBackend } from './backend.ts';
-import { makeConstants } from './constants.ts';
+import { type Constants, makeConstants } from './constants.ts';
 import { engine, type NodeBackend } from './internals.ts';
 import { makeKeptTensors } from './kept-tensors.ts';
 import { checkBatch } from './mistakes.ts';
 import { restoringCounts } from './optimizers.ts';
-import { record } from './record.ts';
+import { type Recording, record } from './record.ts';
 import { NEW, next, type ShapeEvent, type ShapeLife } from './shape-life.ts';
 import { type Arguments, type Result, StepCall, shaped } from './step-call.ts';
-import { makeTrace } from './trace.ts';
+import { makeTrace, type Trace } from './trace.ts';
 import { watch } from './watch.ts';
 
 /** A step that runs as one function of TensorFlow from its third call on. */
@@ -40,6 +47,11 @@ export interface CompiledStep<A extends (tf.Tensor | null)[], R> {
 export interface CompileOptions {
   /** Whether TensorFlow's XLA compiles the function. It takes longer to start and then runs faster. */
   readonly xla?: boolean | undefined;
+  /**
+   * In so many calls after the recording the step runs operation by operation once more, and is compared with what was
+   * recorded. It finds branches and numbers of JavaScript that change later, and makes these calls slow.
+   */
+  readonly verify?: number | undefined;
 }
 
 /** The sets of shapes that are kept; beyond, the one that was not used for the longest time goes. */
@@ -47,6 +59,12 @@ const KEPT_SHAPES = 16;
 /** So many recordings are likely a mistake, which is said once. */
 const MANY_RECORDINGS = 10;
 const ATTEMPTS = 3;
+
+/** Of the options that `compile` and `compileModel` share. */
+export const COMPILE_RULES: Readonly<Record<keyof CompileOptions, Rule>> = {
+  xla: booleanRule(false),
+  verify: numberRule({ integer: true, min: 0, try: '10' }),
+};
 
 const signature = (batch: Arguments): string =>
   batch.map((tensor) => (tensor === null ? 'null' : `${tensor.dtype}[${tensor.shape}]`)).join(' ');
@@ -61,7 +79,8 @@ const signature = (batch: Arguments): string =>
  * and dropout are made anew by TensorFlow.
  *
  * @param step returns a tensor, null, or an array of them; must not be asynchronous
- * @param options xla: whether XLA compiles the function (false)
+ * @param options xla: whether XLA compiles the function (false); verify: how many calls of a recorded step are compared
+ *   with the recording (0)
  * @throws TypeError for arguments that are not tensors. Error for what a recording would silently repeat: values
  *   read in the step, shapes that depend on values, random numbers of other kinds, constants that change from call to
  *   call, tensors kept for later, tfjs' own optimizer under a schedule, clipping with nonFinite 'skip' or 'throw'.
@@ -79,8 +98,8 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
       `compile: the step must be a function of tensors. Received ${show(step)}. Try compile((x, y) => optimizer.minimize(…, true)).`,
     );
   }
-  checkOptions('compile', options, { xla: booleanRule(false) });
-  const compilation = new Compilation(step, options.xla ?? false);
+  checkOptions('compile', options, COMPILE_RULES);
+  const compilation = new Compilation(step, options);
   const compiled = (...batch: A): R => {
     checkBatch(batch);
     // Inside a step that is itself being recorded this is a part of it.
@@ -103,17 +122,21 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
 class Compilation {
   readonly #step: (...batch: never[]) => unknown;
   readonly #xla: boolean;
+  readonly #verify: number;
   /** By signature; the one that was used last is the last one. */
   readonly #shapes = new Map<string, ShapeLife>();
   readonly #kept = makeKeptTensors();
   readonly #warned = new WeakSet<tf.Optimizer>();
+  /** How many calls were compared with a recording. */
+  readonly #verified = new WeakMap<Trace, number>();
   #hasWarnedOfMany = false;
   #calls = 0;
   recordings = 0;
 
-  constructor(step: (...batch: never[]) => unknown, xla: boolean) {
+  constructor(step: (...batch: never[]) => unknown, { xla = false, verify = 0 }: CompileOptions) {
     this.#step = step;
     this.#xla = xla;
+    this.#verify = verify;
   }
 
   call(backend: NodeBackend, batch: Arguments): unknown {
@@ -126,7 +149,10 @@ class Compilation {
       life = this.#advance(key, { kind: 'stale' });
     }
     if (life.state === 'recorded') {
-      const results = this.#replay(life, batch, prepared);
+      const recorded = life;
+      const results = restoringCounts(life.optimizers, () =>
+        this.#replay(backend, recorded, batch, prepared),
+      );
       if (results !== null) return shaped(life.form, results);
       life = this.#advance(key, { kind: 'stale' });
     }
@@ -165,20 +191,41 @@ class Compilation {
 
   /** Both halves of a recorded step; null when an optimizer of tfjs has other numbers than the recording. */
   #replay(
-    { trace, optimizers }: Extract<ShapeLife, { state: 'recorded' }>,
+    backend: NodeBackend,
+    life: Extract<ShapeLife, { state: 'recorded' }>,
     batch: Arguments,
     prepared: Set<TensorOptimizer>,
-  ): tf.Tensor[] | null {
-    return restoringCounts(optimizers, () => {
-      for (const root of trace.roots) {
-        tf.tidy(() => root.beforeStep());
-        prepared.add(root);
-      }
-      const changed = trace.changedOptimizer();
-      if (changed === null) return trace.run(batch, this.#calls);
+  ): readonly tf.Tensor[] | null {
+    const { trace, recording } = life;
+    for (const root of trace.roots) {
+      tf.tidy(() => root.beforeStep());
+      prepared.add(root);
+    }
+    const changed = trace.changedOptimizer();
+    if (changed !== null) {
       this.#warnOfRate(changed);
       return null;
-    });
+    }
+    const verified = this.#verified.get(trace) ?? 0;
+    if (recording === null || verified >= this.#verify) return trace.run(batch, this.#calls);
+    const { constants } = life;
+    const results = this.#compare(backend, { recording, constants }, batch, prepared);
+    this.#verified.set(trace, verified + 1);
+    return results;
+  }
+
+  /** A recorded step, operation by operation, where it must do what was recorded. */
+  #compare(
+    backend: NodeBackend,
+    { recording, constants }: { recording: Recording; constants: Constants },
+    batch: Arguments,
+    prepared: ReadonlySet<TensorOptimizer>,
+  ): readonly tf.Tensor[] {
+    const call = new StepCall(this.#step, batch);
+    return record(backend, (copies) => call.run(copies), batch, {
+      ...{ constants, kept: this.#kept, prepared, call: this.#calls },
+      ...{ isLast: true, expected: recording },
+    }).results;
   }
 
   /** Operation by operation; what the step makes in JavaScript is noted. */
@@ -228,7 +275,10 @@ class Compilation {
       this.#advance(key, { kind: 'not recorded', optimizers });
     } else {
       const trace = makeTrace(backend, recording, optimizers, this.#xla);
-      this.#advance(key, { kind: 'recorded', trace, form: call.form, optimizers });
+      this.#advance(key, {
+        ...{ kind: 'recorded', trace, form: call.form, constants, optimizers },
+        recording: this.#verify > 0 ? recording : null,
+      });
       this.recordings += 1;
       if (this.recordings >= MANY_RECORDINGS) this.#warnOfMany();
     }

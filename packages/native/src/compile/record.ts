@@ -14,6 +14,7 @@ import type { Optimizers } from './optimizers.ts';
 import type { Place } from './place.ts';
 import { addProduct } from './products.ts';
 import type { Draw } from './random.ts';
+import { checkSame } from './same-recording.ts';
 import { VariableValues } from './variable-values.ts';
 import { type Watcher, watch } from './watch.ts';
 
@@ -32,6 +33,10 @@ export interface Recording {
   readonly outputs: readonly Reference[];
   readonly results: number;
   readonly changed: readonly tf.Variable[];
+  /** The operations in the order in which they ran. */
+  readonly operations: readonly string[];
+  /** What told the draws of random numbers apart. */
+  readonly streams: readonly number[];
 }
 
 export interface Recorded {
@@ -53,6 +58,8 @@ export interface Attempt {
   readonly prepared: ReadonlySet<TensorOptimizer>;
   /** The number of the call, from which random numbers are made. */
   readonly call: number;
+  /** The recording that this one must equal, where one is checked. */
+  readonly expected?: Recording;
 }
 
 /** Runs `step` once on a batch, as a recording. An error leaves all variables as they were. */
@@ -74,7 +81,12 @@ export function record(
       attempt.prepared,
       (place) => recorder.at(place),
     );
-    return { results: result, optimizers, kept, recording: recorder.finish(result) };
+    const recording = recorder.finish(result);
+    if (attempt.expected !== undefined && recording !== null) {
+      recorder.release(() => true);
+      checkSame(recording, attempt.expected);
+    }
+    return { results: result, optimizers, kept, recording };
   } catch (error) {
     recorder.abandon();
     throw error;
@@ -113,8 +125,9 @@ class Recorder implements Watcher {
   readonly #sources = new Map<Reference, Source>();
   /** The inputs of the function, by what identifies their source. */
   readonly #inputs = new Map<object, Value>();
+  readonly #operations: string[] = [];
+  readonly #streams: number[] = [];
   #isRepeatable = true;
-  #draws = 0;
   #place: Place | null = null;
 
   constructor(backend: NodeBackend, batch: readonly (tf.Tensor | null)[], attempt: Attempt) {
@@ -147,6 +160,7 @@ class Recorder implements Watcher {
       throw mistakes.valueShaped(op, this.#where());
     }
     const inputs = ids.map((id) => this.#valueOf(id));
+    this.#operations.push(op);
     const outputs = this.#addon.executeOp(op, attributes, ids, n);
     const types = inputs.map(({ dtype }) => dtype);
     const inferred = inferAttributes(this.#addon, op, attributes, types);
@@ -191,23 +205,31 @@ class Recorder implements Watcher {
     const made = this.#variables.made();
     if (made.length > 0 && this.#attempt.isLast) throw mistakes.making(made);
     if (made.length > 0 || !this.#isRepeatable) {
-      this.#release(() => true);
+      this.release(() => true);
       return null;
     }
     const changed = this.#variables.assigned();
     const outputs = [...results, ...changed].map((tensor) => this.#output(tensor));
     const { definition, used } = this.#graph.finish([...this.#sources.keys()], outputs);
-    this.#release((reference) => !used.has(reference));
+    this.release((reference) => !used.has(reference));
     const inputs = [...this.#sources]
       .map(([reference, source]) => ({ reference, source }))
       .filter(({ reference }) => used.has(reference));
-    return { definition, inputs, outputs, results: results.length, changed };
+    return {
+      definition,
+      inputs,
+      outputs,
+      results: results.length,
+      changed,
+      operations: this.#operations,
+      streams: this.#streams,
+    };
   }
 
   /** Takes everything back. */
   abandon(): void {
     this.#variables.restore();
-    this.#release(() => true);
+    this.release(() => true);
   }
 
   dispose(): void {
@@ -281,12 +303,7 @@ class Recorder implements Watcher {
       call,
       this.#input(this.#addon, TF_INT32, () => ({ kind: 'counter' })),
     );
-    this.#draws += 1;
-    // Each draw has a stream of its own, and each call another number of it.
-    const stream =
-      draw.seed === null
-        ? Math.floor(Math.random() * 2 ** 32)
-        : draw.seed + 0x9e3779b9 * this.#draws;
+    const stream = this.#newStream(draw.seed);
     const nodes = {
       run: (op: string, attributes: readonly Attribute[], ids: number[]): number =>
         (this.execute(op, attributes, ids, 1)[0] as Output).id,
@@ -296,6 +313,17 @@ class Recorder implements Watcher {
     return drawNodes(this.#addon, nodes, draw, { shape, dtype, stream, call });
   }
 
+  /** Each draw has a stream of its own, and each call another number of it. */
+  #newStream(seed: number | null): number {
+    const index = this.#streams.length;
+    const stream =
+      seed === null
+        ? (this.#attempt.expected?.streams[index] ?? Math.floor(Math.random() * 2 ** 32))
+        : seed + 0x9e3779b9 * (index + 1);
+    this.#streams.push(stream);
+    return stream;
+  }
+
   /** An output that is no input and no other output. */
   #output({ dataId }: tf.TensorInfo): Reference {
     const { id, dtype } = this.#backend.tensorMap.get(dataId);
@@ -303,8 +331,8 @@ class Recorder implements Watcher {
     return `${this.#graph.add('Identity', [type], [this.#valueOf(id).reference])}:0`;
   }
 
-  /** Frees captured tensors. */
-  #release(isUnused: (reference: Reference) => boolean): void {
+  /** Frees captured tensors of inputs. */
+  release(isUnused: (reference: Reference) => boolean): void {
     for (const [reference, source] of this.#sources) {
       if (source.kind === 'captured' && isUnused(reference)) source.tensor.dispose();
     }

@@ -9,6 +9,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Constants } from './constants.ts';
 import { OptimizerSnapshot } from './optimizer-snapshot.ts';
 import type { Optimizers } from './optimizers.ts';
+import type { Recording } from './record.ts';
 import type { ResultForm } from './step-call.ts';
 import type { Trace } from './trace.ts';
 
@@ -32,6 +33,10 @@ export type ShapeLife =
       readonly state: 'recorded';
       readonly trace: Trace;
       readonly form: ResultForm;
+      /** What calls to come are compared with; null where none is. */
+      readonly recording: Recording | null;
+      /** What calls have made in JavaScript. */
+      readonly constants: Constants;
       readonly optimizers: readonly tf.Optimizer[];
     };
 
@@ -42,6 +47,8 @@ export type ShapeEvent =
       readonly kind: 'recorded';
       readonly trace: Trace;
       readonly form: ResultForm;
+      readonly recording: Recording | null;
+      readonly constants: Constants;
       readonly optimizers: Optimizers;
     }
   /** The recording is no longer right, or no longer wanted. */
@@ -59,7 +66,8 @@ export function next(life: ShapeLife, event: ShapeEvent): ShapeLife {
   }
   const optimizers = listed(event.optimizers);
   if (event.kind === 'recorded') {
-    return { state: 'recorded', trace: event.trace, form: event.form, optimizers };
+    const { trace, form, recording, constants } = event;
+    return { state: 'recorded', trace, form, recording, constants, optimizers };
   }
   const failures = life.state === 'known' ? life.failures : 0;
   const snapshot = OptimizerSnapshot.take(event.optimizers.own.keys());

@@ -15,6 +15,12 @@ const PAPER: Record<string, string> = {
   key: 'none',
   value: 'none',
   output: 'row and column',
+  x: 'none',
+  B: 'none',
+  C: 'none',
+  z: 'row',
+  dt: 'row',
+  out: 'row and column',
 };
 
 const text = (options: MultiplierOptions | null): string =>
@@ -25,23 +31,31 @@ const text = (options: MultiplierOptions | null): string =>
 const size = { width: 16, blocks: 2, heads: 2, mlp: 24 };
 
 onCpu(() => {
-  it("minimalPlacement is the paper's table of app. C", () => {
-    const model = languageModel(size, 11, false, 1);
-    const placement = minimalPlacement(model);
-    const found = model.layers
-      .filter(({ weights }) => weights.some(({ shape }) => shape.length > 1))
-      .map((layer) => [layer.name, text(placement(layer))]);
-    const wanted = found.map(([name]) => [name, PAPER[name?.replace(/^block\d_/, '') as string]]);
-    expect(found).toEqual(wanted);
-    expect(found).toHaveLength(2 + 2 * 7);
-    const multiplied = addMultipliers(model, { placement });
-    const factors = multiplied.weights.filter(({ originalName }) =>
-      /multiplier$/.test(originalName),
-    );
-    expect(factors).toHaveLength(2 + 2 * 6);
-    model.dispose();
-    multiplied.dispose();
-  });
+  it.each([
+    ['attention', 7, 6],
+    ['mamba2', 9, 7],
+    ['hybrid', 13, 10],
+  ] as const)(
+    "minimalPlacement is the paper's table of app. C: %s",
+    (mixer, matrices, factorsOfBlock) => {
+      const model = languageModel({ ...size, mixer }, 11, false, 1);
+      const placement = minimalPlacement(model);
+      const found = model.layers
+        .filter(({ weights }) => weights.some(({ shape }) => shape.length > 1))
+        .filter((layer) => layer.getClassName() !== 'LrmMamba2')
+        .map((layer) => [layer.name, text(placement(layer))]);
+      const wanted = found.map(([name]) => [name, PAPER[name?.replace(/^block\d_/, '') as string]]);
+      expect(found).toEqual(wanted);
+      expect(found).toHaveLength(2 + 2 * matrices);
+      const multiplied = addMultipliers(model, { placement });
+      const factors = multiplied.weights.filter(({ originalName }) =>
+        /multiplier$/.test(originalName),
+      );
+      expect(factors).toHaveLength(2 + 2 * factorsOfBlock);
+      model.dispose();
+      multiplied.dispose();
+    },
+  );
 
   it('has the symmetries of its size', () => {
     const model = languageModel(size, 11, false, 1);
