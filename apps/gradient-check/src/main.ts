@@ -59,7 +59,9 @@ function unexpected(backend: Backend, judged: readonly Judgement[]): string[] {
     const fault = faultOf(judgement);
     const isExpected = reasonFor(name, backend) !== undefined || isKnown(name, backend);
     if (fault === null)
-      return isExpected ? [`${backend}: ${name} is right now, and is listed as at fault`] : [];
+      return isKnown(name, backend)
+        ? [`${backend}: ${name} is right now, and is listed as at fault`]
+        : [];
     if (!isExpected) return [`${backend}: ${name}: ${describe(fault)}`];
     return [];
   });
