@@ -272,6 +272,38 @@ onCpu(() => {
     ]);
   });
 
+  it('channels that are split, moved or broadcast, and layers of several outputs, stay', () => {
+    for (const layer of [
+      layers.reshape({ targetShape: [72, 2] }),
+      layers.flatten({ dataFormat: 'channelsFirst' }),
+      layers.batchNormalization({ axis: 1 }),
+    ]) {
+      const model = between(layer);
+      expect(found(model)).toEqual([]);
+      model.dispose();
+    }
+    const apply = (layer: Layer, to: unknown) =>
+      layer.apply(to as layersApi.SymbolicTensor) as layersApi.SymbolicTensor;
+    for (const merge of [layers.add(), layers.multiply()]) {
+      const x = input({ shape: [3] });
+      const [wide, single] = [apply(dense('a', 4), x), apply(dense('s', 1), x)];
+      const y = merge.apply([wide, single]) as layersApi.SymbolicTensor;
+      const model = makeModel({ inputs: x, outputs: apply(dense('b', 2), y) });
+      expect(found(model)).toEqual([]);
+      model.dispose();
+    }
+    const x = input({ shape: [5, 3] });
+    const recurrent = layers.lstm({
+      units: 2,
+      returnState: true,
+      recurrentInitializer: 'glorotNormal',
+    });
+    const [y] = recurrent.apply(apply(dense('a', 3), x)) as layersApi.SymbolicTensor[];
+    const model = makeModel({ inputs: x, outputs: apply(dense('b', 2), y) });
+    expect(found(model)).toEqual([]);
+    model.dispose();
+  });
+
   it('a class that extends one of tfjs under its name is opaque', () => {
     const Dense = dense('any', 1).constructor as new (config: object) => Layer;
     class Bent extends Dense {}
