@@ -31,6 +31,60 @@ export const STATEMENTS: readonly Statement[] = [
       '`tf.conv1d` is a 2D convolution of height 1, and pads the height too. Pad before, and convolve with `valid`.',
   },
   {
+    cases: ['divNoNan with zeros below'],
+    reason:
+      '`tf.divNoNan` is composed of `tf.where` and a division, whose gradient is 0/0 where the divisor is 0. Divide by `tf.where(isZero, 1, b)` there.',
+  },
+  {
+    cases: /^conv2d channels first/,
+    backends: ['wasm'],
+    reason:
+      'the backend takes the channels last alone, and says so. The layers of tfjs-layers transpose by themselves.',
+  },
+  {
+    cases: /^conv2d channels first, (same, strides of 2|dilated)$/,
+    backends: ['tensorflow'],
+    reason: 'TensorFlow has no such convolutions on a CPU, and says so.',
+  },
+  {
+    cases: /^((avg|max)Pool(3d)? (padding 1|explicit padding)|conv2dTranspose padding 1)/,
+    backends: ['tensorflow'],
+    reason:
+      "TensorFlow pools with 'valid' and 'same' alone, and tfjs-node refuses the rest. Pad before, and pool with 'valid'.",
+  },
+  {
+    cases: /conv3d dilated/,
+    backends: ['tensorflow'],
+    reason: 'TensorFlow has no dilated 3D convolutions on a CPU, and says so.',
+  },
+  {
+    cases: /^(image\.transform|image\.rotateWithOffset|maxPoolWithArgmax|sparse\.)/,
+    backends: ['tensorflow'],
+    reason: 'tfjs-node has no such kernel, and says so.',
+  },
+  {
+    cases: ['unsortedSegmentSum with places outside'],
+    backends: ['tensorflow'],
+    reason: 'TensorFlow refuses a place that is none.',
+  },
+  {
+    cases: ['gather of [2, 2, 3] along axis -1, 1 axes of places'],
+    backends: ['tensorflow'],
+    reason:
+      'tfjs-node takes no axis from the end in its forward pass, and throws. Give the axis from the start.',
+  },
+  {
+    cases: ['image.rotateWithOffset'],
+    backends: ['wasm'],
+    reason: 'its forward pass cuts the fill value off to a whole number; the gradient is right.',
+  },
+  {
+    cases: ['floorDiv beside x'],
+    backends: ['webgl'],
+    reason:
+      'its forward pass rounds the operands to whole numbers first; the gradient is zero, as it should be.',
+  },
+  {
     cases: ['depthToSpace channels first'],
     backends: ['cpu', 'tensorflow'],
     reason:
