@@ -139,7 +139,7 @@ describe('examples', () => {
     expect(importedBy(code).filter((name) => !installed.includes(name))).toEqual([]);
   });
 
-  it.each(examples)('$name runs', async ({ isFragment, ...example }) => {
+  it.each(examples)('$name runs', { timeout: 240_000 }, async ({ isFragment, ...example }) => {
     const file = join(work, `${examples.findIndex(({ name }) => name === example.name)}.ts`);
     writeFileSync(file, asModule(example, isFragment));
     const { default: run } = (await import(/* @vite-ignore */ file)) as {

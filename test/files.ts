@@ -36,15 +36,23 @@ export async function filesOf(model: LayersModel, includeOptimizer = false): Pro
   };
 }
 
-/** `model.json` and the shards that it names, as from a server. */
-export function serve(files: Files): tf.io.IOHandler {
-  const server = 'http://server/';
-  const fetchFunc = async (path: RequestInfo | URL): Promise<Response> => {
-    const file = files[String(path).slice(server.length)];
-    if (file === undefined) return new Response(null, { status: 404 });
+const SERVER = 'http://server/';
+
+/** The address of `model.json` for `fetchFrom`. */
+export const ADDRESS: string = `${SERVER}model.json`;
+
+/** A `fetch` from a server with these files, which answers with a page where there is none. */
+export function fetchFrom(files: Files): typeof fetch {
+  return async (path) => {
+    const file = files[String(path).slice(SERVER.length)];
+    if (file === undefined) return new Response('<h1>Not found</h1>', { status: 404 });
     return new Response(Buffer.from(file, 'base64'));
   };
-  return tf.io.http(`${server}model.json`, { fetchFunc });
+}
+
+/** `model.json` and the shards that it names, as from a server. */
+export function serve(files: Files): tf.io.IOHandler {
+  return tf.io.http(ADDRESS, { fetchFunc: fetchFrom(files) });
 }
 
 /** Loads files by tfjs' own loader. */

@@ -628,7 +628,7 @@ export const OPERATIONS: Readonly<Record<string, Make>> = Object.fromEntries<Mak
     'unsortedSegmentSum, ids outside',
     (k) => ({
       shapes: [[4, 3 * k]],
-      of: (x) => tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, -1, 2], 'int32'), 3),
+      of: (x) => tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, -1, 5], 'int32'), 3),
     }),
   ],
   [

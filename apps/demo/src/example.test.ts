@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const example = join(import.meta.dirname, '../../../examples/language-model.js');
 
-it('examples/language-model.js learns', () => {
+it('examples/language-model.js learns', { timeout: 240_000 }, () => {
   const { status, stdout, stderr } = spawnSync('node', [example], { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(status).toBe(0);

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { nearest, show } from './check.ts';
 import { noteKernelAxes } from './kernel-axes.ts';
-import { noteL2 } from './regularized.ts';
+import { noteLayer } from './layer-of.ts';
 import {
   checkRole,
   explainRole,
@@ -68,7 +68,7 @@ function draw(rows: RoleTable['rows']): string {
  * Gives every kernel of a model a role by the model's structure: a kernel that writes an output is a
  * `'head'`. From each output the walk goes back through layers without kernels (activations, norms,
  * reshapes) and into nested models, to the first kernels. All other roles follow from names and ranks. It
- * also notes which weights have an L2 regularizer, so that decay can warn of acting besides it, and which axes of
+ * also notes the layer of each weight, so that decay can warn where that has an L2 regularizer, and which axes of
  * each kernel are inputs and outputs.
  *
  * @param overrides roles by layer name, for all kernels of that layer; they win over the structure
@@ -106,7 +106,7 @@ export function assignRoles(model: LayersModel, overrides: Record<string, Role> 
     }
   }
   for (const layer of all) {
-    noteL2(layer);
+    noteLayer(layer);
     noteKernelAxes(layer);
   }
   for (const weight of model.weights) forgetStructure(variableOf(weight));

@@ -41,6 +41,7 @@ export {
   kernelPlaces,
   OUTPUTS_LAST,
 } from './kernel-places.ts';
+export { layerOf } from './layer-of.ts';
 export {
   holderOf,
   innerLayers,
@@ -65,7 +66,6 @@ export {
 export { type Patch, withPatches } from './patches.ts';
 export { isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
-export { hasL2 } from './regularized.ts';
 export { copyRole, isRole, ROLES } from './roles.ts';
 export { updaterOf } from './route.ts';
 export {

@@ -10,17 +10,29 @@ import { StateStore } from './state-store.ts';
 
 /** An optimizer of a tree, as the others see it: every `TensorOptimizer` is one. */
 export interface Member extends tf.Optimizer {
+  /** The base learning rate. */
   learningRate: number;
+  /** The effective learning rate as a scalar variable. */
   readonly rate: tf.Scalar;
+  /** The schedules' factor as a scalar variable. */
   readonly rateFactor: tf.Scalar;
+  /** Why its own part of a step cannot be recorded; null when it can. */
   readonly obstacle: string | null;
+  /** Whether it assigns to variables beside what is inside it. */
   readonly assignsVariables: boolean;
+  /** How its slots scale with the gradient. */
   readonly gradientPowers: Readonly<Record<string, number>>;
+  /** True after `dispose()`. */
   readonly isDisposed: boolean;
+  /** Whether it updates the variable by its own rule. */
   accepts(variable: tf.Variable): boolean;
+  /** Throws when a step cannot be taken with these entries. */
   check(entries: readonly Entry[]): void;
+  /** The host half of a step. */
   beforeStep(): void;
+  /** The tensor half of a step. */
   update(entries: readonly Entry[]): void;
+  /** The slots of a variable by name. */
   slots(variable: tf.Variable): ReadonlyMap<string, tf.Variable>;
 }
 

@@ -39,6 +39,7 @@ export class StateStore {
     return [...(this.#pending?.slots.keys() ?? [])];
   }
 
+  /** The slot of a variable under a name, made by `init` when first asked for. */
   slot(variable: tf.Variable, name: string, init: () => tf.Tensor): tf.Variable {
     let slots = this.slots.get(variable);
     if (slots === undefined) {
@@ -54,6 +55,7 @@ export class StateStore {
     return slot;
   }
 
+  /** A state of the optimizer itself under a name, made by `init` when first asked for. */
   state(name: string, init: () => tf.Tensor): tf.Variable {
     let state = this.states.get(name);
     if (state === undefined) {
@@ -123,6 +125,7 @@ export class StateStore {
     };
   }
 
+  /** Frees all state, waiting state included. */
   clear(): void {
     for (const slots of this.slots.values()) disposeAll(slots);
     disposeAll(this.states);
@@ -132,6 +135,7 @@ export class StateStore {
     this.#pending = null;
   }
 
+  /** Frees everything. */
   dispose(): void {
     this.clear();
     disposeAll(this.#numbers);

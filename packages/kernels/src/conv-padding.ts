@@ -6,6 +6,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { explicitPadding } from './gradients/windows.ts';
 
 type Shape = [number, number, number, number];
 
@@ -29,7 +30,7 @@ export function withExplicitPadding(kernelName: string, stock: KernelFunc): Kern
       filter.shape as Shape,
       strides,
       dilations ?? 1,
-      pad,
+      explicitPadding(pad),
       dimRoundingMode,
       isDepthwise,
     );
@@ -52,7 +53,7 @@ export function withExplicitPadding(kernelName: string, stock: KernelFunc): Kern
     );
     // XNNPACK pads as much as the windows need, as long as none of them ends before the elements do.
     const isSame = pad === 'same' && below >= 0 && after >= 0;
-    if (isSame || (pad !== 'same' && below <= bottom && after <= right)) return stock(call);
+    if (isSame) return stock(call);
     const explicit: backend_util.ExplicitPadding = [
       [0, 0],
       [top, Math.max(bottom, below)],

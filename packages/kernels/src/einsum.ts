@@ -12,7 +12,12 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { isOneOf, parseEquation, permutation } from './einsum-equation.ts';
-import type { WasmBackend } from './wasm-backend.ts';
+
+/** What every backend of tfjs has: it counts the tensors on each data. */
+interface CountingBackend {
+  incRef(dataId: TensorInfo['dataId']): void;
+  disposeData(dataId: TensorInfo['dataId']): boolean;
+}
 
 /** A tensor with a letter for each axis. */
 interface Labelled {
@@ -21,7 +26,8 @@ interface Labelled {
 }
 
 /**
- * The `Einsum` kernel for wasm: `ij,jk->ik` and the like, of one or two float32 operands.
+ * The `Einsum` kernel, for wasm and in place of that of cpu, webgl and webgpu, which take equations whose operands do not share
+ * all summed letters for others: `ij,jk->ik` and the like, of one or two float32 operands.
  *
  * Letters that only one operand has and the result lacks are summed at once. What remains is, up to the order of
  * the axes, a batch of products of matrices: the letters that both operands and the result have are the batch, those
@@ -31,62 +37,71 @@ interface Labelled {
  * @throws RangeError if an operand has not one axis for each of its letters
  * @throws TypeError if an operand is not float32
  */
-export const einsum: KernelFunc = ({ inputs, backend: anyBackend, attrs }) => {
-  const backend = anyBackend as WasmBackend;
-  const { equation } = attrs as unknown as EinsumAttrs;
-  const tensors = Object.values(inputs) as TensorInfo[];
-  const { allDims, idDims } = backend_util.decodeEinsumEquation(equation, tensors.length);
-  backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as never);
-  const { operands, result } = parseEquation(equation);
-  for (const [i, { dtype, shape }] of tensors.entries()) {
-    if (dtype !== 'float32') {
-      throw new TypeError(
-        `kernels/einsum: operands must be float32. Received ${dtype}. Try tf.cast(operand, 'float32').`,
-      );
+export const einsum =
+  (backendName: string): KernelFunc =>
+  ({ inputs, backend: anyBackend, attrs }) => {
+    const backend = anyBackend as CountingBackend;
+    const { equation } = attrs as unknown as EinsumAttrs;
+    const tensors = Object.values(inputs) as TensorInfo[];
+    const { allDims, idDims } = backend_util.decodeEinsumEquation(equation, tensors.length);
+    backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as never);
+    const { operands, result } = parseEquation(equation);
+    for (const [i, { dtype, shape }] of tensors.entries()) {
+      if (dtype !== 'float32') {
+        throw new TypeError(
+          `kernels/einsum: operands must be float32. Received ${dtype}. Try tf.cast(operand, 'float32').`,
+        );
+      }
+      if (shape.length !== operands[i]!.length) {
+        throw new RangeError(
+          `kernels/einsum: each operand must have one axis for each of its letters. Received an operand of shape [${shape}] for "${operands[i]!.join('')}". Try the equation for rank ${shape.length}.`,
+        );
+      }
     }
-    if (shape.length !== operands[i]!.length) {
-      throw new RangeError(
-        `kernels/einsum: each operand must have one axis for each of its letters. Received an operand of shape [${shape}] for "${operands[i]!.join('')}". Try the equation for rank ${shape.length}.`,
-      );
-    }
-  }
 
-  const made: TensorInfo[] = [];
-  const run = (name: string, kernelInputs: NamedTensorInfoMap, kernelAttrs: NamedAttrMap) => {
-    const { kernelFunc } = getKernel(name, 'wasm');
-    const output = kernelFunc({ inputs: kernelInputs, backend, attrs: kernelAttrs }) as TensorInfo;
-    made.push(output);
-    return output;
-  };
-  const sumOut = ({ tensor, letters }: Labelled, isKept: (letter: string) => boolean): Labelled => {
-    const axis = [...letters.keys()].filter((i) => !isKept(letters[i]!));
-    if (axis.length === 0) return { tensor, letters };
-    return {
-      tensor: run(Sum, { x: tensor }, { axis, keepDims: false }),
-      letters: letters.filter(isKept),
+    const made: TensorInfo[] = [];
+    const run = (name: string, kernelInputs: NamedTensorInfoMap, kernelAttrs: NamedAttrMap) => {
+      const { kernelFunc } = getKernel(name, backendName);
+      const output = kernelFunc({
+        inputs: kernelInputs,
+        backend,
+        attrs: kernelAttrs,
+      }) as TensorInfo;
+      made.push(output);
+      return output;
     };
-  };
-  const inOrder = ({ tensor, letters }: Labelled, order: readonly string[]): TensorInfo => {
-    const perm = permutation(letters, order);
-    if (perm.every((axis, i) => axis === i)) return tensor;
-    return run(Transpose, { x: tensor }, { perm });
-  };
+    const sumOut = (
+      { tensor, letters }: Labelled,
+      isKept: (letter: string) => boolean,
+    ): Labelled => {
+      const axis = [...letters.keys()].filter((i) => !isKept(letters[i]!));
+      if (axis.length === 0) return { tensor, letters };
+      return {
+        tensor: run(Sum, { x: tensor }, { axis, keepDims: false }),
+        letters: letters.filter(isKept),
+      };
+    };
+    const inOrder = ({ tensor, letters }: Labelled, order: readonly string[]): TensorInfo => {
+      const perm = permutation(letters, order);
+      if (perm.every((axis, i) => axis === i)) return tensor;
+      return run(Transpose, { x: tensor }, { perm });
+    };
 
-  try {
-    const [first, second] = tensors.map((tensor, i): Labelled => {
-      const others = operands[1 - i] ?? [];
-      return sumOut({ tensor, letters: operands[i]! }, isOneOf(result, others));
-    });
-    const out = inOrder(second ? product(first!, second, result, inOrder, run) : first!, result);
-    // The result may be the operand's own data, but never its own tensor: a gradient tape would take the
-    // two for one, and count its gradient twice.
-    const { dataId, shape, dtype } = out;
-    backend.incRef(dataId);
-    return { dataId, shape, dtype };
-  } finally {
-    for (const { dataId } of made) backend.disposeData(dataId);
-  }
-};
+    try {
+      const [first, second] = tensors.map((tensor, i): Labelled => {
+        const others = operands[1 - i] ?? [];
+        return sumOut({ tensor, letters: operands[i]! }, isOneOf(result, others));
+      });
+      const out = inOrder(second ? product(first!, second, result, inOrder, run) : first!, result);
+      // The result may be the operand's own data, but never its own tensor: a gradient tape would take the
+      // two for one, and count its gradient twice.
+      const { dataId, shape, dtype } = out;
+      backend.incRef(dataId);
+      return { dataId, shape, dtype };
+    } finally {
+      for (const { dataId } of made) backend.disposeData(dataId);
+    }
+  };
 
 function product(
   a: Labelled,

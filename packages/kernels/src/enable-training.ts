@@ -69,6 +69,9 @@ const findGradient = (kernelName: string): Registered<GradConfig> | undefined =>
 const nameOf = (gradient: Gradient): string =>
   'create' in gradient ? gradient.kernelName : gradient.gradient.kernelName;
 
+const isOnLoadedBackend = (gradient: Gradient): boolean =>
+  'backends' in gradient && (gradient.backends ?? []).some((name) => findBackendFactory(name));
+
 function enableGradients(): void {
   const ofTfjs = gradients.filter(
     (gradient) => findGradient(nameOf(gradient))?.[STOCK] === undefined,
@@ -76,7 +79,7 @@ function enableGradients(): void {
   // What tfjs has no gradient for needs no example.
   const present = ofTfjs.filter((gradient) => findGradient(nameOf(gradient)) !== undefined);
   const right = areRight(present.map(({ example }) => example));
-  const kept = new Set(right === null ? [] : present.filter((_, i) => right[i]));
+  const kept = new Set(present.filter((gradient, i) => right?.[i] && !isOnLoadedBackend(gradient)));
   for (const wanted of ofTfjs) {
     const stock = findGradient(nameOf(wanted));
     const config = 'create' in wanted ? stock && wanted.create(stock) : wanted.gradient;

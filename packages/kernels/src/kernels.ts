@@ -27,9 +27,11 @@ import {
   MaxPoolWithArgmax,
   Reverse,
   Select,
+  StridedSlice,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
+import { withAllAxes, withBroadcastBatches, withBroadcastStatistics } from './broadcast-kernels.ts';
 import { cast } from './cast.ts';
 import { conv2DBackpropFilter, conv3DBackpropFilter } from './conv-backprop-filter.ts';
 import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
@@ -43,7 +45,7 @@ import { einsum } from './einsum.ts';
 import { gather } from './gather.ts';
 import { identity } from './identity.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
-import { withPadding } from './pool-padding.ts';
+import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
 import { reverse } from './reverse.ts';
 import { select } from './select.ts';
@@ -68,28 +70,46 @@ const same3D = (backendName: string): Kernels['replaced'] => ({
   [Conv3DBackpropInputV2]: (stock) => withUnmetZeros(backendName, stock),
 });
 
+const sides = (kernelNames: readonly string[]): Kernels['replaced'] =>
+  Object.fromEntries(kernelNames.map((name) => [name, withSides]));
+
+const convolutions = [Conv2D, DepthwiseConv2dNative, FusedConv2D, FusedDepthwiseConv2D];
+
+/** What every backend of tfjs has wrong, but for tensorflow. */
+const common = (backendName: string): Kernels['replaced'] => ({
+  ...same3D(backendName),
+  ...sides([AvgPool, MaxPool, ...convolutions]),
+  [BatchMatMul]: withBroadcastBatches(backendName),
+  [Einsum]: () => einsum(backendName),
+  [FusedBatchNorm]: withPresentInputs,
+  [StridedSlice]: withAllAxes,
+});
+
 export const kernels: Readonly<Record<string, Kernels>> = {
   cpu: {
     missing: {},
     replaced: {
-      ...same3D('cpu'),
-      [FusedBatchNorm]: withPresentInputs,
+      ...common('cpu'),
+      [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('cpu')(stock)),
       [MaxPool3DGrad]: () => maxPoolGrad,
     },
   },
-  tensorflow: { missing: {}, replaced: { [FusedBatchNorm]: withPresentInputs } },
-  webgl: { missing: {}, replaced: { ...same3D('webgl'), [FusedBatchNorm]: withPresentInputs } },
-  webgpu: { missing: {}, replaced: { ...same3D('webgpu'), [FusedBatchNorm]: withPresentInputs } },
+  tensorflow: {
+    missing: {},
+    replaced: { ...sides(convolutions), [FusedBatchNorm]: withPresentInputs },
+  },
+  webgl: { missing: {}, replaced: common('webgl') },
+  webgpu: { missing: {}, replaced: common('webgpu') },
   wasm: {
     missing: {
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,
       [DepthwiseConv2dNativeBackpropInput]: depthwiseConv2dBackpropInput,
-      [Einsum]: einsum,
+      [Einsum]: einsum('wasm'),
       [UnsortedSegmentSum]: unsortedSegmentSum,
     },
     replaced: {
-      [AvgPool]: (stock) => withPadding(AvgPool, stock),
+      [AvgPool]: withPadding,
       [AvgPool3D]: (stock) => withMetElements('wasm', stock),
       [BatchMatMul]: batchMatMul,
       [Cast]: cast,
@@ -102,16 +122,17 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [FusedConv2D]: (stock) => withExplicitPadding(FusedConv2D, stock),
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
-      [FusedBatchNorm]: withPresentInputs,
+      [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('wasm')(stock)),
       [GatherV2]: gather,
       [Identity]: identity,
-      [MaxPool]: (stock) => withPadding(MaxPool, stock),
+      [MaxPool]: withPadding,
       [MaxPool3D]: () => maxPool3D,
       [MaxPool3DGrad]: () => maxPoolGrad,
       [MaxPoolGrad]: () => maxPoolGrad,
       [MaxPoolWithArgmax]: () => maxPoolWithArgmax,
       [Reverse]: () => reverse,
       [Select]: select,
+      [StridedSlice]: withAllAxes,
     },
   },
 };

@@ -93,3 +93,17 @@ onCpu(() => {
     expect(() => layer.apply(tf.ones([1, 3, 1]))).toThrow(/CAUSAL/);
   });
 });
+
+onCpu(() => {
+  test('a dilated convolution trains, which stock tfjs refuses', () => {
+    const train = (): tf.Tensor =>
+      tf.tidy(() => {
+        const layer = layers.conv2d({ filters: 2, kernelSize: 2, dilationRate: 2 });
+        const x = tf.randomNormal([1, 5, 5, 1]);
+        return tf.grad((t) => tf.sum(layer.apply(t) as tf.Tensor))(x);
+      });
+    expect(train().shape).toEqual([1, 5, 5, 1]);
+    disableTraining();
+    expect(train).toThrow(/dilation rates greater than 1/);
+  });
+});

@@ -1,5 +1,6 @@
 import {
   add,
+  conv2d,
   depthwiseConv2d,
   ones,
   pad,
@@ -25,6 +26,7 @@ interface Layer {
   gamma?: Weight | null;
   beta?: Weight | null;
   bias?: Weight | null;
+  kernel: Weight;
   depthwiseKernel: Weight;
   activation: { apply(x: Tensor): Tensor } | null;
 }
@@ -118,6 +120,36 @@ const conv1dCausalShape = patch<Shape>(
     },
 );
 
+/** The gradient of the fused convolution, which tfjs runs while it notes for a gradient, takes no dilation. */
+const conv2dDilated = patch<Call>(
+  'Conv2D',
+  'call',
+  (stock) =>
+    function (inputs, kwargs) {
+      if (this.dilationRate.every((rate) => rate === 1)) return stock.call(this, inputs, kwargs);
+      return convolve(this, inputs, (x, padding, rates) =>
+        conv2d(x, this.kernel.read() as Tensor4D, this.strides, padding, 'NHWC', rates),
+      );
+    },
+);
+
+/** Convolution, bias and activation, one after the other. */
+function convolve(
+  layer: Layer,
+  inputs: Tensor | Tensor[],
+  run: (x: Tensor4D, padding: 'same' | 'valid', rates: [number, number]) => Tensor,
+): Tensor {
+  return tidy(() => {
+    const isFirst = layer.dataFormat === 'channelsFirst';
+    const x = one(inputs) as Tensor4D;
+    const images = isFirst ? transpose(x, [0, 2, 3, 1]) : x;
+    let y = run(images, layer.padding as 'same', layer.dilationRate as [number, number]);
+    if (layer.bias) y = add(y, layer.bias.read());
+    if (isFirst) y = transpose(y, [0, 3, 1, 2]);
+    return layer.activation === null ? y : layer.activation.apply(y);
+  });
+}
+
 /** tfjs leaves the dilation rate out. */
 const depthwiseDilated = patch<Call>(
   'DepthwiseConv2D',
@@ -125,21 +157,16 @@ const depthwiseDilated = patch<Call>(
   (stock) =>
     function (inputs, kwargs) {
       if (this.dilationRate.every((rate) => rate === 1)) return stock.call(this, inputs, kwargs);
-      return tidy(() => {
-        const isFirst = this.dataFormat === 'channelsFirst';
-        const x = one(inputs) as Tensor4D;
-        let y: Tensor = depthwiseConv2d(
-          isFirst ? transpose(x, [0, 2, 3, 1]) : x,
+      return convolve(this, inputs, (x, padding, rates) =>
+        depthwiseConv2d(
+          x,
           this.depthwiseKernel.read() as Tensor4D,
           this.strides,
-          this.padding as 'same',
+          padding,
           'NHWC',
-          this.dilationRate as [number, number],
-        );
-        if (this.bias) y = add(y, this.bias.read());
-        if (isFirst) y = transpose(y, [0, 3, 1, 2]);
-        return this.activation === null ? y : this.activation.apply(y);
-      });
+          rates,
+        ),
+      );
     },
 );
 
@@ -207,6 +234,7 @@ const PATCHES = [
   conv1dChannelsFirst,
   conv1dCausal,
   conv1dCausalShape,
+  conv2dDilated,
   depthwiseDilated,
   depthwiseDilatedShape,
   softmaxAxis,

@@ -1,5 +1,4 @@
 /** The calls in a saved graph, checked before tfjs makes them. */
-
 import { preview } from './load-error.ts';
 import type { Config } from './saved.ts';
 
@@ -28,53 +27,57 @@ function checkSources(what: string, sources: unknown): asserts sources is Call {
   );
 }
 
-/** Why a call is never made: the first of its inputs that does not come. */
-function missingInput(call: Call, made: ReadonlyMap<string, readonly Call[]>): string {
+/** Why a call is never made: the first of its inputs that never exists. */
+function missingInput(call: Call, calls: ReadonlyMap<string, readonly Call[]>): string {
   const [from, at] = call.find(
-    ([layer, index]) => (made.get(layer)?.length ?? 0) <= index,
+    ([layer, index]) => (calls.get(layer)?.length ?? 0) <= index,
   ) as Source;
-  if (!made.has(from)) return `takes an output of layer ${preview(from)}, which is not in the file`;
+  if (!calls.has(from))
+    return `takes an output of layer ${preview(from)}, which is not in the file`;
   return `takes the output of call ${at} of layer "${from}", which is never made: it does not exist, or the two wait for each other`;
 }
 
 /**
- * Makes the calls of a graph in the order in which tfjs makes them: again and again those whose inputs are there.
- * tfjs itself goes on for ever where one never comes.
+ * The calls of a graph by layer, in the order in which tfjs makes them: in each round those whose inputs exist. Where an
+ * input never does, tfjs itself loops forever.
  *
- * @throws RangeError for a call whose input never comes
+ * @throws RangeError for a call whose input never exists
  */
-function madeCalls(nodes: readonly Node[]): ReadonlyMap<string, readonly Call[]> {
-  const made = new Map<string, Call[]>();
-  for (const { name, isCalled } of nodes) made.set(name, isCalled ? [[]] : []);
+function callsByLayer(nodes: readonly Node[]): ReadonlyMap<string, readonly Call[]> {
+  const calls = new Map<string, Call[]>();
+  for (const { name, isCalled } of nodes) calls.set(name, isCalled ? [[]] : []);
   let waiting = nodes.flatMap(({ name, inboundNodes }) =>
     inboundNodes.map((call) => ({ name, call })),
   );
   while (waiting.length > 0) {
-    const left = waiting.filter(({ name, call }) => {
-      if (call.some(([from, at]) => (made.get(from)?.length ?? 0) <= at)) return true;
+    const remaining = waiting.filter(({ name, call }) => {
+      if (call.some(([from, at]) => (calls.get(from)?.length ?? 0) <= at)) return true;
       // tfjs makes no call without inputs.
-      if (call.length > 0) made.get(name)?.push(call);
+      if (call.length > 0) calls.get(name)?.push(call);
       return false;
     });
-    const [stuck] = left;
-    if (stuck !== undefined && left.length === waiting.length) {
+    const [stuck] = remaining;
+    if (stuck !== undefined && remaining.length === waiting.length) {
       throw new RangeError(
-        `loadModel: layer "${stuck.name}" ${missingInput(stuck.call, made)}. Compare its inbound_nodes, and the names of the layers, with the file as it was saved.`,
+        `loadModel: layer "${stuck.name}" ${missingInput(stuck.call, calls)}. Compare its inbound_nodes, and the names of the layers, with the file as it was saved.`,
       );
     }
-    waiting = left;
+    waiting = remaining;
   }
-  return made;
+  return calls;
 }
 
-/** The names of the layers on the way to some of them. */
-function reached(made: ReadonlyMap<string, readonly Call[]>, ends: Call): ReadonlySet<string> {
+/** The names of the layers that lead to the given calls. */
+function layersBefore(
+  calls: ReadonlyMap<string, readonly Call[]>,
+  ends: Call,
+): ReadonlySet<string> {
   const seen = new Set<Call>();
   const names = new Set<string>();
   const open = [...ends];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [name, at] = next;
-    const call = made.get(name)?.[at] as Call;
+    const call = calls.get(name)?.[at] as Call;
     names.add(name);
     if (!seen.has(call)) open.push(...call);
     seen.add(call);
@@ -111,19 +114,19 @@ export function checkCalls(
   if (outputLayers.length === 0) {
     throw new RangeError(`loadModel: ${what} must have an output. Received no output_layers.`);
   }
-  const made = madeCalls(nodes);
+  const calls = callsByLayer(nodes);
   for (const [name, at] of [...inputLayers, ...outputLayers]) {
-    if ((made.get(name)?.length ?? 0) > at) continue;
+    if ((calls.get(name)?.length ?? 0) > at) continue;
     throw new RangeError(
       `loadModel: the inputs and outputs of ${what} must be calls of its layers. Received call ${at} of layer ${preview(name)}, which is not in the file. Compare input_layers and output_layers with the file as it was saved.`,
     );
   }
-  // An input may be one that nothing takes.
-  const names = reached(made, [...inputLayers, ...outputLayers]);
-  const lost = nodes.find(({ name }) => !names.has(name));
-  if (lost !== undefined) {
+  // An input may be unused.
+  const names = layersBefore(calls, [...inputLayers, ...outputLayers]);
+  const unused = nodes.find(({ name }) => !names.has(name));
+  if (unused !== undefined) {
     throw new RangeError(
-      `loadModel: layer "${lost.name}" of ${what} must lead to an output. Nothing takes what it gives. Compare inbound_nodes and output_layers with the file as it was saved.`,
+      `loadModel: layer "${unused.name}" of ${what} must lead to an output. Nothing takes what it gives. Compare inbound_nodes and output_layers with the file as it was saved.`,
     );
   }
 }

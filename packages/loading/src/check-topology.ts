@@ -32,7 +32,7 @@ export function describeSaved(saved: Saved): string {
   return `${kind} ${name === undefined ? '' : `${preview(name)} `}(${saved.className})`;
 }
 
-/** Refuses what is no registered layer or model. */
+/** Refuses anything but a registered layer or model. */
 function checkSaved(what: string, saved: unknown): asserts saved is Saved {
   const { className, config } = (saved ?? {}) as Partial<Record<keyof Saved, unknown>>;
   if (typeof className !== 'string' || typeof config !== 'object' || config === null) {
@@ -53,7 +53,7 @@ function checkSaved(what: string, saved: unknown): asserts saved is Saved {
   }
 }
 
-/** Refuses a name that is none, that JavaScript has on every object, or that another layer has. */
+/** Refuses what is not a name, a name that JavaScript has on every object, and one that another layer has. */
 function checkName(what: string, name: unknown, taken: Set<unknown>): void {
   if (typeof name !== 'string' || name === '' || name in {}) {
     throw new TypeError(
@@ -70,13 +70,13 @@ function checkName(what: string, name: unknown, taken: Set<unknown>): void {
 
 function checkNames(saved: Saved): void {
   const taken = new Set<unknown>();
-  entriesOf(saved).forEach((entry, at) => {
-    const what = `layer ${at + 1} of ${describeSaved(saved)}`;
+  entriesOf(saved).forEach((entry, i) => {
+    const what = `layer ${i + 1} of ${describeSaved(saved)}`;
     if (kindOf(saved) === 'sequence') {
       if (nameOf(entry) != null) checkName(what, nameOf(entry), taken);
       return;
     }
-    // A graph has the names of its layers twice; tfjs never ends where the second belongs to another layer.
+    // A graph has the name of each layer twice; tfjs loops forever where the second is that of another layer.
     const { name } = entry as { name?: unknown };
     checkName(what, name, taken);
     entry.config['name'] ??= name;
@@ -98,7 +98,7 @@ function hasOwnCall(entry: Config): boolean {
 
 /**
  * Checks that a saved model, and each model in it, consists of registered layers, each under a name of its own, and that
- * each of them gets its inputs. What a layer makes of its configuration is left to the layer.
+ * each of them gets its inputs. What a layer makes of its configuration is its own affair.
  *
  * @throws TypeError for what is not of this form; RangeError for an unknown class, a name used twice, and a graph that
  *   tfjs cannot or would never build
@@ -120,10 +120,10 @@ function checkInside(model: Saved): void {
       `loadModel: ${what} must have a list of layers. Received ${preview(entries)}. Compare it with the file as it was saved.`,
     );
   }
-  entries.forEach((entry: unknown, at) => {
+  entries.forEach((entry: unknown, i) => {
     const { name, config } = (entry ?? {}) as { name?: unknown; config?: Config | null };
-    const called = name ?? config?.['name'];
-    checkSaved(called == null ? `layer ${at + 1} of ${what}` : `layer ${preview(called)}`, entry);
+    const label = name ?? config?.['name'];
+    checkSaved(label == null ? `layer ${i + 1} of ${what}` : `layer ${preview(label)}`, entry);
     if (kindOf(entry) !== 'layer') checkInside(entry);
   });
   checkNames(model);

@@ -14,22 +14,6 @@ export const sizeOf = ({ shape }: Spec): number => tf.util.sizeFromShape(shape);
 /** Optimizers save what they keep under this group. */
 export const isSlot = ({ group }: Spec): boolean => group === 'optimizer';
 
-/** The data as buffers, of which tfjs takes the whole, and no empty ones, from which it reads zeros. */
-export function buffersOf(data: unknown): ArrayBuffer[] {
-  return [data].flat().flatMap((each: unknown) => {
-    const bytes = ArrayBuffer.isView(each)
-      ? each.buffer.slice(each.byteOffset, each.byteOffset + each.byteLength)
-      : each;
-    const { byteLength } = (bytes ?? {}) as { byteLength?: unknown };
-    if (typeof byteLength !== 'number') {
-      throw new TypeError(
-        `loadModel: weightData must be an ArrayBuffer, or a list of them. Received ${preview(each)}. Try new Uint8Array(bytes).buffer.`,
-      );
-    }
-    return byteLength > 0 ? [bytes as ArrayBuffer] : [];
-  });
-}
-
 function checkQuantization(what: string, spec: Spec): void {
   const { dtype, scale, min } = (spec.quantization ?? {}) as Partial<
     NonNullable<Spec['quantization']>
@@ -44,14 +28,14 @@ function checkQuantization(what: string, spec: Spec): void {
 }
 
 /** Checks one entry of the manifest and gives the number of its bytes. */
-function bytesOf(spec: unknown, at: number, taken: Set<string>): number {
+function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
   const { name, shape, dtype } = (spec ?? {}) as Partial<Spec>;
   const isName = typeof name === 'string' && !(name in {});
   const isShape =
     Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0);
   if (!isName || !isShape || !KEPT.includes(dtype as string)) {
     throw new TypeError(
-      `loadModel: weight ${at + 1} of the manifest must be { name, shape, dtype }, its dtype one of ${KEPT.join(', ')}. Received ${preview(spec)}. Compare it with the file as it was saved.`,
+      `loadModel: weight ${index + 1} of the manifest must be { name, shape, dtype }, its dtype one of ${KEPT.join(', ')}. Received ${preview(spec)}. Compare it with the file as it was saved.`,
     );
   }
   if (taken.has(name)) {
@@ -72,7 +56,7 @@ function bytesOf(spec: unknown, at: number, taken: Set<string>): number {
  * Checks the entries of the manifest, and that they describe the data to its last byte.
  *
  * @param strict false where there may be data beyond what is described
- * @throws TypeError for entries that are none; RangeError for too little or too much data, and a name used twice
+ * @throws TypeError for malformed entries; RangeError for too little or too much data, and a name used twice
  */
 export function checkSpecs(
   specs: unknown,
@@ -84,22 +68,22 @@ export function checkSpecs(
       `loadModel: weightSpecs must be a list of { name, shape, dtype }, one for each weight in the data. Received ${preview(specs)}.`,
     );
   }
-  const given = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const available = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const taken = new Set<string>();
   let needed = 0;
   let cut: string | null = null;
-  specs.forEach((spec: Spec, at) => {
-    needed += bytesOf(spec, at, taken);
-    if (needed > given) cut ??= spec.name;
+  specs.forEach((spec: Spec, i) => {
+    needed += bytesOf(spec, i, taken);
+    if (needed > available) cut ??= spec.name;
   });
   if (cut !== null) {
     throw new RangeError(
-      `loadModel: the weights need ${needed} bytes. Received ${given}, which end within weight "${cut}" or before it. Fetch or copy the files of the weights again.`,
+      `loadModel: the weights need ${needed} bytes. Received ${available}, which end within weight "${cut}" or before it. Fetch or copy the files of the weights again.`,
     );
   }
-  if (needed < given && strict) {
+  if (needed < available && strict) {
     throw new RangeError(
-      `loadModel: the weights need ${needed} bytes. Received ${given}: some are described by no entry of the manifest. Try { strict: false } to leave them out.`,
+      `loadModel: the weights need ${needed} bytes. Received ${available}: some are described by no entry of the manifest. Try { strict: false } to leave them out.`,
     );
   }
 }
@@ -128,9 +112,9 @@ export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: b
   const targets = targetsOf(model);
   const missing = new Map(targets);
   for (const { name, shape, dtype } of specs) {
-    const found = targets.has(name) ? name : withoutCell(name);
-    const target = targets.get(found);
-    missing.delete(found);
+    const key = targets.has(name) ? name : withoutCell(name);
+    const target = targets.get(key);
+    missing.delete(key);
     if (target === undefined) {
       if (!strict) continue;
       const hint = nearest(name, [...targets.keys()]);
@@ -140,7 +124,7 @@ export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: b
     }
     if (String(shape) !== String(target.shape) || dtype !== target.read().dtype) {
       throw new RangeError(
-        `loadModel: weight "${found}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
+        `loadModel: weight "${key}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
       );
     }
   }

@@ -10,10 +10,11 @@ import {
 } from '@tfjs-lrm/core/kit';
 import { buildChecked } from './build-checked.ts';
 import { checkTopology } from './check-topology.ts';
-import { buffersOf, checkNeeds, checkSpecs, isSlot, sizeOf } from './check-weights.ts';
+import { checkNeeds, checkSpecs, isSlot, sizeOf } from './check-weights.ts';
 import { explained, loadError } from './load-error.ts';
 import { inTfjsNames, read } from './read-model.ts';
 import type { Saved } from './saved.ts';
+import { buffersOf } from './weight-data.ts';
 
 /** How a model is loaded: what `tf.loadLayersModel` takes. */
 export type LoadModelOptions = tf.io.LoadOptions;

@@ -7,6 +7,15 @@ import type { Config } from './saved.ts';
 
 type Artifacts = tf.io.ModelArtifacts;
 
+/** A fetch that fails where a server has no such file: tfjs takes the page that says so for weights. */
+function checkedFetch(fetchFunc: NonNullable<tf.io.LoadOptions['fetchFunc']>): typeof fetchFunc {
+  return async (path, init) => {
+    const response = await fetchFunc(path, init);
+    if (response.status < 400) return response;
+    throw new Error(`${String(path)} was answered with status ${response.status}.`);
+  };
+}
+
 function handlerOf(source: string | tf.io.IOHandler, options: tf.io.LoadOptions): tf.io.IOHandler {
   if (typeof source !== 'string') {
     if (typeof source?.load === 'function') return source;
@@ -14,8 +23,10 @@ function handlerOf(source: string | tf.io.IOHandler, options: tf.io.LoadOptions)
       `loadModel: the source must be a URL or a handler that loads. Received ${show(source)}. Try tf.io.fromMemory({ modelTopology, weightSpecs, weightData }).`,
     );
   }
-  const [handler, ...others] = tf.io.getLoadHandlers(source, options);
-  if (others.length === 0) return handler ?? tf.io.browserHTTPRequest(source, options);
+  const { fetchFunc = tf.util.fetch } = options;
+  const checked = { ...options, fetchFunc: checkedFetch(fetchFunc as typeof fetch) };
+  const [handler, ...others] = tf.io.getLoadHandlers(source, checked);
+  if (others.length === 0) return handler ?? tf.io.browserHTTPRequest(source, checked);
   throw new RangeError(
     `loadModel: the source must have one handler. Received ${show(source)}, for which ${others.length + 1} are registered. Give the handler itself.`,
   );

@@ -108,7 +108,7 @@ function copyWeights(source: layers.Layer, copy: layers.Layer): void {
  * @param model a Sequential or functional model, built or loaded, with nested and shared layers
  * @param options placement 'full', which leaves out layers of classes that are not known, or a function
  * @returns a new Sequential for a Sequential, else a new LayersModel
- * @throws TypeError for a GraphModel, for something that is no model, and for a model without layers;
+ * @throws TypeError for a GraphModel, for anything but a model, and for a model without layers;
  *   RangeError where there is nothing to wrap, and as `withMultipliers` does; Error for a layer that
  *   cannot be made from its configuration, and for a subclass of LayersModel with a `call` of its own
  * @see arXiv 2601.04890, sec. 2 and 4.4

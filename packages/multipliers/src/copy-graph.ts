@@ -29,8 +29,8 @@ function callsOf(model: LayersModel): readonly Node[] {
     for (const tensor of call.inputTensors) visit(tensor);
   };
   for (const output of model.outputs) visit(output);
-  const made = (call: Node): number => (call.outputTensors[0] as SymbolicTensor).id;
-  return [...calls].sort((one, other) => made(one) - made(other));
+  const order = (call: Node): number => (call.outputTensors[0] as SymbolicTensor).id;
+  return [...calls].sort((one, other) => order(one) - order(other));
 }
 
 /** The arguments of a call beside its inputs. Symbolic ones, such as initial states, are among the inputs too. */
@@ -56,10 +56,10 @@ function checkIsGraph(where: string, model: LayersModel): void {
     );
   }
   const base = model instanceof Sequential ? Sequential.prototype : LayersModel.prototype;
-  const own = METHODS.find((method) => model[method] !== base[method]);
-  if (own === undefined) return;
+  const method = METHODS.find((name) => model[name] !== base[name]);
+  if (method === undefined) return;
   throw new Error(
-    `${where}: ${labelOf(model)} has a method ${own}() of its own, and a copy has only the graph. If the graph is all of it, try ${where}(tf.model({ inputs: model.inputs, outputs: model.outputs })).`,
+    `${where}: ${labelOf(model)} has a method ${method}() of its own, and a copy has only the graph. If the graph is all of it, try ${where}(tf.model({ inputs: model.inputs, outputs: model.outputs })).`,
   );
 }
 
@@ -89,7 +89,7 @@ function applied(
 /**
  * A plain model over the same calls of copied layers: a Sequential for a Sequential, else a LayersModel.
  *
- * @param copyLayer makes the copy of a layer that is no model; called once a layer
+ * @param copyLayer makes the copy of a layer that is not a model; called once per layer
  * @param copies takes all of them
  */
 export function copyGraph(
@@ -100,8 +100,8 @@ export function copyGraph(
 ): LayersModel {
   checkIsGraph(where, model);
   const copyOf = (layer: layers.Layer): layers.Layer => {
-    const known = copies.get(layer);
-    if (known !== undefined) return known;
+    const existing = copies.get(layer);
+    if (existing !== undefined) return existing;
     const copy = isModel(layer) ? copyGraph(where, layer, copyLayer, copies) : copyLayer(layer);
     // Zeros instead of initial values, because every weight is assigned afterwards.
     copy.setFastWeightInitDuringBuild(true);

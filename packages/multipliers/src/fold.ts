@@ -20,14 +20,14 @@ interface SavedWrapper {
 
 /** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
 function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
-  const kept = Object.entries(config).filter(([key]) => !dropped.has(key));
+  const entries = Object.entries(config).filter(([key]) => !dropped.has(key));
   const inner = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(inner);
     return typeof value === 'object' && value !== null && isPlain(value)
       ? withoutKeys(value as Config, dropped)
       : value;
   };
-  return Object.fromEntries(kept.map(([key, value]) => [key, inner(value)]));
+  return Object.fromEntries(entries.map(([key, value]) => [key, inner(value)]));
 }
 
 /** The configuration of the layer inside, under the wrapper's name. */
@@ -35,7 +35,7 @@ function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   className: string;
   config: Config;
 } {
-  // A constraint held for W; kept, it would change W_eff whenever the folded model is loaded.
+  // The constraint applied to W. Kept, it would change W_eff whenever the folded model is loaded.
   const named = kernels?.map((kernel) => constraintKey(kernel.name));
   const config = {
     ...withoutKeys(layer.config, new Set(named ?? KERNEL_CONSTRAINTS)),
@@ -45,7 +45,7 @@ function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   return { className: layer.className, config };
 }
 
-/** A copy of a configuration with the inner layer in the place of each wrapper. */
+/** A copy of a configuration with the inner layer instead of each wrapper. */
 function withoutWrappers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutWrappers);
   if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
@@ -94,12 +94,12 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
  *
  * The graph is copied call by call, as `addMultipliers` does. The new model is a plain Sequential or LayersModel, has
  * variables of its own and is not compiled; the source stays as it was. Constraints of
- * folded kernels are dropped: they held for W.
+ * folded kernels are dropped, because they applied to W.
  *
  * @param model a Sequential or functional model, with nested and shared layers; one without multipliers
  *   is copied
  * @returns a new Sequential for a Sequential, else a new LayersModel
- * @throws TypeError for something that is no model of layers, a tf.GraphModel say; Error for a
+ * @throws TypeError for anything but a model of layers, such as a tf.GraphModel; Error for a
  *   layer that cannot be made from its configuration, and for a subclass of LayersModel with a `call` of its own
  * @see arXiv 2601.04890, sec. 2: at inference W_eff is one ordinary matrix
  * @example

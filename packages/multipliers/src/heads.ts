@@ -7,7 +7,7 @@ const rolesOf = (layer: layers.Layer): string[] =>
 
 /**
  * Whether a layer of a model has a head: a matrix that writes an output, or one whose role was set to
- * `'head'`. Unlike `assignRoles` this gives no variable a role.
+ * `'head'`. Unlike `assignRoles` it records no roles.
  */
 export function headsOf(model: LayersModel): (layer: layers.Layer) => boolean {
   const last = outputLayers(model.outputs);

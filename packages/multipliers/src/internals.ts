@@ -27,7 +27,7 @@ interface Depthwise {
   readonly depthwiseConstraint: tf.serialization.Serializable | null | undefined;
 }
 
-/** What tfjs leaves out of the configuration of a layer, or gets wrong: its regularizer in the place of its constraint. */
+/** What tfjs leaves out of the configuration of a layer, or gets wrong: its regularizer instead of its constraint. */
 function corrections(layer: layers.Layer): tf.serialization.ConfigDict {
   const { depthMultiplier, depthwiseConstraint } = layer as unknown as Depthwise;
   const className = layer.getClassName();

@@ -12,12 +12,13 @@ type ApplyKwargs = Parameters<layers.Layer['apply']>[1];
 
 /**
  * A layer around another one that takes its place: same name, shapes, masks, losses and weights, and
- * weights of its own beside them. What tfjs-layers' unexported Wrapper does, and what that leaves out.
+ * weights of its own beside them. It does what the Wrapper of tfjs-layers does, which is not exported, and what
+ * that leaves out.
  */
 export abstract class LayerAdapter extends layers.Layer {
   readonly layer: layers.Layer;
   #own: readonly LayerVariable[] = [];
-  // Of the states that are inputs of the graph, while the layer is being applied to them.
+  // For the states that are inputs of the graph, while the layer is being applied to them.
   #stateSpec: readonly InputSpec[] = [];
 
   constructor(layer: layers.Layer, name: string | undefined) {
@@ -30,14 +31,14 @@ export abstract class LayerAdapter extends layers.Layer {
     this.#mirror();
   }
 
-  // What tfjs reads as plain properties; a layer may settle them while it is built.
+  // Properties that tfjs reads directly; a layer may set them while it is built.
   #mirror(): void {
     this.supportsMasking = this.layer.supportsMasking;
     const { inputSpec } = this.layer;
     this.inputSpec = this.#stateSpec.length > 0 ? [...inputSpec, ...this.#stateSpec] : inputSpec;
   }
 
-  /** Adds the weights of its own, once the layer inside is built. */
+  /** Adds the adapter's own weights, once the layer inside is built. */
   protected abstract addOwnWeights(): readonly LayerVariable[];
 
   override build(inputShape: Shape): void {
@@ -63,13 +64,13 @@ export abstract class LayerAdapter extends layers.Layer {
     this.built = true;
   }
 
-  // As RNN.apply does: symbolic states are inputs of the graph, and values of them an argument of call.
+  // As RNN.apply does: symbolic states are inputs of the graph, and concrete ones an argument of call.
   override apply(inputs: Applied, kwargs?: ApplyKwargs): ReturnType<layers.Layer['apply']> {
     if (!takesStates(this.layer)) return super.apply(inputs, kwargs);
     const [input, ...rest] = [inputs].flat() as [tf.Tensor, ...tf.Tensor[]];
-    const given = rest.length > 0 ? rest : (kwargs?.['initialState'] as tf.Tensor[] | undefined);
-    if (given == null) return super.apply(input, kwargs);
-    const states = [given].flat();
+    const initial = rest.length > 0 ? rest : (kwargs?.['initialState'] as tf.Tensor[] | undefined);
+    if (initial == null) return super.apply(input, kwargs);
+    const states = [initial].flat();
     const withStates = Object.assign(kwargs ?? {}, { initialState: states });
     if (!((states[0] as unknown) instanceof SymbolicTensor)) return super.apply(input, withStates);
     this.#stateSpec = states.map(({ shape }) => new InputSpec({ shape }));
@@ -107,8 +108,8 @@ export abstract class LayerAdapter extends layers.Layer {
 
   override get trainableWeights(): LayerVariable[] {
     if (!this.trainable) return [];
-    const own = this.#own.filter(({ trainable }) => trainable);
-    const trained = new Set([...this.layer.trainableWeights, ...own]);
+    const trainable = this.#own.filter(({ trainable }) => trainable);
+    const trained = new Set([...this.layer.trainableWeights, ...trainable]);
     return this.#all().filter((weight) => trained.has(weight));
   }
 

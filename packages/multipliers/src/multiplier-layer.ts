@@ -54,7 +54,7 @@ function savedLayer(saved: unknown): layers.Layer {
   }
 }
 
-/** The wrapper as it is inside this package. */
+/** The wrapper, with what the rest of this package needs of it. */
 export class Multipliers extends LayerAdapter implements MultiplierLayer {
   static readonly className: string = CLASS_NAME;
 
@@ -84,8 +84,8 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     const wanted = { row: initializers.has('row'), column: initializers.has('column') };
     const kernels = this.#places.map((place) => kernelAt(this.layer, place, wanted));
     this.#kernels = [];
-    for (const [at, kernel] of kernels.entries()) {
-      const added = this.#addFactors(this.#places[at] as KernelPlace, kernel);
+    for (const [i, kernel] of kernels.entries()) {
+      const added = this.#addFactors(this.#places[i] as KernelPlace, kernel);
       this.#kernels = [...this.#kernels, added];
     }
     return this.#kernels.flatMap(({ factorWeights }) => factorWeights);
@@ -113,8 +113,8 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     this.invokeCallHook(inputs, kwargs);
     return tf.tidy(() => {
       const values = this.#kernels.map((kernel) => kernel.current());
-      const restore = this.#kernels.map((kernel, at) =>
-        kernel.substitute(this.layer, values[at] as tf.Tensor),
+      const restore = this.#kernels.map((kernel, i) =>
+        kernel.substitute(this.layer, values[i] as tf.Tensor),
       );
       try {
         return this.layer.call(inputs, kwargs);
@@ -136,13 +136,13 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
         `effective: layer "${this.name}" has several kernels. Name one of ${names.join(', ')}.`,
       );
     }
-    const found = this.#kernels.find(({ name }) => name === (kernel ?? name));
-    if (found === undefined) {
+    const named = this.#kernels.find(({ name }) => name === (kernel ?? name));
+    if (named === undefined) {
       throw new RangeError(
         `effective: layer "${this.name}" has no kernel ${show(kernel)}. Did you mean "${nearest(String(kernel), names)}"?`,
       );
     }
-    return found.fresh();
+    return named.fresh();
   }
 
   protected override disposeWeights(): number {

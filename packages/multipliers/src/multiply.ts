@@ -37,7 +37,7 @@ const rules = { row: ofRank(1), column: ofRank(1), scalar: ofRank(0) };
 
 type Along = { readonly factor: tf.Tensor; readonly axis: number };
 
-/** The axis counted from the front, once the factor is known to fit it. */
+/** The factor and its axis, counted from the front; throws where they do not fit. */
 function checkAxis(
   which: 'row' | 'column',
   factor: tf.Tensor,
@@ -81,13 +81,13 @@ function leading(kernel: tf.Tensor, along: readonly Along[]): tf.Tensor | undefi
  *   W_eff[j, i] = s · c[j] · W[j, i] · r[i],   and with G = ∂L/∂W_eff
  *   ∂L/∂W = s · c · r · G,   ∂L/∂r[i] = s · Σ_j c[j]·W·G,   ∂L/∂c[j] = s · Σ_i r[i]·W·G,   ∂L/∂s = Σ c·W·r·G
  *
- * where the sums of a kernel of higher rank run over all other axes too. Second gradients work.
+ * where a kernel of higher rank is summed over all other axes too. Second gradients work.
  *
  * @param kernel W, any rank, e.g. [inputs, outputs] for a dense kernel
  * @param factors row [size of the row axis], column [size of the column axis], scalar []
  * @param axes defaults: the row axis is the last, the column axis the one before
  * @returns a tensor of the kernel's shape; without any factor the kernel itself
- * @throws TypeError for a kernel that is no float32 tensor; RangeError for an unknown factor, a factor
+ * @throws TypeError for a kernel that is not a float32 tensor; RangeError for an unknown factor, a factor
  *   that does not fit its axis, or an axis that the kernel does not have
  * @see arXiv 2601.04890, sec. 2, eqs. 2–4
  * @example
@@ -116,7 +116,8 @@ export function multiply(
   }
   const { scalar } = factors;
   if (along.length === 0 && scalar === undefined) return kernel;
-  // In a scope of its own: tfjs looks our gradient up under the scope's name first, which may be a kernel's.
+  // In a scope of its own, because tfjs looks for our gradient under the name of the scope first, and that may be the
+  // name of a kernel.
   return tf.tidy(() => {
     if (along.length === 0) return tf.mul(kernel, scalar as tf.Tensor);
     const last = kernel.rank - 1;
@@ -125,7 +126,7 @@ export function multiply(
       along.filter(({ axis }) => axis !== last),
     );
     let v = along.find(({ axis }) => axis === last)?.factor;
-    // On a vector, not on the kernel.
+    // Cheaper on a vector than on the kernel.
     if (scalar !== undefined && v !== undefined) v = tf.mul(v, scalar);
     else if (scalar !== undefined && u !== undefined) u = tf.mul(u, scalar);
     if (kernel.rank === 2) return scaleMatrix(kernel, u, v);

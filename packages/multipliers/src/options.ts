@@ -60,11 +60,11 @@ export const OPTIONS: readonly string[] = Object.keys(rules);
 function initializerOf(where: string, initializer: unknown): Initializer {
   try {
     // A copy, because tfjs writes into the configuration that it reads.
-    const own =
+    const copy =
       (initializer as { constructor?: unknown }).constructor === Object
         ? structuredClone(initializer)
         : initializer;
-    return initializerFrom(own as InitializerLike);
+    return initializerFrom(copy as InitializerLike);
   } catch {
     const hint =
       typeof initializer === 'string' ? nearest(initializer, Object.keys(initializers)) : 'ones';
@@ -77,7 +77,7 @@ function initializerOf(where: string, initializer: unknown): Initializer {
 /**
  * Checks the options of `withMultipliers` for a layer and builds what they name.
  *
- * @throws TypeError for something that is no options object, RangeError for a wrong key or value,
+ * @throws TypeError for anything but an options object, RangeError for a wrong key or value,
  *   and for a layer without known kernels
  */
 export function settingsOf(options: MultiplierOptions, layer: layers.Layer): Settings {

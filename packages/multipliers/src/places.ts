@@ -44,15 +44,15 @@ export function placesOf(
   if (kernels !== undefined) return kernels.map((property) => ({ property, axes: OUTPUTS_LAST }));
   const places = kernelPlaces(layer);
   if (places !== null) return places;
-  const known = KNOWN_LAYERS.join(', ');
+  const classes = KNOWN_LAYERS.join(', ');
   // Before it is built, a class that inherits `build` is known to add no weight.
   const addsWeights = layer.built
     ? layer.weights.some(({ shape }) => shape.length > 1)
     : layer.build !== layers.Layer.prototype.build;
   throw new RangeError(
     addsWeights
-      ? `withMultipliers: ${labelOf(layer)} is not among the layers whose kernels are known: ${known}. For another one name the properties that hold its kernels, [..., inputs, outputs] each: withMultipliers(layer, { kernels: ['kernel'] }).`
-      : `withMultipliers: ${labelOf(layer)} has no kernel. Wrap a layer with weights: ${known}, another one with { kernels: ['<property>'] }, or use addMultipliers(model), which skips it.`,
+      ? `withMultipliers: ${labelOf(layer)} is not among the layers whose kernels are known: ${classes}. For another one name the properties that hold its kernels, [..., inputs, outputs] each: withMultipliers(layer, { kernels: ['kernel'] }).`
+      : `withMultipliers: ${labelOf(layer)} has no kernel. Wrap a layer with weights: ${classes}, another one with { kernels: ['<property>'] }, or use addMultipliers(model), which skips it.`,
   );
 }
 

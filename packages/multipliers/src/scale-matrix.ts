@@ -16,8 +16,8 @@ function scalesOf(column: tf.Tensor | undefined, v: tf.Tensor | undefined, m: nu
   return v === undefined ? column : tf.mul(column, v);
 }
 
-// TensorFlow takes longer to start a product with a vector than for the sum of an elementwise product; not in a
-// recording, where it starts as a part of a whole.
+// On tensorflow, starting a product with a vector takes longer than the sum of an elementwise product. Within a
+// recorded step nothing is started on its own.
 const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow' && !isRecording();
 
 /** P·v, where a missing v is all ones: [n]. */
@@ -36,13 +36,13 @@ function sumOverRows(product: tf.Tensor, column: tf.Tensor | undefined): tf.Tens
 }
 
 /**
- * A matrix with its first axis scaled by u and its second by v, at least one of them given:
+ * A matrix with its first axis scaled by u and its second by v, with at least one of them:
  *
  *   M[j, i] = u[j] · W[j, i] · v[i],   and with G = ∂L/∂M and P = G ⊙ W
  *   ∂L/∂W = G ⊙ (u vᵀ),   ∂L/∂u = P v,   ∂L/∂v = Pᵀ u
  *
- * Forward and backward together are three products of full size and a sum for each vector, and one
- * product more, u vᵀ, where both are given.
+ * Forward and backward together take three products of full size and a sum for each vector, and one more
+ * product, u vᵀ, where both vectors are given.
  *
  * @param matrix [n, m]
  * @param u [n]
@@ -55,25 +55,25 @@ export function scaleMatrix(
   v: tf.Tensor | undefined,
 ): tf.Tensor {
   const m = matrix.shape[1] as number;
-  const given = (
+  const vectorsOf = (
     tensors: readonly tf.Tensor[],
   ): { u: tf.Tensor | undefined; v: tf.Tensor | undefined } => ({
     u: u === undefined ? undefined : tensors[0],
     v: v === undefined ? undefined : tensors[u === undefined ? 0 : 1],
   });
   const vectors = [u, v].filter((vector): vector is tf.Tensor => vector !== undefined);
-  // Gradients reach the arguments only, so nothing that needs one may be closed over.
+  // tfjs passes gradients to the arguments alone, so whatever needs one must be an argument.
   const scaled = tf.customGrad((...inputs) => {
     const save = inputs.pop() as tf.GradSaveFunc;
     const [w, ...factors] = inputs as tf.Tensor[] as [tf.Tensor, ...tf.Tensor[]];
-    const { u, v } = given(factors);
+    const { u, v } = vectorsOf(factors);
     const column = u === undefined ? undefined : asColumn(u);
     const scales = scalesOf(column, v, m);
     save([w, scales, ...factors, ...(column === undefined ? [] : [column])]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [w, savedScales, ...rest] = saved as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-      const { u, v } = given(rest);
-      // Under a gradient of this gradient the factors must be seen again, which what is made of them hides.
+      const { u, v } = vectorsOf(rest);
+      // For a gradient of this gradient, compute from the factors again: saved results are constants to the tape.
       const again = isTapeOn();
       const column = u === undefined ? undefined : again ? asColumn(u) : rest.at(-1);
       const product = tf.mul(dy, w);

@@ -1,4 +1,4 @@
-/** What a bundle for the browser gets in the place of this package. */
+/** What a bundle for the browser gets instead of this package: an error. */
 import type { compile as Compile } from './compile/compile.ts';
 import type { compileModel as CompileModel } from './compile/compile-model.ts';
 import type { info as Info } from './load.ts';

@@ -14,10 +14,10 @@ export const SOURCE: string = fileURLToPath(new URL('../binding/tfjs_lrm.cc', im
 /** The compiler that `CXX` names, else the system's. */
 export function findCompiler(): string {
   const names = process.env['CXX'] ? [process.env['CXX']] : ['c++', 'g++', 'clang++'];
-  const found = names.find((name) => run(name, ['--version']).ok);
-  if (found !== undefined) return found;
+  const compiler = names.find((name) => run(name, ['--version']).ok);
+  if (compiler !== undefined) return compiler;
   throw new NativeError(
-    `native: there is no C++ compiler (tried ${names.join(', ')}). Try ${installHint('compiler')}.`,
+    `native: no C++ compiler is installed (tried ${names.join(', ')}). Try ${installHint('compiler')}.`,
   );
 }
 

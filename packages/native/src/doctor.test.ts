@@ -77,8 +77,8 @@ describe('the command', () => {
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
-    ['no compiler', { 'c++': 'exit 1' }, /^FAIL compiler: there is no C\+\+ compiler .* Try \S/m],
-    ['no Python', { python3: 'exit 1' }, /^FAIL python: there is no Python 3\.10 .* Try \S/m],
+    ['no compiler', { 'c++': 'exit 1' }, /^FAIL compiler: no C\+\+ compiler .* Try \S/m],
+    ['no Python', { python3: 'exit 1' }, /^FAIL python: no Python 3\.10 .* Try \S/m],
     [
       'no pip',
       { python3: 'if [ "$2" = pip ]; then exit 1; fi; echo Python 3.12' },
@@ -116,7 +116,7 @@ describe('the command', () => {
       /^native: --python takes the TensorFlow that is installed there/,
     );
     expect(refused('link', '--python', join(work, 'none')).stderr).toMatch(
-      /^native: --python must be a Python .* which is not found/,
+      /^native: --python must be a Python .* which was not found/,
     );
     expect(refused('link', '--python', 'python3').status).toBe(1);
   });

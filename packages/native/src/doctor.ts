@@ -1,4 +1,4 @@
-/** What is there, what is missing, and the command that mends it. */
+/** Lists what is installed and what is missing, with the command that fixes it. */
 import { existsSync } from 'node:fs';
 import { findCompiler } from './compiler.ts';
 import { cached, cacheFolder, checkDisk } from './fetch.ts';
@@ -17,7 +17,7 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** `detail` returns what is there, or throws what is missing. */
+/** `detail` returns what is installed, or throws an error that names what is missing. */
 function finding(name: string, detail: () => string): Finding {
   try {
     return { name, problem: false, detail: detail() };
@@ -65,7 +65,7 @@ export function describeGpu(libraries: readonly string[]): string {
   const driver = run('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader']);
   if (!driver.ok) {
     return fail(
-      'nvidia-smi does not answer, so there is no NVIDIA driver. ' +
+      'nvidia-smi does not answer, so no NVIDIA driver is running. ' +
         'Try sudo apt-get install nvidia-driver-570 (525 or newer), or start the container with --gpus all.',
     );
   }
@@ -99,11 +99,11 @@ export function diagnose(gpu: boolean): Finding[] {
     }),
     finding('wheel', () => {
       const { wheels, size } = build();
-      const state = cached(build()).is ? 'in the cache' : `${size.download} MB to fetch`;
+      const state = cached(build()).isComplete ? 'in the cache' : `${size.download} MB to fetch`;
       return `${wheels[0]?.name} ${wheels[0]?.version}, ${state}`;
     }),
     finding('disk', () => {
-      if (!cached(build()).is) checkDisk(build());
+      if (!cached(build()).isComplete) checkDisk(build());
       return `${Math.floor(freeMegabytes(cacheFolder()))} MB free for ${cacheFolder()}`;
     }),
     ...nodes.map((each) => finding(`${each.name}'s link`, () => describeLink(each))),

@@ -57,15 +57,18 @@ export function checkDisk(build: Build, free: number = freeMegabytes(cacheFolder
   );
 }
 
-/** Where the cache keeps a build, and whether it is there. */
-export function cached(build: Build): { readonly tensorflow: TensorFlow; readonly is: boolean } {
+/** Where the cache keeps a build, and whether it has it. */
+export function cached(build: Build): {
+  readonly tensorflow: TensorFlow;
+  readonly isComplete: boolean;
+} {
   const source = build.wheels.map((each) => each.sha256).join(' ');
   const folder = join(
     cacheFolder(),
     `tensorflow-${build.version}-${build.platform}-${source.slice(0, 12)}`,
   );
   const tensorflow = { version: build.version, libraries: join(folder, 'tensorflow'), source };
-  return { tensorflow, is: existsSync(folder) };
+  return { tensorflow, isComplete: existsSync(folder) };
 }
 
 /**
@@ -73,8 +76,8 @@ export function cached(build: Build): { readonly tensorflow: TensorFlow; readonl
  * it is complete, by a rename, and not before.
  */
 export function fetchTensorFlow(build: Build, log: (line: string) => void): TensorFlow {
-  const { tensorflow, is } = cached(build);
-  if (is) return tensorflow;
+  const { tensorflow, isComplete } = cached(build);
+  if (isComplete) return tensorflow;
   const python = findPython();
   checkPip(python);
   checkDisk(build);

@@ -4,5 +4,9 @@
  */
 
 export { type CompiledStep, type CompileOptions, compile } from './compile/compile.ts';
-export { type CompiledModel, compileModel } from './compile/compile-model.ts';
+export {
+  type CompiledModel,
+  type CompileModelOptions,
+  compileModel,
+} from './compile/compile-model.ts';
 export { info, type NativeInfo } from './load.ts';

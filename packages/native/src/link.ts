@@ -11,14 +11,14 @@ import { verifyAddon } from './verify.ts';
 
 type Log = (line: string) => void;
 
-/** Where the addon stays that was there before the first link. */
+/** Where the addon that was installed before the first link is kept. */
 const former = ({ binding }: TfjsNode): string => `${binding}.before-link`;
 
-/** Changes when anything changes that the addon is made of. */
+/** A hash of everything that the addon is built from. */
 function keyOf(tfjsNode: TfjsNode, tensorflow: TensorFlow): string {
-  const made = compilerArguments(tfjsNode, tensorflow, '');
+  const args = compilerArguments(tfjsNode, tensorflow, '');
   const hash = createHash('sha256').update(
-    JSON.stringify([made, process.arch, tfjsNode.version, tensorflow]),
+    JSON.stringify([args, process.arch, tfjsNode.version, tensorflow]),
   );
   const theirs = join(tfjsNode.folder, 'binding');
   const sources = readdirSync(theirs)

@@ -1,4 +1,4 @@
-/** Whether tfjs-node is linked, told without loading it: `@tfjs-lrm/native/linked`. */
+/** `@tfjs-lrm/native/linked`: whether tfjs-node is linked, without loading it. */
 import { existsSync } from 'node:fs';
 import { installedTfjsNode, readLink } from './tfjs-node.ts';
 

@@ -48,7 +48,7 @@ describe('the import', () => {
     give(
       `tfjs-lrm-link:${JSON.stringify({ key: '', tensorflow: '2.21.0', libraries: '/none' })}\0`,
     );
-    expect(imported()).toMatch(/is linked to \/none, which is no longer there\. Try: npx/);
+    expect(imported()).toMatch(/is linked to \/none, which no longer exists\. Try: npx/);
   });
 });
 

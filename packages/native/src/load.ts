@@ -41,7 +41,7 @@ function findLinked(): { tfjsNode: TfjsNode; libraries: string } {
     if (link === null) continue;
     if (existsSync(link.libraries)) return { tfjsNode, libraries: link.libraries };
     throw new Error(
-      `native: ${tfjsNode.name} is linked to ${link.libraries}, which is no longer there. Try: ${COMMAND}`,
+      `native: ${tfjsNode.name} is linked to ${link.libraries}, which no longer exists. Try: ${COMMAND}`,
     );
   }
   throw new Error(

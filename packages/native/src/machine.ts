@@ -1,13 +1,12 @@
-/** What this machine is. */
+/** The system that this process runs on. */
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { NativeError } from './errors.ts';
 import { GLIBC } from './pins.ts';
 
-/** Megabytes that are free where a folder is, or will be. */
+/** Free megabytes on the disk of a folder, which need not exist yet. */
 export function freeMegabytes(folder: string): number {
-  const there = existsSync(folder);
-  if (!there && dirname(folder) !== folder) return freeMegabytes(dirname(folder));
+  if (!existsSync(folder) && dirname(folder) !== folder) return freeMegabytes(dirname(folder));
   const { bavail, bsize } = statfsSync(folder);
   return (bavail * bsize) / 2 ** 20;
 }
@@ -20,9 +19,7 @@ export function glibcVersion(): string | null {
   return header?.glibcVersionRuntime ?? null;
 }
 
-/**
- * @throws NativeError where no TensorFlow of PyPI can run
- */
+/** @throws NativeError on a system for which PyPI has no TensorFlow */
 export function checkSystem(
   platform: NodeJS.Platform = process.platform,
   glibc: string | null = platform === 'linux' ? glibcVersion() : null,

@@ -16,22 +16,22 @@ const HELP = `npx @tfjs-lrm/native <command>
     --tensorflow VERSION  the version to fetch from PyPI (default ${NEWEST})
     --python PATH         use the TensorFlow that is installed in this Python, and fetch nothing
     --gpu                 fetch the build for NVIDIA GPUs, with its CUDA libraries (Linux x64)
-  doctor    says what is there, what is missing, and the command that mends it (--gpu: for a GPU)
-  unlink    puts back what was there before`;
+  doctor    lists what is installed and what is missing, with the command that fixes it (--gpu: for a GPU)
+  unlink    restores the addon that was there before`;
 
 const log = (line: string): void => console.log(line);
 
 /** Every tfjs-node that the project in the current folder has. */
 function tfjsNodes(): TfjsNode[] {
-  const found = installedTfjsNode([process.cwd(), import.meta.dirname]);
-  if (found.length > 0) return found;
+  const installed = installedTfjsNode([process.cwd(), import.meta.dirname]);
+  if (installed.length > 0) return installed;
   throw new NativeError(
     `native: neither @tensorflow/tfjs-node nor -gpu is installed in ${process.cwd()}. ` +
       'Try npm install --ignore-scripts @tensorflow/tfjs-node',
   );
 }
 
-function chosen(options: {
+function tensorFlowFor(options: {
   tensorflow?: string | undefined;
   python?: string | undefined;
   gpu?: boolean | undefined;
@@ -65,7 +65,7 @@ function main(): void {
   } else if (command === 'link') {
     checkSystem();
     const nodes = tfjsNodes();
-    const tensorflow = chosen(values);
+    const tensorflow = tensorFlowFor(values);
     for (const tfjsNode of nodes) link(tfjsNode, tensorflow, log);
   } else if (command === 'unlink') {
     for (const tfjsNode of tfjsNodes()) unlink(tfjsNode, log);

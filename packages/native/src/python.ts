@@ -8,7 +8,7 @@ export function findPython(): string {
     if (run(name, ['-c', 'import sys; sys.exit(sys.version_info < (3, 10))']).ok) return name;
   }
   throw new NativeError(
-    'native: there is no Python 3.10 or newer, which fetches TensorFlow by pip. ' +
+    'native: no Python 3.10 or newer is installed, which fetches TensorFlow with pip. ' +
       `Try ${installHint('python')}.`,
   );
 }

@@ -5,7 +5,7 @@ export interface Result {
   /** False also when the program could not be started. */
   readonly ok: boolean;
   readonly output: string;
-  /** Why it could not be started, if so: `ENOENT` is "not found". */
+  /** The error code when the program could not be started: `ENOENT` means that it was not found. */
   readonly code: string | undefined;
 }
 

@@ -52,7 +52,7 @@ export function installedTensorFlow(python: string): TensorFlow {
   if (!result.ok) {
     throw new NativeError(
       `native: --python must be a Python 3.10 or newer. Received ${python}` +
-        `${result.code === 'ENOENT' ? ', which is not found' : `:\n${result.output}`}. ` +
+        `${result.code === 'ENOENT' ? ', which was not found' : `:\n${result.output}`}. ` +
         'Try --python python3, or the python of a virtual environment.',
     );
   }

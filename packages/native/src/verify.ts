@@ -14,6 +14,6 @@ export function verifyAddon(tfjsNode: TfjsNode, addon: string): void {
   if (result.ok) return;
   throw new NativeError(
     `native: the new addon of ${tfjsNode.name} does not work, so the former state was kept:\n` +
-      `${result.output || 'the process ended without a word'}\nTry npx @tfjs-lrm/native doctor.`,
+      `${result.output || 'the process printed nothing'}\nTry npx @tfjs-lrm/native doctor.`,
   );
 }

@@ -14,7 +14,7 @@ import { walk } from './walk.ts';
  * Call it before training: moments of an optimizer are not moved.
  *
  * @param options spread, the standard deviation of the logarithm, in nats; seed, a whole number
- * @throws TypeError for something that is no model, RangeError for a wrong or missing option
+ * @throws TypeError for something that is not a model, RangeError for a wrong or missing option
  * @example
  * breakSymmetry(model, { spread: 0.1, seed: 1 });
  */

@@ -56,9 +56,7 @@ export class Builder {
   activation(name: string | undefined, x: Wire): Wire {
     if (name === undefined || name === 'linear') return x;
     if (name === 'relu') return this.map('homogeneous', x);
-    // The softmax of one channel is 1, whatever the channel is; nothing is gained from that.
-    if (x.size === 1 || (name !== 'softmax' && name !== 'logSoftmax'))
-      return this.opaque([x], x.size);
+    if (name !== 'softmax' && name !== 'logSoftmax') return this.opaque([x], x.size);
     const y = { size: x.size };
     if (name === 'softmax') this.operations.push({ type: 'softmax', x, y });
     else this.fix(x, true);

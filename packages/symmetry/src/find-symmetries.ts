@@ -15,23 +15,24 @@ const sideText = ({ variable, axes, exponent }: Side): string => {
 };
 
 /**
- * The continuous symmetries of a model: all ways known to this package to change its trainable weights
- * without changing any output. Found from its graph alone; no value is read. The walk goes through nested
- * models, layers with multipliers, and TimeDistributed.
+ * The continuous symmetries of a model: the ways known to this package to change its trainable weights
+ * without changing any output, in inference or in training. They are found from its graph alone, through nested
+ * models, layers with multipliers, and TimeDistributed; no value is read. Frozen weights and those with a
+ * constraint do not move.
  *
  * Directions are independent: each is counted once, so that the sum of the dimensions is that of the
  * space of weights with equal outputs. A scaling inside a larger group is part of that group and not
  * listed again; a multiplier moves against its own kernel, and kernels against each other.
  *
  * @returns one entry for each group of channels with the same sides
- * @throws TypeError for something that is no model, or one without layers
+ * @throws TypeError for something that is not a model, and for a model without layers
  * @see arXiv 2601.04890, sec. 4.1
  * @example
  * console.log(String(findSymmetries(model)));
  */
 export function findSymmetries(model: LayersModel): SymmetryList {
   const circuit = walk('findSymmetries', model);
-  const found = [...orbitsOf(circuit), ...withoutScales(circuit)].map(
+  const symmetries = [...orbitsOf(circuit), ...withoutScales(circuit)].map(
     ({ kind, group, dimension, sides, reason }): Symmetry => ({
       kind,
       group,
@@ -40,7 +41,7 @@ export function findSymmetries(model: LayersModel): SymmetryList {
       reason,
     }),
   );
-  const rows = found.map(({ kind, group, dimension, sides, reason }) => [
+  const rows = symmetries.map(({ kind, group, dimension, sides, reason }) => [
     kind,
     group,
     String(dimension),
@@ -48,5 +49,7 @@ export function findSymmetries(model: LayersModel): SymmetryList {
     reason,
   ]);
   const header = ['kind', 'group', 'dimension', 'sides', 'reason'];
-  return Object.defineProperty(found, 'toString', { value: () => drawTable([header, ...rows]) });
+  return Object.defineProperty(symmetries, 'toString', {
+    value: () => drawTable([header, ...rows]),
+  });
 }

@@ -65,7 +65,7 @@ function keysOf(operations: readonly Operation[]): Set<LayerVariable> {
  *
  * @param model without multipliers, the one that `addMultipliers` gets
  * @returns for each layer of the model its options, or null for no multipliers
- * @throws TypeError for something that is no model
+ * @throws TypeError for something that is not a model
  * @see arXiv 2601.04890, app. C
  * @example
  * const multiplied = addMultipliers(model, { placement: minimalPlacement(model) });

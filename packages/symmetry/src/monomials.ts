@@ -23,13 +23,13 @@ export function times(a: Monomial, b: Monomial, power = 1): Monomial {
  * solved by elimination as they come. What stays unknown may be chosen freely.
  */
 export class Scales {
-  #made = 0;
+  #count = 0;
   readonly #solved = new Map<number, Monomial>();
 
   /** A new unknown. */
   fresh(): Monomial {
-    this.#made += 1;
-    return new Map([[this.#made, 1]]);
+    this.#count += 1;
+    return new Map([[this.#count, 1]]);
   }
 
   /** The monomial in free unknowns alone. */

@@ -109,8 +109,9 @@ function wireOrbits(circuit: Circuit): Orbit[] {
     if (row === undefined) rows.set(key, { of: [...block], size: block.length, complex });
     else row.of.push(...block);
   }
-  const vectors = new Vectors(circuit);
+  let vectors: Vectors | null = null;
   const dimensionOf = (of: readonly number[], size: number, slices: readonly Slices[]): number => {
+    vectors ??= new Vectors(circuit);
     let sum = 0;
     for (let scale = 0; scale < of.length; scale += size)
       sum += blockDimension(size, scale, slices, vectors);

@@ -26,7 +26,7 @@ class RebalanceEvery extends CustomCallback {
  *
  * @param steps batches between two rebalances, 1 or more; every 100 to 1,000 keeps drift small at little cost
  * @param options those of `rebalance`
- * @throws RangeError for steps that are no whole number from 1 on, or wrong options
+ * @throws RangeError for steps that are not a whole number from 1 on, and for wrong options
  * @see arXiv 2601.04890, sec. 4.1
  * @example
  * await model.fit(x, y, { callbacks: rebalanceEvery(100) });

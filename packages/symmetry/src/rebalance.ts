@@ -93,7 +93,7 @@ function balancedPoint(orbits: readonly Orbit[]): Float64Array[] {
  * It reads all moving weights once, and so waits for the device.
  *
  * @param options the optimizer, by default the model's own; `normalisation` to move along those too
- * @throws TypeError for something that is no model; RangeError for wrong options, and for an optimizer with
+ * @throws TypeError for something that is not a model; RangeError for wrong options, and for an optimizer with
  *   state that it does not know how to scale
  * @see arXiv 2601.04890, sec. 4.1
  * @example

@@ -36,13 +36,13 @@ function streamOf(start: Wire, wiring: Wiring) {
         continue;
       }
       const normalises = at.type === 'normalise' && at.over === 'channels';
-      const found = normalises
+      const kernels = normalises
         ? kernelsReading(at.y, wiring)
         : at.type === 'matmul' && wiring.isFree(at.kernel)
           ? [{ kernel: at, gains: [], biases: [] }]
           : null;
-      if (found === null) return null;
-      readers.push(...found);
+      if (kernels === null) return null;
+      readers.push(...kernels);
       if (normalises) centred ||= at.centred;
     }
   }
@@ -51,7 +51,8 @@ function streamOf(start: Wire, wiring: Wiring) {
 
 /** The streams between normalisations whose channels may be rotated into each other. */
 export function rotationsOf(circuit: Circuit): Rotation[] {
-  const [wiring, vectors] = [new Wiring(circuit), new Vectors(circuit)];
+  const wiring = new Wiring(circuit);
+  let vectors: Vectors | null = null;
   const seen = new Set<Wire>();
   return circuit.operations.flatMap((at): Rotation[] => {
     if (at.type !== 'normalise' || at.over !== 'channels' || seen.has(at.x)) return [];
@@ -60,13 +61,16 @@ export function rotationsOf(circuit: Circuit): Rotation[] {
     const { wires, writers, readers, centred } = stream;
     for (const wire of wires) seen.add(wire);
     const size = at.x.size;
+    vectors ??= new Vectors(circuit);
+    const count = (weight: LayerVariable, axis: number): number =>
+      (vectors as Vectors).count(weight, [axis]);
     // Where a mean is subtracted the sum of the channels stays.
     const free = centred ? size - 1 : size;
     const biases = new Set(readers.flatMap((reader) => reader.biases));
     const moved = [
-      ...writers.map(({ weight, axis }) => vectors.count(weight, [axis])),
-      ...readers.map(({ kernel }) => vectors.count(kernel.kernel, [kernel.input])),
-      ...[...biases].map((bias) => vectors.count(bias, [0])),
+      ...writers.map(({ weight, axis }) => count(weight, axis)),
+      ...readers.map(({ kernel }) => count(kernel.kernel, kernel.input)),
+      ...[...biases].map((bias) => count(bias, 0)),
     ];
     return [
       {

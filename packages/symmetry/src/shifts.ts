@@ -66,11 +66,8 @@ export class Shifts {
   }
 
   /** The shifts of the channels that a kernel writes. */
-  throughKernel(
-    at: Extract<Operation, { type: 'matmul' }>,
-    given: readonly Shift[],
-  ): readonly Shift[] {
-    const inputs = given.map((each) => this.resolve(each));
+  throughKernel(at: Extract<Operation, { type: 'matmul' }>, x: readonly Shift[]): readonly Shift[] {
+    const inputs = x.map((each) => this.resolve(each));
     const origins = this.#originsOf(inputs);
     return Array.from({ length: at.y.size }, (_, channel) =>
       origins.size === 0 ? NO_SHIFT : this.#fresh({ at, channel, inputs, origins }),
@@ -78,9 +75,9 @@ export class Shifts {
   }
 
   /** The shifts of the channels that a gain writes. */
-  throughGain(at: Extract<Operation, { type: 'gain' }>, given: readonly Shift[]): readonly Shift[] {
+  throughGain(at: Extract<Operation, { type: 'gain' }>, x: readonly Shift[]): readonly Shift[] {
     return at.from.map((from, channel) => {
-      const input = this.resolve(given[from] ?? NO_SHIFT);
+      const input = this.resolve(x[from] as Shift);
       const origins = this.#originsOf([input]);
       return origins.size === 0 ? NO_SHIFT : this.#fresh({ at, channel, inputs: [input], origins });
     });
@@ -109,7 +106,7 @@ export class Shifts {
     const elements = all.filter((at) => 'weight' in this.unknown(at)).sort((a, b) => b - a);
     const derived = all.filter((at) => !elements.includes(at));
     const newest = Math.max(-1, ...derived);
-    // What was made later than all that depends on weights is not among their origins.
+    // An element that is newer than everything behind weights cannot be among the origins of that.
     let origins: ReadonlySet<number> | null = null;
     const pivot = elements.find((at) => {
       if (at > newest) return true;

@@ -74,7 +74,7 @@ tf.serialization.registerClass(SymmetryBreaking as never);
  * its own.
  *
  * @param options spread, the standard deviation of the logarithm, in nats; seed, a whole number
- * @throws TypeError for something that is no options object, RangeError for a wrong or missing option
+ * @throws TypeError for something that is not an options object, RangeError for a wrong or missing option
  * @see arXiv 2601.04890, sec. 2: multipliers that start at 1
  * @example
  * withMultipliers(tf.layers.dense({ units: 4, inputShape: [3] }), {

@@ -22,7 +22,7 @@ function squares({ weight, axes }: Slices): tf.Tensor1D {
  * It sums on the device and waits for it once: cheap enough to log every 100 steps.
  *
  * @returns one number for each symmetry
- * @throws TypeError for something that is no model
+ * @throws TypeError for something that is not a model
  * @see arXiv 2601.04890, fig. 4
  * @example
  * const drift = symmetryDrift(model); // [0.13, 0.02]

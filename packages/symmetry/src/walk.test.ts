@@ -217,6 +217,32 @@ onCpu(() => {
     expect(reading('same')).toEqual([]);
   });
 
+  it('a bias does not pass where kernels overlap at the border, nor where only a part of the positions has it', () => {
+    const transposed = sequential({
+      layers: [
+        layers.dense({ name: 'a', units: 3, inputShape: [5, 5, 2] }),
+        layers.conv2dTranspose({ name: 't', filters: 2, kernelSize: 2 }),
+        layers.activation({ activation: 'tanh' }),
+      ],
+    });
+    expect(found(transposed)).toEqual(['general-linear 9: a/kernel, a/bias, t/kernel /']);
+    const x = input({ shape: [5, 3] });
+    const apply = (layer: Layer, to: unknown) =>
+      layer.apply(to as layersApi.SymbolicTensor) as layersApi.SymbolicTensor;
+    const parts = [
+      apply(layers.dense({ name: 'a', units: 3 }), x),
+      apply(layers.activation({ activation: 'tanh' }), x),
+    ];
+    const joined = layers.concatenate({ axis: 1 }).apply(parts);
+    const model = makeModel({
+      inputs: x,
+      outputs: apply(layers.dense({ name: 'b', units: 2 }), joined),
+    });
+    expect(found(model)).toEqual([]);
+    transposed.dispose();
+    model.dispose();
+  });
+
   it('a normalisation or softmax over other axes than the channels is not taken for one over channels', () => {
     const over = (layer: Layer): string[] => {
       const model = sequential({
@@ -244,6 +270,38 @@ onCpu(() => {
       'translation 4: b/kernel',
       'translation 1: b/bias',
     ]);
+  });
+
+  it('channels that are split, moved or broadcast, and layers of several outputs, stay', () => {
+    for (const layer of [
+      layers.reshape({ targetShape: [72, 2] }),
+      layers.flatten({ dataFormat: 'channelsFirst' }),
+      layers.batchNormalization({ axis: 1 }),
+    ]) {
+      const model = between(layer);
+      expect(found(model)).toEqual([]);
+      model.dispose();
+    }
+    const apply = (layer: Layer, to: unknown) =>
+      layer.apply(to as layersApi.SymbolicTensor) as layersApi.SymbolicTensor;
+    for (const merge of [layers.add(), layers.multiply()]) {
+      const x = input({ shape: [3] });
+      const [wide, single] = [apply(dense('a', 4), x), apply(dense('s', 1), x)];
+      const y = merge.apply([wide, single]) as layersApi.SymbolicTensor;
+      const model = makeModel({ inputs: x, outputs: apply(dense('b', 2), y) });
+      expect(found(model)).toEqual([]);
+      model.dispose();
+    }
+    const x = input({ shape: [5, 3] });
+    const recurrent = layers.lstm({
+      units: 2,
+      returnState: true,
+      recurrentInitializer: 'glorotNormal',
+    });
+    const [y] = recurrent.apply(apply(dense('a', 3), x)) as layersApi.SymbolicTensor[];
+    const model = makeModel({ inputs: x, outputs: apply(dense('b', 2), y) });
+    expect(found(model)).toEqual([]);
+    model.dispose();
   });
 
   it('a class that extends one of tfjs under its name is opaque', () => {

@@ -41,7 +41,7 @@ function factors({ kernels }: MultiplierLayer): Operation[] {
  * The operations between the wires of a model, walked from its outputs back to its inputs, through nested
  * models and wrapped layers. Inputs and outputs are fixed.
  *
- * @throws TypeError for something that is no model, or one without layers
+ * @throws TypeError for something that is not a model, and for a model without layers
  */
 export function walk(where: string, model: LayersModel): Circuit {
   if (!isModel(model)) {
@@ -85,17 +85,17 @@ export function walk(where: string, model: LayersModel): Circuit {
       if (known !== undefined) return known;
       const layer = tensor.sourceLayer;
       const node = layer.inboundNodes[tensor.nodeIndex] as unknown as GraphNode;
-      const given = node.inputTensors.map(wireOf);
+      const inputs = node.inputTensors.map(wireOf);
       if (isModel(layer)) {
-        const outputs = run(layer, given);
+        const outputs = run(layer, inputs);
         node.outputTensors.forEach((output, at) => {
           wires.set(output, outputs[at] as Wire);
         });
       } else if (node.outputTensors.length === 1) {
         const rank = node.inputTensors[0]?.shape.length ?? 0;
-        wires.set(tensor, apply(layer, given, { size: widthOf(tensor), rank }, layer));
+        wires.set(tensor, apply(layer, inputs, { size: widthOf(tensor), rank }, layer));
       } else {
-        for (const wire of given) to.fix(wire);
+        for (const wire of inputs) to.fix(wire);
         for (const output of node.outputTensors) wires.set(output, { size: widthOf(output) });
       }
       return wires.get(tensor) as Wire;

@@ -171,7 +171,8 @@ const choices = (rank: number): string[] =>
 /** The layer of a call. */
 function layerOf({ op, config, frozen, multipliers }: Call, at: number): Layer {
   const all: Config = {
-    ...config,
+    // tfjs writes into the arrays that it gets.
+    ...structuredClone(config),
     name: `${op}${at}`,
     ...(op === 'layerNormalization' || op === 'batchNormalization' ? { epsilon: 1e-12 } : {}),
     ...(frozen === 'config' ? { trainable: false } : {}),
@@ -192,12 +193,12 @@ function layerOf({ op, config, frozen, multipliers }: Call, at: number): Layer {
 /** The graph as a model, with weights drawn from a seed. */
 export function buildGraph({ shape, tokens, calls }: Graph, seed = 1): layersApi.LayersModel {
   const tensors: Symbolic[] = [input({ shape: [...shape] })];
-  const made = new Map<number, Layer>();
+  const byNumber = new Map<number, Layer>();
   const read = new Set<number>();
   calls.forEach((call, at) => {
     const inputs = call.from.map((each) => tensors[each] as Symbolic);
     for (const each of call.from) read.add(each);
-    let layer = made.get(call.layer);
+    let layer = byNumber.get(call.layer);
     if (layer === undefined) {
       layer =
         call.op === 'embedding'
@@ -218,7 +219,7 @@ export function buildGraph({ shape, tokens, calls }: Graph, seed = 1): layersApi
                 ],
               })
             : layerOf(call, at);
-      made.set(call.layer, layer);
+      byNumber.set(call.layer, layer);
     }
     tensors.push(layer.apply(inputs.length > 1 ? inputs : (inputs[0] as Symbolic)) as Symbolic);
     if (call.frozen === 'layer') layer.trainable = false;
@@ -374,7 +375,7 @@ const bent = (units: number, activation: string, useBias = true): Config => ({
   activation,
 });
 
-/** Graphs whose symmetries are found without a rest, each for one kind of them. */
+/** Graphs all of whose symmetries are found, each for one kind of structure. */
 export const NAMED: Readonly<Record<string, Graph>> = {
   'a bias through average pooling': {
     shape: [5, 3],
@@ -458,6 +459,11 @@ export const NAMED: Readonly<Record<string, Graph>> = {
       ['layerNormalization', [2], { scale: false, center: false, axis: -1 }],
       ['elu', [3]],
     ),
+  },
+  'an embedding of fewer tokens than channels': {
+    shape: [6],
+    tokens: 3,
+    calls: calls(['embedding', [0], { units: 5 }], ['dense', [1], bent(2, 'tanh')]),
   },
   'softmax before a kernel': {
     shape: [4],

@@ -9,7 +9,6 @@ import {
 } from '@tfjs-lrm/core';
 import {
   booleanRule,
-  hasL2,
   isRole,
   numberRule,
   oneOfRule,
@@ -21,6 +20,7 @@ import {
   show,
   updaterOf,
 } from '@tfjs-lrm/core/kit';
+import { hasL2 } from './has-l2.ts';
 
 /** @inline */
 type Coupling = 'learning-rate' | 'independent' | 'learning-rate-squared';

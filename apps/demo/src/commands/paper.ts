@@ -4,7 +4,7 @@ import { describeFlags, type Flags, oneOf, path, present, readArguments } from '
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
 import { cellsOf, readSettings } from '../paper/experiment.ts';
 import { EXPERIMENTS } from '../paper/index.ts';
-import { type Finished, paperReport, verdictTable } from '../paper/report.ts';
+import { type Finished, lossDrawing, paperReport, verdictTable } from '../paper/report.ts';
 import { CellStore, runCells } from '../paper/run-cells.ts';
 import { writeDurably } from '../runs/checkpoint/durable.ts';
 import { duration } from '../runs/terminal/status.ts';
@@ -68,6 +68,8 @@ async function run(args: readonly string[]): Promise<number> {
       isQuick,
     });
   }
+  for (const each of finished)
+    writeDurably(join(out, `${each.experiment.name}.svg`), [Buffer.from(lossDrawing(each))]);
   const file = join(out, 'paper.html');
   writeDurably(file, [Buffer.from(paperReport(finished))]);
   console.log(`\n${verdictTable(finished)}\n`);

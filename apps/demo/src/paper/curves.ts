@@ -28,6 +28,10 @@ export function curve(outcomes: readonly Outcome[], line: string, quantity: stri
   });
 }
 
+/** Whether conditions hold, in words. */
+export const inWords = (...held: readonly boolean[]): string =>
+  held.map((each) => (each ? 'yes' : 'no')).join(', ');
+
 /** Largest minus smallest mean. */
 export const range = (points: readonly Point[]): number =>
   Math.max(...points.map((point) => point.mean)) - Math.min(...points.map((point) => point.mean));

@@ -57,7 +57,7 @@ describe('scale', () => {
       gain: factor ** -0.7,
     });
     const { because } = scale.judge(outcomes(scale, noisy), settings);
-    expect(because).toContain('(more than 0.02 each: true, false)');
+    expect(because).toContain('(more than 0.02 each: yes, no)');
   });
 });
 

@@ -7,7 +7,7 @@ import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tens
 import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { languageModel } from '../model/language-model.ts';
 import type { Corpus } from '../text.ts';
-import { curve, degradation, range } from './curves.ts';
+import { curve, degradation, inWords, range } from './curves.ts';
 import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
 import { rootMeanSquare, trainCell } from './train-cell.ts';
 
@@ -81,7 +81,7 @@ export function judge(outcomes: readonly Outcome[], { rule }: Settings): Verdict
     const degrades = end.nats > least && end.nats > 2 * end.error;
     const ratio = range(loss(scalars)) / range(loss(optimizer));
     const outputs = spreadOf(scalars) / spreadOf(optimizer);
-    const because = `${optimizer}: ${end.nats.toFixed(3)} nats above its best at the largest S (more than ${least}: ${degrades}); with scalars the range over S is ${ratio.toFixed(2)} of that without, the range of the outputs’ logarithm ${outputs.toFixed(2)} (at most ${flatness} each)`;
+    const because = `${optimizer}: ${end.nats.toFixed(3)} nats above its best at the largest S (more than ${least}: ${inWords(degrades)}); with scalars the range over S is ${ratio.toFixed(2)} of that without, the range of the outputs’ logarithm ${outputs.toFixed(2)} (at most ${flatness} each)`;
     return { because, degrades, flat: ratio <= flatness, constant: outputs <= flatness };
   });
   const because = `${parts.map((part) => part.because).join('; ')}.`;

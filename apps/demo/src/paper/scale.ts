@@ -10,7 +10,7 @@ import type { Corpus } from '../text.ts';
 import { scheduleOf } from '../training/optimizer.ts';
 import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import { brownianNorm } from './brownian.ts';
-import { curve, degradation, logSlope, range } from './curves.ts';
+import { curve, degradation, inWords, logSlope, range } from './curves.ts';
 import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
 import { rootMeanSquare, trainCell } from './train-cell.ts';
 
@@ -93,7 +93,7 @@ export function judge(outcomes: readonly Outcome[], { rule }: Settings): Verdict
   const flat = learned.map((line) => range(loss(line)) <= flatness * range(frozen));
   const slope = logSlope(curve(outcomes, 'scalar', 'gain'));
   const moves = slope <= steepest;
-  const because = `gain frozen: ${ends[0]?.nats.toFixed(3)} nats above its best at the smallest S and ${ends[1]?.nats.toFixed(3)} at the largest (more than ${least} each: ${degrades.join(', ')}); range over S: ${[frozen, ...learned.map(loss)].map((points) => range(points).toFixed(3)).join(', ')} for ${lines.join(', ')} (at most ${flatness.toFixed(2)} of the first: ${flat.join(', ')}); the scalar goes with S to the power ${slope.toFixed(2)} (at most ${steepest}: ${moves}).`;
+  const because = `gain frozen: ${ends[0]?.nats.toFixed(3)} nats above its best at the smallest S and ${ends[1]?.nats.toFixed(3)} at the largest (more than ${least} each: ${inWords(...degrades)}); range over S: ${[frozen, ...learned.map(loss)].map((points) => range(points).toFixed(3)).join(', ')} for ${lines.join(', ')} (at most ${flatness.toFixed(2)} of the first: ${inWords(...flat)}); the scalar goes with S to the power ${slope.toFixed(2)} (at most ${steepest}: ${inWords(moves)}).`;
   const held = [...degrades, ...flat, moves];
   if (held.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = degrades.some(Boolean) && flat.some(Boolean);

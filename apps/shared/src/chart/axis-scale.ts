@@ -5,6 +5,8 @@ export interface Axis {
   readonly log?: boolean;
   /** The numbers at the axis, which then ends with the first and last of them; by default round ones. */
   readonly ticks?: readonly number[];
+  /** How a number at the axis reads; by default all have as many decimals as one of them needs. */
+  readonly format?: (value: number) => string;
 }
 
 /** Where a number lies on an axis. */
@@ -61,7 +63,7 @@ function withTicks(ticks: readonly number[], f: (value: number) => number): Axis
 /** The scale of an axis that holds all values; those that it cannot show (not finite, or ≤ 0 under a logarithm) are left out. */
 export function scaleFor(
   values: readonly number[],
-  { log = false, ticks }: Omit<Axis, 'label'>,
+  { log = false, ticks }: Pick<Axis, 'log' | 'ticks'>,
 ): AxisScale {
   if (ticks !== undefined) return withTicks(ticks, log ? Math.log10 : (value) => value);
   const shown = values.filter((value) => Number.isFinite(value) && (!log || value > 0));
@@ -72,6 +74,14 @@ export function scaleFor(
   if (shown.length === 0) return log ? logarithmic(0.1, 1) : linear(0, 1);
   return log ? logarithmic(low, high) : linear(low, high);
 }
+
+/** The labels of an axis: each by itself under a logarithm, else by {@link tickTexts}. */
+export const labelsOf = ({ log, format }: Axis, ticks: readonly number[]): string[] =>
+  format !== undefined
+    ? ticks.map(format)
+    : log
+      ? ticks.flatMap((tick) => tickTexts([tick]))
+      : tickTexts(ticks);
 
 /** The labels of ticks, all with as many decimals as one of them needs. */
 export function tickTexts(values: readonly number[]): string[] {

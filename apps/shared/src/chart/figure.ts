@@ -1,6 +1,6 @@
 /** What all charts share: the frame with axes, the styles of series, the legend, the table of the data. */
 
-import { type Axis, type AxisScale, tickTexts } from './axis-scale.ts';
+import { type Axis, type AxisScale, labelsOf } from './axis-scale.ts';
 import { escaped, htmlTable } from './html.ts';
 import { COLOURS, STROKES } from './style.ts';
 
@@ -85,7 +85,7 @@ export function strokeOf(
 function axes({ x, y }: Pick<Chart, 'x' | 'y'>, scales: Scales, width: number = WIDTH): string {
   const { x: xScale, y: yScale } = scales;
   const right = width - RIGHT_MARGIN;
-  const [xTexts, yTexts] = [tickTexts(xScale.ticks), tickTexts(yScale.ticks)];
+  const [xTexts, yTexts] = [labelsOf(x, xScale.ticks), labelsOf(y, yScale.ticks)];
   const xTicks = xScale.ticks.map((tick, i) => {
     const at = round(across(xScale, tick, width));
     return `<path class="grid" d="M${at} ${TOP}V${BOTTOM}"/><text x="${at}" y="${BOTTOM + 17}" text-anchor="middle">${xTexts[i]}</text>`;

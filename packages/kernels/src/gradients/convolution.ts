@@ -24,7 +24,6 @@ import {
   grad,
   mul,
   ones,
-  pad,
   type Rank,
   reshape,
   reverse,
@@ -36,7 +35,9 @@ import {
   type Tensor5D,
   transpose,
 } from '@tensorflow/tfjs-core';
+import { padAny } from './axes.ts';
 import type { Example, Gradient } from './gradient.ts';
+import { explicitPadding } from './windows.ts';
 
 type Shape4 = [number, number, number, number];
 type Shape5 = [number, number, number, number, number];
@@ -57,7 +58,7 @@ function padSpace(x: Tensor, paddings: readonly (readonly [number, number])[]): 
     Math.max(0, before),
     Math.max(0, after),
   ]);
-  return positive.flat().every((padding) => padding === 0) ? cropped : pad(cropped, positive);
+  return padAny(cropped, positive);
 }
 
 /** What both gradients of a convolution with dilations need to know of it, axis by axis. */
@@ -112,16 +113,71 @@ function dilated(
   };
 }
 
+/** The info of tfjs, with the padding at the end that the shape of dy says, however it was rounded. */
+function geometryOf(
+  x: Tensor4D,
+  filter: Tensor4D,
+  dy: Tensor4D,
+  attrs: Pick<Conv2DAttrs, 'strides' | 'pad' | 'dilations' | 'dimRoundingMode'>,
+  isDepthwise: boolean,
+): Geometry & { readonly strides: [number, number] } {
+  const info = backend_util.computeConv2DInfo(
+    x.shape,
+    filter.shape,
+    attrs.strides,
+    attrs.dilations ?? 1,
+    explicitPadding(attrs.pad),
+    attrs.dimRoundingMode,
+    isDepthwise,
+  );
+  const dilations = [info.dilationHeight, info.dilationWidth];
+  const strides: [number, number] = [info.strideHeight, info.strideWidth];
+  const sides = [info.filterHeight, info.filterWidth];
+  const before = [info.padInfo.top, info.padInfo.left];
+  const after = before.map(
+    (padding, i) =>
+      (dy.shape[i + 1]! - 1) * strides[i]! +
+      (sides[i]! - 1) * dilations[i]! +
+      1 -
+      padding -
+      x.shape[i + 1]!,
+  );
+  return { dilations, strides, filter: sides, before, after };
+}
+
+/** The gradients of a convolution whose padding is in numbers: those of the convolution of what was padded. */
+function ofPadded(
+  names: readonly [input: string, filter: string],
+  { strides, before, after }: Geometry & { readonly strides: [number, number] },
+  x: Tensor4D,
+  filter: Tensor4D,
+  dy: Tensor4D,
+): { x: () => Tensor; filter: () => Tensor } {
+  const paddings = before.map((padding, i): [number, number] => [padding, after[i]!]);
+  const common = { strides, pad: 'valid', dataFormat: 'NHWC', dilations: 1 };
+  const inputShape = x.shape.map(
+    (size, i) => size + (paddings[i - 1]?.[0] ?? 0) + (paddings[i - 1]?.[1] ?? 0),
+  );
+  return {
+    x: () =>
+      padSpace(
+        run(names[0], { dy, filter }, { ...common, inputShape }),
+        paddings.map(([first, last]) => [-first, -last]),
+      ),
+    filter: () =>
+      run(names[1], { x: padSpace(x, paddings), dy }, { ...common, filterShape: filter.shape }),
+  };
+}
+
 const conv2DGradient: GradConfig = {
   kernelName: Conv2D,
   inputsToSave: ['x', 'filter'],
-  gradFunc: (gradient, saved, attrs) => {
-    const dy = gradient as Tensor4D;
+  gradFunc: (gradient, saved, config) => {
     const [x, filter] = saved as [Tensor4D, Tensor4D];
-    const { strides, pad, dataFormat, dilations, dimRoundingMode } =
-      attrs as unknown as Conv2DAttrs;
-    if (!isDilated(dilations)) {
-      const common = { strides, pad, dataFormat, dimRoundingMode };
+    const attrs = config as unknown as Conv2DAttrs;
+    const { strides, pad, dataFormat } = attrs;
+    if (!isDilated(attrs.dilations) && typeof pad === 'string') {
+      const [dy, common] = [gradient as Tensor4D, { strides, pad, dataFormat }];
       return {
         x: () => run(Conv2DBackpropInput, { dy, filter }, { ...common, inputShape: x.shape }),
         filter: () =>
@@ -129,42 +185,34 @@ const conv2DGradient: GradConfig = {
       };
     }
     const isFirst = dataFormat === 'NCHW';
-    const toLast = (t: Tensor): Tensor => (isFirst ? transpose(t, [0, 2, 3, 1]) : t);
-    const info = backend_util.computeConv2DInfo(
-      x.shape,
-      filter.shape,
-      strides,
-      dilations,
-      pad,
-      dimRoundingMode,
-      false,
-      backend_util.convertConv2DDataFormat(dataFormat),
-    );
-    const wanted = dilated(
-      (t, f, s, d) =>
-        conv2d(
-          t as Tensor4D,
-          f as Tensor4D,
-          s as [number, number],
-          'valid',
-          'NHWC',
-          d as [number, number],
-        ),
-      geometryOf(info),
-      toLast(x),
-      filter,
-      toLast(dy),
-    );
+    const toLast = (t: Tensor4D): Tensor4D => (isFirst ? transpose(t, [0, 2, 3, 1]) : t);
+    const [images, dy] = [toLast(x), toLast(gradient as Tensor4D)];
+    const ofLast =
+      isFirst && typeof pad === 'object' ? { ...attrs, pad: channelsLast(pad) } : attrs;
+    const geometry = geometryOf(images, filter, dy, ofLast, false);
+    const wanted = isDilated(attrs.dilations)
+      ? dilated(convolve2D, geometry, images, filter, dy)
+      : ofPadded([Conv2DBackpropInput, Conv2DBackpropFilter], geometry, images, filter, dy);
     return { ...wanted, x: () => (isFirst ? transpose(wanted.x(), [0, 3, 1, 2]) : wanted.x()) };
   },
 };
 
-const geometryOf = (info: backend_util.Conv2DInfo): Geometry => ({
-  dilations: [info.dilationHeight, info.dilationWidth],
-  filter: [info.filterHeight, info.filterWidth],
-  before: [info.padInfo.top, info.padInfo.left],
-  after: [info.padInfo.bottom, info.padInfo.right],
-});
+const channelsLast = ([
+  batch,
+  channels,
+  height,
+  width,
+]: backend_util.ExplicitPadding): backend_util.ExplicitPadding => [batch, height, width, channels];
+
+const convolve2D = (x: Tensor, filter: Tensor, strides: number[], dilations: number[]): Tensor =>
+  conv2d(
+    x as Tensor4D,
+    filter as Tensor4D,
+    strides as [number, number],
+    'valid',
+    'NHWC',
+    dilations as [number, number],
+  );
 
 const conv3DGradient: GradConfig = {
   kernelName: Conv3D,
@@ -209,38 +257,24 @@ const conv3DGradient: GradConfig = {
 const depthwiseGradient: GradConfig = {
   kernelName: DepthwiseConv2dNative,
   inputsToSave: ['x', 'filter'],
-  gradFunc: (gradient, saved, attrs) => {
+  gradFunc: (gradient, saved, config) => {
     const dy = gradient as Tensor4D;
     const [x, filter] = saved as [Tensor4D, Tensor4D];
-    const { strides, pad, dilations, dimRoundingMode } =
-      attrs as unknown as DepthwiseConv2dNativeAttrs;
-    if (!isDilated(dilations)) {
-      const common = { strides, pad, dilations: dilations ?? 1, dimRoundingMode };
-      return {
-        x: () =>
-          run(
-            DepthwiseConv2dNativeBackpropInput,
-            { dy, filter },
-            { ...common, inputShape: x.shape },
-          ),
-        filter: () =>
-          run(
-            DepthwiseConv2dNativeBackpropFilter,
-            { x, dy },
-            { ...common, filterShape: filter.shape },
-          ),
-      };
-    }
-    const info = backend_util.computeConv2DInfo(
-      x.shape,
-      filter.shape,
-      strides,
-      dilations,
-      pad,
-      dimRoundingMode,
-      true,
-    );
-    return dilatedDepthwise(geometryOf(info), x, filter, dy);
+    const attrs = config as unknown as DepthwiseConv2dNativeAttrs;
+    const names = [
+      DepthwiseConv2dNativeBackpropInput,
+      DepthwiseConv2dNativeBackpropFilter,
+    ] as const;
+    if (isDilated(attrs.dilations))
+      return dilatedDepthwise(geometryOf(x, filter, dy, attrs, true), x, filter, dy);
+    const { strides, pad } = attrs;
+    if (typeof pad !== 'string')
+      return ofPadded(names, geometryOf(x, filter, dy, attrs, true), x, filter, dy);
+    const common = { strides, pad, dilations: 1 };
+    return {
+      x: () => run(names[0], { dy, filter }, { ...common, inputShape: x.shape }),
+      filter: () => run(names[1], { x, dy }, { ...common, filterShape: filter.shape }),
+    };
   },
 };
 

@@ -6,6 +6,8 @@ export type Gradient = Own | Around;
 interface Own {
   readonly gradient: GradConfig;
   readonly example: Example;
+  /** The backends that alone show the fault; they cannot be tried at once, so it is registered where one is loaded. */
+  readonly backends?: readonly string[];
 }
 
 /** The gradient of tfjs, changed; nothing where tfjs has none. */

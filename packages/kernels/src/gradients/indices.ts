@@ -1,7 +1,6 @@
 import {
   add,
   cast,
-  clipByValue,
   equal,
   GatherNd,
   GatherV2,
@@ -84,7 +83,8 @@ const unsortedSegmentSumGradient: GradConfig = {
     const { numSegments } = attrs as unknown as UnsortedSegmentSumAttrs;
     const ofX = (): Tensor => {
       const inside = logicalAnd(greaterEqual(ids, 0), less(ids, numSegments));
-      const rows = gather(dy as Tensor, cast(clipByValue(ids, 0, numSegments - 1), 'int32'));
+      // Those outside take the first row, times nothing; clipping would take floats for integers on some backends.
+      const rows = gather(dy as Tensor, mul(ids, cast(inside, 'int32')));
       const mask = reshape(cast(inside, 'float32'), [
         ids.size,
         ...new Array(rows.rank - 1).fill(1),

@@ -6,6 +6,7 @@ import {
   add,
   avgPool,
   avgPool3d,
+  cast,
   engine,
   equal,
   type GradConfig,
@@ -28,7 +29,6 @@ import {
   type Tensor4D,
   type Tensor5D,
   tensor,
-  where,
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
@@ -36,6 +36,7 @@ import type { Gradient } from './gradient.ts';
 import {
   cropWindows,
   elementsAt,
+  explicitPadding,
   isInside,
   offsets,
   type PoolAttrs,
@@ -106,7 +107,8 @@ const maximumGradient = (
         const inputs = { dy: Array.isArray(dy) ? dy[0]! : dy, input: x, output: y };
         const axes = windowsOfPool(x.shape, pool, y.shape);
         // tfjs' kernels in three dimensions are right where all windows are inside.
-        if (x.rank === 4 || isInside(axes)) return run(gradKernelName, inputs, pool);
+        if (x.rank === 4 || isInside(axes))
+          return run(gradKernelName, inputs, { ...pool, pad: explicitPadding(pool.pad) });
         const { filterSize, strides } = pool;
         const padded = { ...inputs, input: padWindows(x, axes, LEAST) };
         const valid: PoolAttrs = { filterSize, strides, pad: 'valid' };
@@ -150,7 +152,8 @@ const maximumGradGradient = (kernelName: string): GradConfig => ({
           const isLargest = equal(elementsAt(x, axes, offset), output);
           const isFirst = taken === null ? isLargest : logicalAnd(isLargest, logicalNot(taken));
           const here = elementsAt(incoming, axes, offset);
-          result = add(result, where(isFirst, here, zerosLike(here)));
+          // Some backends choose by `where` along four axes at most.
+          result = add(result, mul(here, cast(isFirst, 'float32')));
           taken = taken === null ? isLargest : logicalOr(taken, isLargest);
         }
         return result;

@@ -1,5 +1,6 @@
 import {
   add,
+  concat,
   DepthToSpace,
   type DepthToSpaceAttrs,
   Diag,
@@ -14,17 +15,22 @@ import {
   pad,
   reshape,
   reverse,
+  Slice,
+  type SliceAttrs,
+  SplitV,
+  type SplitVAttrs,
   StridedSlice,
   type StridedSliceAttrs,
   slice,
   slice_util,
+  split,
   stridedSlice,
   type Tensor,
   type Tensor3D,
   type Tensor4D,
   transpose,
 } from '@tensorflow/tfjs-core';
-import { aroundAxis, padAxis } from './axes.ts';
+import { aroundAxis, padAny, padAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Each element goes back to where it was read: zeros between the elements of each axis, and around them. */
@@ -161,6 +167,32 @@ const flipGradient: GradConfig = {
   gradFunc: (dy) => ({ image: () => image.flipLeftRight(dy as Tensor4D) }),
 };
 
+/** Results of an operation that may have a single one, for which tfjs passes no list. */
+const allOf = (dys: Tensor | Tensor[]): Tensor[] => (Array.isArray(dys) ? dys : [dys]);
+
+const splitGradient: GradConfig = {
+  kernelName: SplitV,
+  gradFunc: (dys, _, attrs) => ({
+    x: () => concat(allOf(dys), (attrs as unknown as SplitVAttrs).axis),
+  }),
+};
+
+const sliceGradient: GradConfig = {
+  kernelName: Slice,
+  inputsToSave: ['x'],
+  gradFunc: (gradient, saved, attrs) => {
+    const dy = gradient as Tensor;
+    const [x] = saved as [Tensor];
+    const { begin, size } = attrs as unknown as SliceAttrs;
+    const [starts] = slice_util.parseSliceParams(x, begin, size) as [number[], number[]];
+    const paddings = starts.map((start, axis): [number, number] => [
+      start,
+      x.shape[axis]! - start - dy.shape[axis]!,
+    ]);
+    return { x: () => padAny(dy, paddings) };
+  },
+};
+
 const diagGradient: GradConfig = {
   kernelName: Diag,
   inputsToSave: ['x'],
@@ -204,6 +236,19 @@ export const sliceGradients: readonly Gradient[] = [
       of: (x) => image.flipLeftRight(reshape(x, [1, 1, 2, 1]) as Tensor4D),
       at: [1, 2],
       expected: [1, 1],
+    },
+  },
+  {
+    gradient: splitGradient,
+    example: { of: (x) => split(x, [2])[0]!, at: [1, 2], expected: [1, 1] },
+  },
+  {
+    gradient: sliceGradient,
+    backends: ['webgl', 'webgpu'],
+    example: {
+      of: (x) => slice(reshape(x, [1, 1, 1, 1, 2]), [0, 0, 0, 0, 1]),
+      at: [1, 2],
+      expected: [0, 1],
     },
   },
   { gradient: diagGradient, example: { of: (x) => diag(x), at: [1, 2], expected: [1, 1] } },

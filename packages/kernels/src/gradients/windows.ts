@@ -1,4 +1,5 @@
-import { backend_util, pad, slice, stridedSlice, type Tensor } from '@tensorflow/tfjs-core';
+import { backend_util, slice, stridedSlice, type Tensor } from '@tensorflow/tfjs-core';
+import { padAny } from './axes.ts';
 
 /** The windows of a pooling or convolution along one axis: the o-th begins at o · stride − before. */
 export interface Windows {
@@ -15,6 +16,19 @@ export interface PoolAttrs {
   readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
+
+/** Padding as a number takes filter and strides for square in tfjs; told for each side, it does not. */
+export const explicitPadding = <P>(
+  padding: P | number,
+  isChannelsFirst = false,
+): P | backend_util.ExplicitPadding => {
+  if (typeof padding !== 'number' || padding === 0) return padding as P;
+  const [none, both]: [number, number][] = [
+    [0, 0],
+    [padding, padding],
+  ] as [[number, number], [number, number]];
+  return isChannelsFirst ? [none!, none!, both!, both!] : [none!, both!, both!, none!];
+};
 
 /**
  * The windows of the spatial axes of [batch, …, channels], for 2 and 3 of them.
@@ -40,7 +54,7 @@ function windowsAsRounded(shape: number[], attrs: PoolAttrs): Windows[] {
       filterSize as [number, number],
       strides as [number, number],
       1,
-      padding,
+      explicitPadding(padding),
       dimRoundingMode,
     );
     const { top, left } = info.padInfo;
@@ -94,7 +108,7 @@ export function padWindows(x: Tensor, axes: readonly Windows[], value: number): 
     axis.before,
     paddedSize(axis) - axis.before - axis.size,
   ]);
-  return pad(x, [[0, 0], ...paddings, [0, 0]], value);
+  return padAny(x, [[0, 0], ...paddings, [0, 0]], value);
 }
 
 /** The inverse of {@link padWindows}. */

@@ -14,7 +14,7 @@ import { warnOfOwnTraining } from './own-training.ts';
 
 /** A model whose steps are compiled. */
 export interface CompiledModel {
-  /** How many functions were made so far, for training, evaluation and prediction together. */
+  /** How many functions have been recorded, for training, evaluation and prediction together. */
   readonly traces: number;
   /** Removes the functions; the model is as it was before. */
   dispose(): void;
@@ -64,7 +64,7 @@ export function compileModel(model: LayersModel, options: CompileModelOptions = 
   let trainer: tf.Optimizer | null = null;
   let detach = attach(first);
 
-  /** One compiled step by name, made when it is first needed. */
+  /** A compiled step by name, created when first needed. */
   function stepOf(name: string, make: () => (...batch: Batch) => tf.Tensor[]): Step {
     let step = steps.get(name);
     if (step === undefined) {
@@ -212,7 +212,7 @@ function innerModel(model: LayersModel): BatchModel {
     );
   }
   if (!isSequential(model)) return candidate;
-  // With an input shape it has inputs, though the model inside may not be made yet.
+  // With an input shape it has inputs, though the model inside may not exist yet.
   if (candidate.model == null && model.inputs?.length > 0) model.build(undefined as never);
   if (candidate.model != null) return candidate.model;
   throw new Error(

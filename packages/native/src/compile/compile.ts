@@ -29,7 +29,8 @@ import { engine, type NodeBackend } from './internals.ts';
 import { makeKeptTensors } from './kept-tensors.ts';
 import { checkBatch } from './mistakes.ts';
 import { restoringCounts } from './optimizers.ts';
-import { type Recording, record } from './record.ts';
+import { record } from './record.ts';
+import type { Recording } from './recording.ts';
 import { NEW, next, type ShapeEvent, type ShapeLife } from './shape-life.ts';
 import { type Arguments, type Result, StepCall, shaped } from './step-call.ts';
 import { makeTrace, type Trace } from './trace.ts';
@@ -38,7 +39,7 @@ import { watch } from './watch.ts';
 /** A step that runs as one function of TensorFlow from its third call on. */
 export interface CompiledStep<A extends (tf.Tensor | null)[], R> {
   (...batch: A): R;
-  /** How many functions were made so far: one for each set of shapes, and one more for each recording again. */
+  /** How many functions have been recorded: one for each set of shapes, and one more each time it is recorded again. */
   readonly traces: number;
   /** Removes the functions and frees what they hold. A later call starts anew. */
   dispose(): void;
@@ -48,19 +49,19 @@ export interface CompileOptions {
   /** Whether TensorFlow's XLA compiles the function. It takes longer to start and then runs faster. */
   readonly xla?: boolean | undefined;
   /**
-   * In so many calls after the recording the step runs operation by operation once more, and is compared with what was
-   * recorded. It finds branches and numbers of JavaScript that change later, and makes these calls slow.
+   * The number of calls after the recording in which the step runs operation by operation and is compared with what was
+   * recorded. This finds branches and numbers of JavaScript that change later; those calls are slow.
    */
   readonly verify?: number | undefined;
 }
 
 /** The sets of shapes that are kept; beyond, the one that was not used for the longest time goes. */
 const KEPT_SHAPES = 16;
-/** So many recordings are likely a mistake, which is said once. */
+/** So many recordings are likely a mistake: a warning says so, once. */
 const MANY_RECORDINGS = 10;
 const ATTEMPTS = 3;
 
-/** Of the options that `compile` and `compileModel` share. */
+/** Rules for the options that `compile` and `compileModel` share. */
 export const COMPILE_RULES: Readonly<Record<keyof CompileOptions, Rule>> = {
   xla: booleanRule(false),
   verify: numberRule({ integer: true, min: 0, try: '10' }),

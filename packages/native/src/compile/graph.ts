@@ -1,4 +1,4 @@
-/** The graph that a recording makes: nodes in the order of their execution. */
+/** The graph of a recording: nodes in the order in which they ran. */
 import type { Addon, Attribute, Values } from './addon.ts';
 import * as proto from './protobuf.ts';
 
@@ -17,7 +17,7 @@ export interface Graph {
   /** Appends a node without inputs whose value comes from outside. */
   input(dtype: number): Reference;
   constant(dtype: number, shape: readonly number[], values: Values): Reference;
-  /** The GraphDef of what the outputs are made of, and those of `inputs` that are part of it. */
+  /** The GraphDef of what the outputs depend on, and which of `inputs` are part of it. */
   finish(
     inputs: readonly Reference[],
     outputs: readonly Reference[],

@@ -31,7 +31,7 @@ export function disposing(name: string): Error {
   );
 }
 
-export function making(variables: readonly tf.Variable[]): Error {
+export function creating(variables: readonly tf.Variable[]): Error {
   const names = variables.map(({ name }) => name).join(', ');
   return new Error(
     `compile: a step must not make variables in every call. Received one that makes ${names}. Try to make them outside, and assign to them.`,
@@ -57,7 +57,7 @@ export function checkBatch(batch: readonly unknown[]): void {
 export function checkResult(result: unknown): void {
   const list = Array.isArray(result) ? result : [result];
   if (list.every((each) => each == null || each instanceof tf.Tensor)) return;
-  // The error below says it all; what becomes of the rest of the step would only end the process.
+  // The error below is thrown instead; an unhandled rejection of the rest of the step would end the process.
   if (result instanceof Promise) result.catch(() => {});
   throw new TypeError(
     `compile: a step must return a tensor, null, or an array of them. Received ${show(result)}.` +

@@ -6,7 +6,7 @@ import { isSequential, tfjsLayers } from './internals.ts';
 const METHODS = ['fit', 'fitDataset', 'trainOnBatch'] as const;
 type Method = (...args: unknown[]) => unknown;
 
-/** Counts the training steps that compileModel takes, and says whether it takes one now. */
+/** The training steps that compileModel has taken, and whether one is running. */
 export interface StepCounter {
   readonly count: number;
   readonly isRunning: boolean;
@@ -54,7 +54,7 @@ export function warnOfOwnTraining(model: LayersModel, steps: StepCounter): () =>
         end();
         return result;
       }
-      // A training that fails has its own error to tell.
+      // A training that fails reports its own error.
       result.then(end, release);
       return result;
     };

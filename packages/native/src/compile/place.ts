@@ -26,7 +26,7 @@ function stacked<T>(stack: T[], item: T, body: () => unknown): unknown {
 
 export function watchPlace(): Place {
   const kernels: string[] = [];
-  const found: layers.layers.Layer[] = [];
+  const running: layers.layers.Layer[] = [];
   const prototype = tfjsLayers()?.layers.Layer.prototype;
   const operation = (): string | null => {
     const name = engine().state.activeScope?.name;
@@ -48,7 +48,7 @@ export function watchPlace(): Place {
       method: 'apply',
       by: (former: (...args: unknown[]) => unknown) =>
         function (this: layers.layers.Layer, ...args: unknown[]) {
-          return stacked(found, this, () => former.apply(this, args));
+          return stacked(running, this, () => former.apply(this, args));
         },
     });
   }
@@ -59,7 +59,7 @@ export function watchPlace(): Place {
     isInside: (name) =>
       engine().state.scopeStack.some((scope) => scope.name === name + SCOPE_SUFFIX),
     describe() {
-      const layer = found.at(-1);
+      const layer = running.at(-1);
       const parts = [
         kernels.length > 0 ? `kernel ${kernels.at(-1)}` : '',
         operation() === null ? '' : `operation ${operation()}`,

@@ -1,6 +1,6 @@
 /**
- * The few messages of TensorFlow's protocol buffers that a function is made of, and the reading of fields. Numbers of
- * fields are those of tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto.
+ * The few protocol buffer messages of TensorFlow that a function consists of, written; and the fields of any message,
+ * read. Field numbers are those of tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto.
  */
 
 /** A message, or a field of one. */

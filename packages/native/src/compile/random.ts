@@ -1,6 +1,6 @@
 /**
  * Random numbers. tfjs draws them in JavaScript, one by one, and makes a tensor of them, which a recording would
- * repeat in every step. They are recognised here, so that the recording can ask TensorFlow for others instead.
+ * repeat in every step. This recognises them, so that the recording can have TensorFlow draw new ones instead.
  */
 import type { Patch } from '@tfjs-lrm/core/kit';
 import type { Values } from './addon.ts';
@@ -14,7 +14,7 @@ export interface Draw {
   readonly scale: number;
   /** Whether numbers are rounded to the nearest whole one. */
   readonly rounds: boolean;
-  /** A number that the seed given by the user decides; null where none was given. */
+  /** A number that follows from the user's seed; null without a seed. */
   readonly seed: number | null;
 }
 
@@ -27,9 +27,9 @@ const OPERATIONS = new Set([
 
 export interface Draws {
   readonly patches: readonly Patch[];
-  /** To be told of every tensor made of JavaScript values. */
+  /** Called for every tensor that is made of JavaScript values. */
   written(values: Values): void;
-  /** What was drawn to make these values; undefined where they are not random numbers. */
+  /** How these values were drawn; undefined where they are not random numbers. */
   drawOf(values: Values): Draw | undefined;
 }
 

@@ -14,30 +14,10 @@ import type { Optimizers } from './optimizers.ts';
 import type { Place } from './place.ts';
 import { addProduct } from './products.ts';
 import type { Draw } from './random.ts';
+import type { Recording, Source } from './recording.ts';
 import { checkSame } from './same-recording.ts';
 import { VariableValues } from './variable-values.ts';
 import { type Watcher, watch } from './watch.ts';
-
-/** Where an input of the function comes from in a call. */
-export type Source =
-  | { readonly kind: 'argument'; readonly index: number }
-  | { readonly kind: 'variable'; readonly variable: tf.Variable }
-  | { readonly kind: 'captured'; readonly tensor: tf.Tensor }
-  | { readonly kind: 'counter' };
-
-/** A recorded step as a graph, with where its inputs come from and where its outputs go. */
-export interface Recording {
-  readonly definition: Uint8Array;
-  readonly inputs: readonly { readonly reference: Reference; readonly source: Source }[];
-  /** The results, then the new values of `changed`. */
-  readonly outputs: readonly Reference[];
-  readonly results: number;
-  readonly changed: readonly tf.Variable[];
-  /** The operations in the order in which they ran. */
-  readonly operations: readonly string[];
-  /** What told the draws of random numbers apart. */
-  readonly streams: readonly number[];
-}
 
 export interface Recorded {
   readonly results: readonly tf.Tensor[];
@@ -193,7 +173,7 @@ class Recorder implements Watcher {
     return this.#constant(shape, dtype, values);
   }
 
-  /** TensorFlow makes results and new values that no operation has used only now. */
+  /** Has TensorFlow make the results and new values that no operation has used yet. */
   settle(results: readonly tf.Tensor[]): void {
     this.#backend.getInputTensorIds([...results, ...this.#variables.assigned()]);
   }
@@ -202,9 +182,9 @@ class Recorder implements Watcher {
   finish(results: readonly tf.Tensor[]): Recording | null {
     const disposed = this.#variables.disposed();
     if (disposed !== undefined) throw mistakes.disposing(disposed.name);
-    const made = this.#variables.made();
-    if (made.length > 0 && this.#attempt.isLast) throw mistakes.making(made);
-    if (made.length > 0 || !this.#isRepeatable) {
+    const created = this.#variables.created();
+    if (created.length > 0 && this.#attempt.isLast) throw mistakes.creating(created);
+    if (created.length > 0 || !this.#isRepeatable) {
       this.release(() => true);
       return null;
     }
@@ -226,7 +206,7 @@ class Recorder implements Watcher {
     };
   }
 
-  /** Takes everything back. */
+  /** Restores all variables and frees what the recording holds. */
   abandon(): void {
     this.#variables.restore();
     this.release(() => true);
@@ -249,7 +229,7 @@ class Recorder implements Watcher {
     return value;
   }
 
-  /** What no operation of the step has made is the batch's, a variable's, or a tensor that the step holds. */
+  /** A tensor that no operation of the step has made: from the batch, a variable, or one that the step holds. */
   #outside(id: number): Value {
     const tensor = this.#operands.get(id);
     if (tensor === undefined) {
@@ -324,7 +304,7 @@ class Recorder implements Watcher {
     return stream;
   }
 
-  /** An output that is no input and no other output. */
+  /** An output of its own: not an input, and not another output. */
   #output({ dataId }: tf.TensorInfo): Reference {
     const { id, dtype } = this.#backend.tensorMap.get(dataId);
     const type = { name: 'T', type: this.#addon.TF_ATTR_TYPE, value: dtype };

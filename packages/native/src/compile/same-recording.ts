@@ -1,5 +1,5 @@
 /** Whether a step did in a later call what its recording repeats. */
-import type { Recording, Source } from './record.ts';
+import type { Recording, Source } from './recording.ts';
 
 /** What identifies the source of an input from call to call. */
 const identity = (source: Source): unknown => {

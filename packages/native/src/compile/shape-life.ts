@@ -9,7 +9,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Constants } from './constants.ts';
 import { OptimizerSnapshot } from './optimizer-snapshot.ts';
 import type { Optimizers } from './optimizers.ts';
-import type { Recording } from './record.ts';
+import type { Recording } from './recording.ts';
 import type { ResultForm } from './step-call.ts';
 import type { Trace } from './trace.ts';
 

@@ -7,7 +7,7 @@ import { replaceValue } from './backend.ts';
 import type { NodeBackend } from './internals.ts';
 import { OptimizerSnapshot } from './optimizer-snapshot.ts';
 import { countStep, type Optimizers } from './optimizers.ts';
-import type { Recording, Source } from './record.ts';
+import type { Recording, Source } from './recording.ts';
 
 export interface Trace {
   readonly roots: ReadonlySet<TensorOptimizer>;

@@ -15,7 +15,7 @@ export class VariableValues {
   readonly #values: Map<tf.Variable, object>;
   /** Which variable held each value. */
   readonly #owners: Map<object, tf.Variable>;
-  /** The values themselves, to be given back when the step throws. */
+  /** The values themselves, to restore when the step throws. */
   readonly #held: Map<tf.Variable, tf.Tensor>;
 
   constructor(backend: NodeBackend) {
@@ -36,8 +36,8 @@ export class VariableValues {
     return registered().filter((variable) => this.#values.get(variable) !== variable.dataId);
   }
 
-  /** Variables that the step has made. */
-  made(): tf.Variable[] {
+  /** Variables that the step has created. */
+  created(): tf.Variable[] {
     return registered().filter((variable) => !this.#values.has(variable));
   }
 

@@ -6,16 +6,16 @@ import {
   type Sequential,
   sequential,
 } from '@tensorflow/tfjs-layers';
+import { assignRoles } from '@tfjs-lrm/core';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
-import { assignRoles } from './index.ts';
-import { hasL2 } from './kit.ts';
+import { hasL2 } from './has-l2.ts';
 
 const l2 = () => regularizers.l2({ l2: 0.1 });
 const cell = { units: 2, recurrentInitializer: 'zeros' } as const;
 const dense = (options: object = {}) => layers.dense({ units: 2, inputShape: [3], ...options });
 
-/** The weights that `assignRoles` noted, without the layer's name. */
+/** The weights that have one, once `assignRoles` has seen the model, without the layer's name. */
 function noted(model: LayersModel): string[] {
   assignRoles(model);
   return model.weights
