@@ -34,7 +34,7 @@ async function train(
   for (let at = 0; at < STEPS; at++) {
     between(optimizer, at, model);
     const [x, y] = batchOf(task, [8, ...model.outputs[0]!.shape.slice(1)] as number[], at);
-    tf.dispose([run(x, y), x, y]);
+    tf.dispose([run(x, y) as tf.Tensor, x, y]);
   }
   const weights = model.getWeights().map((weight) => values(weight));
   const state = (await optimizer.getWeights()).map(({ tensor }) => values(tensor));
