@@ -46,5 +46,5 @@ describe.each(here)('on %s', (backend) => {
       if (fault !== null) faults.push(fault);
     }
     expect(faults).toEqual([]);
-  });
+  }, 240_000);
 });
