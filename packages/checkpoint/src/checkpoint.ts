@@ -1,30 +1,9 @@
 import { checkOptions, numberRule, show } from '@tfjs-lrm/core/kit';
+import type { Position, SavedCheckpoint } from './content.ts';
 import { decode, encode } from './format.ts';
 import { notJson } from './json.ts';
-import { checkTrained, putState, type Trained, type TrainingState, takeState } from './state.ts';
+import { checkTrained, putState, type Trained, takeState } from './state.ts';
 import type { CheckpointStore } from './store.ts';
-
-/** Where a run is between two steps. */
-export interface Position {
-  /** The steps that are done. */
-  readonly step: number;
-  /** What else decides the rest of the run, as JSON: the state of the random generator, the place in the data, … */
-  readonly extra?: unknown;
-}
-
-/** What a checkpoint holds. */
-export interface CheckpointContent extends TrainingState {
-  readonly step: number;
-  /** Null where none was given. */
-  readonly extra: unknown;
-}
-
-/** A checkpoint with its place in the store. */
-export interface SavedCheckpoint extends CheckpointContent {
-  readonly number: number;
-  /** Later checkpoints that are cut off or altered, by number; empty where all is well. */
-  readonly damaged: readonly number[];
-}
 
 function checkStore(where: string, store: unknown): void {
   const candidate = store as Partial<CheckpointStore> | null | undefined;

@@ -10,8 +10,7 @@
  *
  * The first four stay as they are in every version, so that a file of a later one is told from a damaged one.
  */
-import type { CheckpointContent } from './checkpoint.ts';
-import type { SavedTensor } from './state.ts';
+import type { CheckpointContent, SavedTensor } from './content.ts';
 
 const VERSION = 1;
 const MAGIC: Uint8Array = new TextEncoder().encode('tfjs-lrm checkpoint\n');

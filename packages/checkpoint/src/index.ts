@@ -1,17 +1,11 @@
-export {
-  type CheckpointContent,
-  lastCheckpoint,
-  loadCheckpoint,
-  type Position,
-  type SavedCheckpoint,
-  saveCheckpoint,
-} from './checkpoint.ts';
+export { lastCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+export type {
+  CheckpointContent,
+  Position,
+  SavedCheckpoint,
+  SavedTensor,
+  TrainingState,
+} from './content.ts';
 export { indexedDBStore } from './indexed-db-store.ts';
-export {
-  putState,
-  type SavedTensor,
-  type Trained,
-  type TrainingState,
-  takeState,
-} from './state.ts';
+export { putState, type Trained, takeState } from './state.ts';
 export type { CheckpointStore } from './store.ts';

@@ -1,6 +1,6 @@
 /** Which saved tensor belongs to which weight of a model. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { SavedTensor } from './state.ts';
+import type { SavedTensor } from './content.ts';
 
 /** A weight of the model and what was saved of it. */
 export interface Pair {

@@ -3,29 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, bindState } from '@tfjs-lrm/core';
 import { isModel, show } from '@tfjs-lrm/core/kit';
+import type { SavedTensor, TrainingState } from './content.ts';
 import { type Pair, pairs, renamed } from './pairs.ts';
-
-/** A tensor on the host. */
-export interface SavedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: 'float32' | 'int32' | 'bool';
-  readonly values: Float32Array | Int32Array | Uint8Array;
-}
 
 /** A model and the optimizer that trains it. */
 export interface Trained {
   readonly model: LayersModel;
   /** The outermost one; without it the weights alone are saved and loaded. */
   readonly optimizer?: tf.Optimizer | undefined;
-}
-
-/** What model and optimizer hold between two steps. */
-export interface TrainingState {
-  /** All weights of the model, in its order, those that are not trained included. */
-  readonly weights: readonly SavedTensor[];
-  /** What `getWeights()` of the optimizer gives; null where none was given. */
-  readonly optimizer: readonly SavedTensor[] | null;
 }
 
 type Named = { readonly name: string; readonly tensor: tf.Tensor };
