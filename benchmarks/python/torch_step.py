@@ -7,6 +7,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent / '../../apps/demo/reference'))
 
+import torch_mixers  # noqa: E402
 from model import Config, initial_weights, loss  # noqa: E402
 from serve import serve  # noqa: E402
 
@@ -25,12 +26,17 @@ def optimizers(weights, name, fused):
 
 def prepare(settings):
     size = settings['size']
-    config = Config(settings['vocabulary'], size['width'], size['blocks'], size['heads'], size['mlp'])
-    weights = initial_weights(config, settings['multipliers'], 1)
+    if size.get('mixer', 'attention') == 'attention':
+        loss_of = loss
+        config = Config(settings['vocabulary'], size['width'], size['blocks'], size['heads'], size['mlp'])
+        weights = initial_weights(config, settings['multipliers'], 1)
+    else:
+        loss_of, config = torch_mixers.loss, size
+        weights = torch_mixers.initial_weights(size, settings['vocabulary'], settings['multipliers'])
     shape = (size['batch'], size['context'])
     x, y = (torch.randint(settings['vocabulary'], shape) for _ in range(2))
     steppers = optimizers(weights, settings['optimizer'], settings['fused'])
-    compiled = torch.compile(loss) if settings['compile'] else loss
+    compiled = torch.compile(loss_of) if settings['compile'] else loss_of
 
     def step():
         value = compiled(weights, config, x, y)

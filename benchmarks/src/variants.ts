@@ -1,4 +1,5 @@
 /** The ways in which one training step of the demo's model can run. */
+import { type Mixer, mixerSizes } from '@tfjs-lrm/demo/model';
 import type { Side } from './comparisons.ts';
 import { nodeRunner, pythonRunner, type Runner } from './runner.ts';
 import { sizeOf, VOCABULARY } from './workloads.ts';
@@ -23,8 +24,8 @@ export interface Task {
   readonly optimizer: 'adam' | 'muon';
   readonly multipliers: boolean;
   readonly preset: string;
-  /** Overrides of the preset's numbers. */
-  readonly size: Readonly<Record<string, number>>;
+  /** Overrides of the preset's numbers, and of what its blocks are made of. */
+  readonly size: Readonly<Record<string, number | Mixer>>;
 }
 
 /** Those with `torch.optim.Adam(fused=True)`; by default PyTorch on a CPU updates weight by weight. */
@@ -47,7 +48,7 @@ export async function start(variant: Variant, task: Task, python: string): Promi
   const script = SCRIPTS[variant];
   if (script !== undefined) {
     const [compile, fused] = [variant === 'torch.compile', FUSED.includes(variant)];
-    const size = sizeOf(options);
+    const size = { ...sizeOf(options), parts: mixerSizes(sizeOf(options)) };
     return pythonRunner(python, script, {
       ...{ size, optimizer, multipliers, compile, fused, vocabulary: VOCABULARY },
     });

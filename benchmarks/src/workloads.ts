@@ -43,11 +43,13 @@ function optimizerOf(name: unknown): tf.Optimizer {
   }
 }
 
-/** The model's size: the preset that options name, with the numbers that they override. */
+/** The model's size: the preset that options name, with the numbers and the mixer that they override. */
 export function sizeOf(options: Side['options']): Preset {
   const preset = PRESETS[(options['preset'] ?? 'tiny') as PresetName];
-  const numbers = Object.entries(options).filter(([, value]) => typeof value === 'number');
-  return { ...preset, ...Object.fromEntries(numbers) };
+  const given = Object.entries(options).filter(
+    ([key, value]) => typeof value === 'number' || key === 'mixer',
+  );
+  return { ...preset, ...Object.fromEntries(given) };
 }
 
 /** The demo's model, with a batch of its input and targets. */

@@ -16,7 +16,7 @@ const GUIDES = [
   ['Limits and negative results', 'limits'],
 ];
 
-const WIDE = ['guides/names.md', 'guides/comparison.md', 'traps.md'];
+const WIDE = ['guides/names.md', 'guides/comparison.md', 'traps.md', 'gradients.md'];
 
 for (const [, page] of GUIDES) {
   if (!existsSync(new URL(`../guides/${page}.md`, import.meta.url))) {
@@ -49,6 +49,8 @@ export default defineConfig({
           items: packages.map((name) => ({ text: name, link: `/packages/${name}` })),
         },
         { text: 'Traps of TensorFlow.js', link: '/traps' },
+        { text: 'Gradients of TensorFlow.js', link: '/gradients' },
+        { text: 'Reports for TensorFlow.js', link: '/upstream/README' },
       ],
     },
     outline: { level: [2, 3] },

@@ -5,6 +5,7 @@ import { type Fault, summarize } from './fault.ts';
 import { groupBy } from './group-by.ts';
 import type { Growth } from './growth.ts';
 import { TOLERANCE } from './judge.ts';
+import { readKnown } from './known.ts';
 import {
   faultsByOperation,
   optionsOf,
@@ -12,7 +13,7 @@ import {
   summarizeTogether,
   titleOf,
 } from './results.ts';
-import { STATEMENTS } from './stated.ts';
+import { isAbout, STATEMENTS } from './stated.ts';
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
@@ -54,12 +55,17 @@ function growthTable({ growth: { stock = [], ours = [] } }: Results): string[] {
   return [...head, ...growthRows(stock), '', ...end];
 }
 
-function statements(): string[] {
-  if (STATEMENTS.length === 0) return ['Nothing: every case is right on every backend.'];
-  return STATEMENTS.map(
-    ({ cases, backends, reason }) =>
-      `- ${cases.map((name) => `\`${name}\``).join(', ')}${backends === undefined ? '' : ` on ${backends.join(', ')}`}: ${reason}`,
-  );
+function statements({ cases }: Results): string[] {
+  const known = Object.entries(readKnown());
+  return [
+    ...STATEMENTS.map((statement) => {
+      const names = cases.flatMap(({ name }) => (isAbout(statement, name) ? [`\`${name}\``] : []));
+      const where = statement.backends === undefined ? '' : ` on ${statement.backends.join(', ')}`;
+      return `- ${names.join(', ')}${where}: ${statement.reason}`;
+    }),
+    ...(known.length === 0 ? [] : ['', 'And what is not mended yet:', '']),
+    ...known.map(([name, backends]) => `- \`${name}\` on ${backends.join(', ')}`),
+  ];
 }
 
 /** One line an operation; the tests compare it with the cases. */
@@ -99,7 +105,7 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     '',
     '## What enableTraining() leaves as it is',
     '',
-    ...statements(),
+    ...statements(results),
     '',
     '## Gradients that are slow',
     '',

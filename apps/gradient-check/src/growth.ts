@@ -106,8 +106,8 @@ export async function growthOf(subject: Case): Promise<Growth | null> {
     // Outputs and time steps that are more take more kernels in both.
     const expected = (four.gradient * eight.forward) / four.forward;
     // What takes a few more with each doubling is a logarithm, which is what a scan takes.
-    const isSteep = eight.gradient - four.gradient > 1.5 * (four.gradient - two.gradient);
-    if (isSteep && eight.gradient > 1.2 * expected)
+    const [first, second] = [four.gradient - two.gradient, eight.gradient - four.gradient];
+    if (first > 0 && second > 1.5 * first && eight.gradient > 1.2 * expected)
       return { name: subject.name, along, kernels: counts.map(({ gradient }) => gradient) };
   }
   return null;

@@ -13,7 +13,7 @@ export interface Judgement {
 }
 
 /** float32 through some products and sums, and the transcendental functions of shaders. */
-export const TOLERANCE = 1e-3;
+export const TOLERANCE = 2e-3;
 
 export const isRight = (verdict: Verdict | null): boolean =>
   verdict === null || ('error' in verdict && verdict.error <= TOLERANCE);

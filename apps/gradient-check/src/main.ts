@@ -1,5 +1,6 @@
 /** `npm run check:gradients`: judges every case on every backend, with stock tfjs and with enableTraining(). */
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { version } from '@tensorflow/tfjs';
 import { BACKENDS, type Backend, whatIsMissing } from './backends.ts';
@@ -18,6 +19,7 @@ const HELP = `npm run check:gradients -- [options]
   --backend NAME   one of ${BACKENDS.join(', ')}; may be repeated; all by default
   --mode NAME      stock or ours; both by default
   --only NAME      cases whose name begins with it
+  --results FOLDER keeps judgements there, and judges only what is not there yet
   --write-page     writes docs/gradients.md, after a run of everything
   --write-known    writes the list of what ours has at fault`;
 
@@ -26,6 +28,7 @@ const { values: options } = parseArgs({
     backend: { type: 'string', multiple: true, default: [...BACKENDS] },
     mode: { type: 'string', multiple: true, default: [...MODES] },
     only: { type: 'string', default: '' },
+    results: { type: 'string' },
     'write-page': { type: 'boolean', default: false },
     'write-known': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -44,6 +47,22 @@ const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
+/** What an earlier run left in the folder, else what `compute` gives, which is left there. */
+async function kept<Result>(key: string, compute: () => Promise<Result>): Promise<Result> {
+  if (options.results === undefined) return compute();
+  const file = join(options.results, `${key}.json`);
+  // JSON has no infinity.
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'), revive) as Result;
+  const result = await compute();
+  mkdirSync(options.results, { recursive: true });
+  writeFileSync(file, JSON.stringify(result, replace));
+  return result;
+}
+const replace = (_: string, value: unknown): unknown =>
+  value === Number.POSITIVE_INFINITY ? 'Infinity' : value;
+const revive = (_: string, value: unknown): unknown =>
+  value === 'Infinity' ? Number.POSITIVE_INFINITY : value;
+
 function print(backend: Backend, mode: Mode, judged: readonly Judgement[]): void {
   const faulty = judged.filter((judgement) => faultOf(judgement) !== null);
   progress('');
@@ -59,7 +78,9 @@ function unexpected(backend: Backend, judged: readonly Judgement[]): string[] {
     const fault = faultOf(judgement);
     const isExpected = reasonFor(name, backend) !== undefined || isKnown(name, backend);
     if (fault === null)
-      return isExpected ? [`${backend}: ${name} is right now, and is listed as at fault`] : [];
+      return isKnown(name, backend)
+        ? [`${backend}: ${name} is right now, and is listed as at fault`]
+        : [];
     if (!isExpected) return [`${backend}: ${name}: ${describe(fault)}`];
     return [];
   });
@@ -79,8 +100,10 @@ for (const backend of BACKENDS) {
   }
   const judged: Partial<Record<Mode, readonly Judgement[]>> = {};
   for (const mode of modes) {
-    judged[mode] = await judgeInProcesses(backend, mode, names, (done) =>
-      progress(`${backend}, ${mode}: ${done} of ${names.length}`),
+    judged[mode] = await kept(`${backend}-${mode}`, () =>
+      judgeInProcesses(backend, mode, names, (done) =>
+        progress(`${backend}, ${mode}: ${done} of ${names.length}`),
+      ),
     );
     print(backend, mode, judged[mode]);
   }
@@ -91,7 +114,7 @@ for (const backend of BACKENDS) {
 const growth: Partial<Record<Mode, readonly Growth[]>> = {};
 for (const mode of modes) {
   progress(`counting kernels, ${mode}`);
-  growth[mode] = await growthInProcess(mode, names);
+  growth[mode] = await kept(`growth-${mode}`, () => growthInProcess(mode, names));
   progress('');
   console.log(`\n${mode}: gradients whose kernels grow with a size: ${growth[mode].length}`);
   for (const { name, along, kernels } of growth[mode])

@@ -51,6 +51,7 @@ export {
   layersIn,
   weightAt,
 } from './layers-inside.ts';
+export { MirroredScalar } from './mirrored-scalar.ts';
 export {
   afterReplay,
   assertUsable,

@@ -18,6 +18,8 @@ export interface Member extends tf.Optimizer {
   readonly rateFactor: tf.Scalar;
   /** Why its own part of a step cannot be recorded; null when it can. */
   readonly obstacle: string | null;
+  /** Which of its forms the next update takes; empty where it has one. */
+  readonly phase: string;
   /** Whether it assigns to variables beside what is inside it. */
   readonly assignsVariables: boolean;
   /** How its slots scale with the gradient. */

@@ -111,6 +111,14 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   }
 
   /**
+   * Which of its forms `update` takes in the next step, of an optimizer that does other operations in some steps, as
+   * one that sums gradients and moves the weights in every fourth. A compiled step is recorded in each form.
+   */
+  get phase(): string {
+    return '';
+  }
+
+  /**
    * How the slots scale with the gradient: 1 for a mean of gradients, 2 for one of their squares, −1 for what scales as
    * the variable does, 0 for what does not scale. A slot that is not named here cannot follow a rescaled variable.
    */

@@ -1,6 +1,6 @@
 import { broadcast_util, type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { directCost, type Product, slowCost, swappedCost } from './product-cost.ts';
-import type { WasmBackend } from './wasm-backend.ts';
+import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, type Matrices, matricesOf } from './wasm-matrices.ts';
 
 const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
@@ -121,9 +121,6 @@ function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
   backend.typedArrayFromHeap(out).fill(0);
   return out;
 }
-
-const addressOf = (backend: WasmBackend, { dataId }: TensorInfo): number =>
-  backend.dataIdMap.get(dataId).memoryOffset;
 
 /** For each matrix of a batch, which one of an operand it uses that has `own` leading axes. */
 function broadcastIndices(own: readonly number[], broadcast: readonly number[]): number[] {

@@ -14,7 +14,7 @@ import {
   patchSize,
   rowsAtOnce,
 } from './conv-geometry.ts';
-import type { WasmBackend } from './wasm-backend.ts';
+import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, matricesOf } from './wasm-matrices.ts';
 
 /**
@@ -66,21 +66,20 @@ function backpropInput(
   const allRows = outRows(geometry);
   if (allRows * outWidth * size * outChannels === 0) return out;
 
-  const addressOf = ({ dataId }: TensorInfo): number => backend.dataIdMap.get(dataId).memoryOffset;
   const step = rowsAtOnce(geometry);
   const matrices = matricesOf(backend);
   const turned = matrices.allocate(outChannels * size + step * outWidth * size);
   const patches = turned + outChannels * size * BYTES;
   try {
-    matrices.transpose(addressOf(filter), turned, 1, size, outChannels);
+    matrices.transpose(addressOf(backend, filter), turned, 1, size, outChannels);
     for (let start = 0, packedRows = 0; start < allRows; start += step) {
       const rows = Math.min(step, allRows - start);
       if (rows !== packedRows) matrices.pack(turned, rows * outWidth, outChannels, size);
       packedRows = rows;
-      matrices.multiply(addressOf(dy) + start * outWidth * outChannels * BYTES, patches);
+      matrices.multiply(addressOf(backend, dy) + start * outWidth * outChannels * BYTES, patches);
       // Any product may grow the heap, which cuts off every array made before.
       const heap = new Float32Array(backend.wasm.HEAPU8.buffer);
-      const [source, target] = [patches / BYTES, addressOf(out) / BYTES];
+      const [source, target] = [patches / BYTES, addressOf(backend, out) / BYTES];
       eachRun(geometry, start, rows, (inPatches, inX, count) => {
         const [from, to] = [source + inPatches, target + inX];
         for (let k = 0; k < count; k++) heap[to + k]! += heap[from + k]!;

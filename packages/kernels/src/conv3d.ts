@@ -5,7 +5,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 import { eachRun, geometryOf3D, outRows, patchSize, rowsAtOnce } from './conv-geometry.ts';
-import type { WasmBackend } from './wasm-backend.ts';
+import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, matricesOf } from './wasm-matrices.ts';
 
 /**
@@ -37,8 +37,6 @@ export function conv3D(stock: KernelFunc): KernelFunc {
     if (allRows * outWidth * size * outChannels === 0) return stock(call);
 
     const out = backend.makeOutput(info.outShape, 'float32');
-    const addressOf = ({ dataId }: TensorInfo): number =>
-      backend.dataIdMap.get(dataId).memoryOffset;
     const step = rowsAtOnce(geometry);
     const matrices = matricesOf(backend);
     const patches = matrices.allocate(step * outWidth * size);
@@ -47,16 +45,19 @@ export function conv3D(stock: KernelFunc): KernelFunc {
         const rows = Math.min(step, allRows - start);
         // Any product may grow the heap, which cuts off every array made before.
         const heap = new Float32Array(backend.wasm.HEAPU8.buffer);
-        const [source, target] = [addressOf(x) / BYTES, patches / BYTES];
+        const [source, target] = [addressOf(backend, x) / BYTES, patches / BYTES];
         heap.fill(0, target, target + rows * outWidth * size);
         eachRun(geometry, start, rows, (inPatches, inX, count) => {
           const [from, to] = [source + inX, target + inPatches];
           for (let k = 0; k < count; k++) heap[to + k] = heap[from + k]!;
         });
         if (rows !== packedRows)
-          matrices.pack(addressOf(filter), rows * outWidth, size, outChannels);
+          matrices.pack(addressOf(backend, filter), rows * outWidth, size, outChannels);
         packedRows = rows;
-        matrices.multiply(patches, addressOf(out) + start * outWidth * outChannels * BYTES);
+        matrices.multiply(
+          patches,
+          addressOf(backend, out) + start * outWidth * outChannels * BYTES,
+        );
       }
     } finally {
       matrices.unpack();

@@ -19,7 +19,7 @@ import type { StepRecord } from '../training/losses.ts';
 import { writeDurably } from './checkpoint/durable.ts';
 import type { LoggedRun } from './checkpoint/logged-runs.ts';
 import type { RunFolder } from './checkpoint/run-folder.ts';
-import { bySeeds, type FinishedRun, verdict } from './terminal/summary.ts';
+import { bySeeds, type FinishedRun, matricesOf, scaleOf, verdict } from './terminal/summary.ts';
 
 /** Runs that differ in their seeds alone. */
 interface Group<R extends LoggedRun = FinishedRun> {
@@ -198,15 +198,13 @@ function resultTable(groups: readonly Group[]): string {
 }
 
 function scaleTable(groups: readonly Group[]): string {
-  const { matrices } = (groups[0] as Group & { runs: [FinishedRun] }).runs[0].result;
-  const rows = matrices.map(({ name, shape }, at) => [
-    `${name} ${shape.join(' × ')}`,
+  const rows = [...matricesOf(groups.flatMap(({ runs }) => runs))].map(([name, shape]) => [
+    `${name} ${shape}`,
     ...groups.map(({ runs }) => {
-      const of = (key: 'stored' | 'effective'): string =>
-        mean(runs.map(({ result }) => result.matrices[at]?.[key] ?? Number.NaN)).toFixed(4);
-      return runs[0]?.settings.multipliers
-        ? `${of('stored')} → ${of('effective')}`
-        : of('effective');
+      const effective = scaleOf(runs, name, 'effective');
+      return runs[0]?.settings.multipliers && effective !== '–'
+        ? `${scaleOf(runs, name, 'stored')} → ${effective}`
+        : effective;
     }),
   ]);
   return htmlTable(

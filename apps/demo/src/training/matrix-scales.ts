@@ -1,4 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { roleOf } from '@tfjs-lrm/core';
+import { variableOf } from '@tfjs-lrm/core/kit';
 
 /** Root mean squares of a matrix: of W as it is stored, and of r · W · c, which acts. */
 export interface Scale {
@@ -21,7 +23,7 @@ export function matricesOf(model: LayersModel): Matrix[] {
     model.weights.map((weight) => [weight.originalName, weight.read().dataSync()]),
   );
   return model.weights
-    .filter(({ shape }) => shape.length === 2)
+    .filter((weight) => weight.shape.length === 2 && roleOf(variableOf(weight)) !== 'vector')
     .map(({ originalName, shape }) => ({
       name: originalName.split('/')[0] as string,
       shape: shape as number[],

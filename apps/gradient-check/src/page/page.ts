@@ -27,9 +27,17 @@ page.judgeCases = async (backend, mode, names) => {
   tf.env().set('WEBGPU_CPU_FORWARD', false);
   if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} does not start`);
   if (mode === 'ours') enableTraining();
+  let isLost = false;
+  const { device } = tf.backend() as unknown as { device?: { lost: Promise<unknown> } };
+  device?.lost.then(() => {
+    isLost = true;
+  });
   const chosen = new Set(names);
   for (const subject of cases) {
     if (!chosen.has(subject.name)) continue;
-    await page.onJudgement(judge(subject, await evaluate(subject)));
+    const judgement = judge(subject, await evaluate(subject));
+    // What comes after it would be refused for the same reason: the next case has a page of its own.
+    if (isLost) throw new Error(`the device is lost in ${subject.name}`);
+    await page.onJudgement(judgement);
   }
 };

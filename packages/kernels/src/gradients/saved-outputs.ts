@@ -6,7 +6,6 @@ import {
   expandDims,
   type GradConfig,
   grad,
-  LogSoftmax,
   logSoftmax,
   losses,
   mul,
@@ -52,7 +51,7 @@ const connected = (stock: GradConfig): GradConfig => ({
   },
 });
 
-const NAMES = [Exp, LogSoftmax, Pow, Sigmoid, Softmax, Tanh];
+const NAMES = [Exp, Pow, Sigmoid, Softmax, Tanh];
 
 const scope = (operation: string): string => `${operation}__op`;
 

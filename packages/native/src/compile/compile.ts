@@ -10,7 +10,8 @@
  *                        the variables are among its outputs
  *
  * Where call 2 made variables or values that call 1 did not, it is tried again, at most twice more; then that is an
- * error. A recorded shape whose variables were disposed, frozen or thawed, or whose optimizer of tfjs got another
+ * error. An optimizer whose update has several forms is asked for the next one (its `phase`) before each call, and the
+ * step is recorded in each. A recorded shape whose variables were disposed, frozen or thawed, or whose optimizer of tfjs got another
  * learning rate, begins anew. shape-life.ts holds these states and the changes between them.
  */
 import * as tf from '@tensorflow/tfjs-core';
@@ -22,6 +23,7 @@ import {
   numberRule,
   type Rule,
   show,
+  treeOf,
 } from '@tfjs-lrm/core/kit';
 import { nodeBackend } from './backend.ts';
 import { type Constants, makeConstants } from './constants.ts';
@@ -128,6 +130,8 @@ class Compilation {
   readonly #shapes = new Map<string, ShapeLife>();
   readonly #kept = makeKeptTensors();
   readonly #warned = new WeakSet<tf.Optimizer>();
+  /** The optimizers that calls have used, which may have several forms of a step. */
+  readonly #roots = new Set<TensorOptimizer>();
   /** How many calls were compared with a recording. */
   readonly #verified = new WeakMap<Trace, number>();
   #hasWarnedOfMany = false;
@@ -142,7 +146,7 @@ class Compilation {
 
   call(backend: NodeBackend, batch: Arguments): unknown {
     this.#calls += 1;
-    const key = signature(batch);
+    const key = this.#keyOf(batch);
     let life = this.#use(key);
     /** Optimizers whose `beforeStep` has run in this call. */
     const prepared = new Set<TensorOptimizer>();
@@ -169,6 +173,13 @@ class Compilation {
   dispose(): void {
     for (const life of this.#shapes.values()) next(life, { kind: 'stale' });
     this.#shapes.clear();
+  }
+
+  /** The shapes, with the forms that the optimizers' updates take in this call. */
+  #keyOf(batch: Arguments): string {
+    const optimizers = [...this.#roots].filter(({ isDisposed }) => !isDisposed).flatMap(treeOf);
+    const phases = optimizers.map(({ phase }) => phase).filter((phase) => phase !== '');
+    return [signature(batch), ...phases].join(' ');
   }
 
   /** What is known of these shapes, which become those used last. */
@@ -254,6 +265,7 @@ class Compilation {
       }),
     );
     this.#kept.add(kept);
+    for (const root of optimizers.roots) this.#roots.add(root);
     this.#advance(key, { kind: 'ran', constants, optimizers });
     return shaped(call.form, result);
   }

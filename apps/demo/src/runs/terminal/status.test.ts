@@ -98,6 +98,26 @@ describe('the summary', () => {
     );
   });
 
+  it('keeps mixers apart: their matrices by name, and what multipliers change in each', () => {
+    const hybrid = (multipliers: boolean, loss: number): FinishedRun => {
+      const { settings, result, records } = finished(0.1, multipliers, loss);
+      return {
+        settings: { ...settings, preset: PRESETS.hybrid, group: `hybrid, ${multipliers}` },
+        result: {
+          ...result,
+          matrices: [{ name: 'x', shape: [4, 2], stored: 1, effective: 2 }, ...result.matrices],
+        },
+        records,
+      };
+    };
+    const runs = [finished(0.1, false, 2), hybrid(false, 1.8), hybrid(true, 1.7)];
+    expect(scaleTable(runs)).toMatch(/\nhead +0\.2000 +0\.2000 +0\.2000\nx +– +2\.0000 +2\.0000$/);
+    expect(verdict([...runs, finished(0.1, true, 2.1)]).split('\n')).toEqual([
+      'attention: with AdamW at weight decay 0.1 the multipliers raise the validation loss by 0.100 nats a character (one seed).',
+      'hybrid: with AdamW at weight decay 0.1 the multipliers lower the validation loss by 0.100 nats a character (one seed).',
+    ]);
+  });
+
   it('says for each decay whether multipliers lowered or raised the loss', () => {
     const runs = [
       finished(0.1, false, 1.8),

@@ -47,24 +47,47 @@ export function table(runs: readonly FinishedRun[]): string {
   ]);
 }
 
+/** The mean scale of a matrix over runs that differ in their seeds alone; a dash where they do not have it. */
+export function scaleOf(
+  runs: readonly FinishedRun[],
+  name: string,
+  key: 'stored' | 'effective',
+): string {
+  const scales = runs.flatMap(({ result }) =>
+    result.matrices.filter((matrix) => matrix.name === name).map((matrix) => matrix[key]),
+  );
+  return scales.length === 0 ? '–' : mean(scales).toFixed(4);
+}
+
+/** The names of all matrices that any of the runs has, with their shapes. */
+export function matricesOf(runs: readonly FinishedRun[]): Map<string, string> {
+  const shapes = new Map<string, Set<string>>();
+  for (const { name, shape } of runs.flatMap(({ result }) => result.matrices)) {
+    shapes.set(name, (shapes.get(name) ?? new Set()).add(shape.join(' × ')));
+  }
+  return new Map([...shapes].map(([name, some]) => [name, [...some].join(' or ')]));
+}
+
 /** The scale of each matrix as it acts at the end, a column a run. */
 export function scaleTable(runs: readonly FinishedRun[]): string {
   const groups = [...bySeeds(runs).values()];
-  const names = (runs[0] as FinishedRun).result.matrices.map(({ name }) => name);
-  const rows = names.map((name, at) => [
+  const rows = [...matricesOf(runs).keys()].map((name) => [
     name,
-    ...groups.map((members) =>
-      mean(members.map(({ result }) => result.matrices[at]?.effective ?? Number.NaN)).toFixed(4),
-    ),
+    ...groups.map((members) => scaleOf(members, name, 'effective')),
   ]);
   return `Scale of each matrix at the end, root mean square of r·W·c, runs in the order above\n${columns(
     [['matrix', ...groups.map((_, i) => String(i + 1))], ...rows],
   )}`;
 }
 
-/** What the multipliers changed, in words, for each optimizer and decay. */
+/** What the multipliers changed, in words, for each mixer, optimizer and decay. */
 export function verdict(runs: readonly FinishedRun[]): string {
-  const pairs = grouped(runs, ({ settings }) => `${settings.optimizer} ${settings.decay}`);
+  const mixerOf = ({ settings }: FinishedRun): string => settings.preset.mixer ?? 'attention';
+  const isOfMixers = new Set(runs.map(mixerOf)).size > 1;
+  const pairs = grouped(
+    runs,
+    (run) => `${mixerOf(run)} ${run.settings.optimizer} ${run.settings.decay}`,
+  );
   return [...pairs.values()]
     .flatMap((members) => {
       const of = (multipliers: boolean): readonly FinishedRun[] =>
@@ -84,7 +107,7 @@ export function verdict(runs: readonly FinishedRun[]): string {
       );
       const seeds = changes.length === 1 ? 'one seed' : `${changes.length} seeds`;
       return [
-        `With ${optimizer === 'muon' ? 'Muon' : 'AdamW'} at weight decay ${decay} the multipliers ${lowers ? 'lower' : 'raise'} the validation loss by ${amount} nats a character (${seeds}).`,
+        `${isOfMixers ? `${mixerOf(members[0] as FinishedRun)}: with` : 'With'} ${optimizer === 'muon' ? 'Muon' : 'AdamW'} at weight decay ${decay} the multipliers ${lowers ? 'lower' : 'raise'} the validation loss by ${amount} nats a character (${seeds}).`,
       ];
     })
     .join('\n');

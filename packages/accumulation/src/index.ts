@@ -1,0 +1,1 @@
+export { type AccumulationOptimizer, withAccumulation } from './accumulation.ts';

@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { adapter, type Entry, OptimizerAdapter } from '@tfjs-lrm/core';
+import { booleanRule, MirroredScalar, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
+
+/** @inline */
+interface AveragingOptions {
+  /** Whether later weights count for more, or all alike. */
+  readonly average?: 'exponential' | 'equal' | undefined;
+  /** Of an exponential average: the share that it keeps of itself each time. */
+  readonly decay?: number | undefined;
+  /** Of an exponential average: whether the first weights count no more than their share. */
+  readonly debias?: boolean | undefined;
+  /** The first step after which weights count, from 0. */
+  readonly start?: number | undefined;
+  /** After how many steps weights count again. */
+  readonly every?: number | undefined;
+}
+
+/** The slot of the averages. */
+export const AVERAGE = 'average';
+
+export class Averaging extends OptimizerAdapter {
+  static override readonly className: string = 'LrmAveraging';
+
+  readonly #options: Required<{
+    [option in keyof AveragingOptions]: NonNullable<AveragingOptions[option]>;
+  }>;
+  /** What the average takes of the way to the current weights. */
+  readonly #share = new MirroredScalar();
+  /** How many weights count with those of this step; null in a step that is left out. */
+  #count: number | null = null;
+
+  constructor(inner: tf.Optimizer, options: AveragingOptions) {
+    super(inner);
+    const { average = 'exponential', decay = 0.999, debias = true, start = 0, every = 1 } = options;
+    this.#options = { average, decay, debias, start, every };
+  }
+
+  override get obstacle(): null {
+    return null;
+  }
+
+  override get phase(): string {
+    return this.#countAt(this.iterations) === null ? 'passing' : 'averaging';
+  }
+
+  override get gradientPowers(): Readonly<Record<string, number>> {
+    return { [AVERAGE]: -1 };
+  }
+
+  /** How many weights count after a step; null after one that is left out. */
+  #countAt(step: number): number | null {
+    const { start, every } = this.#options;
+    return step < start || (step - start) % every !== 0 ? null : (step - start) / every + 1;
+  }
+
+  #shareOf(count: number): number {
+    const { average, decay, debias } = this.#options;
+    if (average === 'equal') return 1 / count;
+    if (!debias) return count === 1 ? 1 : 1 - decay;
+    return (1 - decay) / (1 - decay ** count);
+  }
+
+  override beforeStep(): void {
+    this.#count = this.#countAt(this.iterations);
+    if (this.#count !== null) this.#share.write(this.#shareOf(this.#count));
+    super.beforeStep();
+  }
+
+  override update(entries: readonly Entry[]): void {
+    super.update(entries);
+    if (this.#count === null) return;
+    const share = this.#share.read(this.#shareOf(this.#count));
+    for (const { variable } of entries) {
+      // The first time it is the weights themselves, whatever the share.
+      const average = this.slot(variable, AVERAGE, () => tf.clone(variable));
+      average.assign(tf.add(average, tf.mul(tf.sub(variable, average), share)));
+    }
+  }
+
+  protected override options(): object {
+    return this.#options;
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#share.dispose();
+  }
+}
+
+/**
+ * Keeps a running average of the weights beside them. After step t, with w the new weights and n = 1, 2, … the number of
+ * those that count so far,
+ *
+ *   a ← a + s_n · (w − a),   s_n = 1 / n                          'equal' (Izmailov et al., 2018)
+ *                            s_n = (1 − decay) / (1 − decay^n)    'exponential'
+ *                            s_n = 1 − decay from n = 2 on        'exponential' without `debias`
+ *
+ * where the steps start, start + every, start + 2·every, … count. The second is the exponential average divided by its
+ * weights' sum, as `optax.ema` with `debias`; the third begins at the first weights, as PyTorch's `get_ema_avg_fn`. What
+ * the weights do is not changed: `withAverages` puts the averages in their place.
+ *
+ * Inside `reparametrize` it averages W and its factors, from outside the effective kernels. Layers with multipliers are
+ * averaged as their parts. One copy of each weight; three operations a weight in steps that count.
+ *
+ * @param options average 'exponential'; decay 0.999 each time; debias true; start at step 0; every 1 step
+ * @throws RangeError for an unknown option or a value out of range
+ * @example
+ * const optimizer = withAveraging(adam({ learningRate: 1e-3 }), { decay: 0.99 });
+ * model.compile({ optimizer, loss: 'meanSquaredError' });
+ */
+export const withAveraging: (
+  optimizer: tf.Optimizer,
+  options?: AveragingOptions,
+) => OptimizerAdapter = adapter('withAveraging', Averaging, {
+  average: oneOfRule(['exponential', 'equal']),
+  decay: numberRule({ min: 0, max: 1, try: '0.999' }),
+  debias: booleanRule(true),
+  start: numberRule({ min: 0, integer: true, try: '0' }),
+  every: numberRule({ min: 1, integer: true, try: '1' }),
+});

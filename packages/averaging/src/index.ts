@@ -1,0 +1,2 @@
+export { withAveraging } from './averaging.ts';
+export { withAverages } from './with-averages.ts';

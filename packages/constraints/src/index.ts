@@ -1,0 +1,1 @@
+export { withConstraints } from './constraints.ts';
