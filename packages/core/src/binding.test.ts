@@ -300,7 +300,7 @@ onCpu(() => {
   );
 
   test('bindState refuses an unknown option', () => {
-    const wrong = { strickt: false } as { strict: boolean };
+    const wrong = { strickt: false } as object;
     expect(() => bindState(new Probe(1), smallModel(), wrong)).toThrow(
       /bindState: unknown option "strickt"\. Did you mean "strict"\?/,
     );
