@@ -15,7 +15,7 @@ const MOST = 128;
  * Why a variable that Muon takes is probably none of the hidden matrices that Muon is for, or null. It is said
  * only of a variable whose role follows from nothing but its rank: who sets a role means it.
  */
-export function looksMisplaced(variable: tf.Variable, { parts, hasView }: Layout): string | null {
+export function looksMisplaced(variable: tf.Variable, { parts }: Layout): string | null {
   const { role, source } = explainRole(variable);
   if (role !== 'matrix' || source !== 'rank') return null;
   const scopes = variable.name.replace(/_\d+$/, '').split('/');
@@ -24,8 +24,6 @@ export function looksMisplaced(variable: tf.Variable, { parts, hasView }: Layout
   ) as [string, string];
   if (HEAD.test(layer)) return 'named like an output layer';
   if (EMBEDDING.test(layer) || EMBEDDING.test(own)) return 'named like an embedding';
-  if (!hasView && variable.rank > 2 && /transpose/i.test(layer))
-    return 'a transposed convolution, [..., out, in], without a view';
   for (const { inputs, outputs } of parts) {
     const [short, long] = [Math.min(inputs, outputs), Math.max(inputs, outputs)];
     if (short === 1) return `one ${inputs === 1 ? 'row' : 'column'}, a vector in effect`;
