@@ -72,14 +72,14 @@ export abstract class ConfiguredLayer<S extends object> extends layers.Layer {
     return `${this.#about.where}: layer "${this.name}"`;
   }
 
-  /** Shapes of the inputs, one for each. */
+  /** The shapes of the inputs as a list. */
   protected shapes(inputShape: Shape | Shape[]): Shape[] {
     const list = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[];
     this.#checkCount(list.length);
     return list;
   }
 
-  /** The inputs, one tensor for each; of `names`, where it is not the layer's own inputs. */
+  /** The inputs of a call as a list, all of float32. */
   protected tensors(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor[] {
     const list = Array.isArray(inputs) ? inputs : [inputs];
     this.#checkCount(list.length);

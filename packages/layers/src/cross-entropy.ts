@@ -27,7 +27,8 @@ const canScatter = (): boolean =>
  *     log Σᵥ exp(lᵥ) − (1 − s)·l_id − s·meanᵥ(l) + z·(log Σᵥ exp(lᵥ))²
  *
  * No one-hot matrix of the vocabulary is made where the backend has `TensorScatterUpdate`, as all of tfjs' do.
- * An id outside the vocabulary gives NaN. Gradients flow to the logits.
+ * An id outside the vocabulary gives NaN. Gradients flow to the logits. It is for `optimizer.minimize`: tfjs' `fit` demands
+ * labels of the outputs' shape from a loss that is not its own.
  *
  * @param ids [...], or [..., 1], of any numeric type
  * @param logits [..., vocabulary]

@@ -75,7 +75,7 @@ function isStepwise(layer: layers.Layer, own: readonly string[]): boolean {
   return ['LayerNormalization', 'Concatenate'].includes(className) && last;
 }
 
-/** All calls of a model, in an order in which they can be made; `rename` says what a nested input is outside. */
+/** All calls of layers that a model makes, in an order in which they can be made. */
 function callsOf(model: LayersModel, own: readonly string[]): Call[] {
   const calls: Call[] = [];
   const seen = new Set<SymbolicTensor>(model.inputs);

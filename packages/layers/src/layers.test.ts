@@ -124,6 +124,11 @@ onCpu(() => {
     const widths = [4, 3, 3, 2, 4];
     layer.apply(widths.map((width) => input({ shape: [null, width] })));
     tf.tidy(() => {
+      // With a bias, convolved zeros are not zero.
+      const bias = layer.weights.find(({ originalName }) =>
+        originalName.endsWith('depthwise_bias'),
+      );
+      bias!.write(tf.ones(bias!.shape as number[]));
       const inputs = widths.map((width) => tf.randomNormal([1, 5, width], 0, 1, 'float32', width));
       const padded = inputs.map((x) => tf.concat([tf.ones([1, 3, x.shape[2]!]), x], 1));
       const mask = tf.tensor2d([[0, 0, 0, 1, 1, 1, 1, 1]], undefined, 'bool');
