@@ -1,5 +1,5 @@
 /**
- * The saved form of optimizer state. One tensor a name:
+ * The saved form of optimizer state, one tensor for each name:
  *
  *   iter                              steps taken by the outermost optimizer, int32
  *   roles/<variable>                  a role that was set explicitly, index into ROLES, int32
@@ -17,16 +17,16 @@ import { ROLES, type Role } from './roles.ts';
 /** Slots by saved variable name, then by slot name. */
 export type SavedSlots = Map<string, Map<string, tf.Variable>>;
 
-/** State of one optimizer, read from a file and not yet bound to variables. */
+/** State of one optimizer from a file, not yet bound to variables. */
 export interface SavedState {
   readonly iterations: number;
   readonly states: Map<string, tf.Variable>;
   readonly slots: SavedSlots;
-  /** The values of slots that are scalars: read while loading, when waiting is allowed. */
+  /** The values of scalar slots: read on loading, when waiting for the device is allowed. */
   readonly numbers: Map<tf.Variable, number>;
 }
 
-/** Frees saved state that was not bound. */
+/** Frees saved state that is not bound. */
 export function disposeSaved({ states, slots }: SavedState): void {
   tf.dispose([...states.values(), ...[...slots.values()].flatMap((named) => [...named.values()])]);
 }
@@ -53,7 +53,7 @@ export function keyed(
   const counts = new Map<string, number>();
   return [...variables].map((variable) => {
     const name = nameOf(variable);
-    // tfjs numbers variables that were given no name; those numbers mean nothing in another process.
+    // tfjs numbers variables created without a name; the numbers mean nothing in another process.
     const base = /^\d+$/.test(name) ? 'variable' : name.replace(/_\d+$/, '');
     const count = (counts.get(base) ?? 0) + 1;
     counts.set(base, count);
@@ -76,7 +76,7 @@ const listed = (items: readonly { name: string; shape: readonly number[] }[]): s
  * Pairs saved names with variables: by exact name, then by name without suffix, then, unless
  * `namesOnly`, by order where the shapes agree.
  *
- * @throws Error listing what did not match, before anything was changed
+ * @throws Error that lists what does not match, before anything changes
  */
 export function match(
   where: string,
@@ -101,39 +101,39 @@ export function match(
       free.delete(candidate);
     }
   }
-  const left = [...saved].filter(([key]) => !pairs.has(key));
+  const unmatched = [...saved].filter(([key]) => !pairs.has(key));
   if (wrong.length > 0)
     throw new Error(`${where}: saved state has other shapes: ${wrong.join('. ')}.`);
-  if (namesOnly || left.length === 0 || free.size === 0) return pairs;
+  if (namesOnly || unmatched.length === 0 || free.size === 0) return pairs;
   const unbound = [...free];
   const inOrder =
-    left.length === unbound.length &&
-    left.every(([, slots], i) => fits(slots, (unbound[i] as Keyed).variable));
+    unmatched.length === unbound.length &&
+    unmatched.every(([, slots], i) => fits(slots, (unbound[i] as Keyed).variable));
   if (!inOrder) {
     throw new Error(
       `${where}: saved state and variables do not match by name, nor by order and shape. Saved, unmatched: ${listed(
-        left.map(([name, slots]) => ({ name, shape: [...slots.values()][0]?.shape ?? [] })),
+        unmatched.map(([name, slots]) => ({ name, shape: [...slots.values()][0]?.shape ?? [] })),
       )}. Variables, unmatched: ${listed(unbound.map((u) => u.variable))}. Try bindState(optimizer, model), or load the state of this model.`,
     );
   }
-  left.forEach(([key], i) => {
+  unmatched.forEach(([key], i) => {
     pairs.set(key, (unbound[i] as Keyed).variable);
   });
   return pairs;
 }
 
-/** What `parse` makes of a list of named tensors. */
+/** What `parse` returns. */
 export interface ParsedState {
   readonly byPath: Map<string, SavedState>;
   readonly roles: Map<string, Role>;
 }
 
 /**
- * Sorts named tensors by optimizer. Values are shared with the given tensors by reference count, so the
- * caller may dispose those.
+ * Sorts named tensors by optimizer. The result shares its data with the arguments by reference count, so the caller
+ * may dispose of those.
  *
- * @param paths the paths of the optimizers that will take the state, the outermost first
- * @throws Error when a name belongs to none of them, or `iter` is missing
+ * @param paths the paths of the optimizers that take the state, outermost first
+ * @throws Error for a name that belongs to none of them, and if `iter` is missing
  */
 export async function parse(
   where: string,

@@ -137,7 +137,7 @@ interface Part {
 }
 
 /**
- * Schedules one after the other: each counts from 0 and lasts `steps`; the last one goes on for ever.
+ * Schedules one after the other: each counts from 0 and lasts `steps` steps; the last one goes on for ever.
  *
  * @throws RangeError for an empty list or a part without a schedule
  * @example
@@ -159,7 +159,7 @@ export function chain(parts: readonly Part[]): Schedule {
   const config = {
     parts: parts.map((part) => ({ steps: part.steps, schedule: scheduleToConfig(part.schedule) })),
   };
-  const at = (t: number): number => {
+  const factorAt = (t: number): number => {
     let start = 0;
     for (const part of parts) {
       if (t < start + part.steps || part === parts.at(-1)) return part.schedule(t - start);
@@ -167,15 +167,17 @@ export function chain(parts: readonly Part[]): Schedule {
     }
     return 1;
   };
-  // A part that cannot be saved makes the whole chain one that cannot be saved.
-  return config.parts.every(({ schedule }) => schedule !== null) ? named('chain', config, at) : at;
+  // A chain can be saved only if all of its parts can.
+  return config.parts.every(({ schedule }) => schedule !== null)
+    ? named('chain', config, factorAt)
+    : factorAt;
 }
 
 const isFunction = (value: unknown) =>
   typeof value === 'function' ? null : { must: 'be a schedule', try: 'cosine({ steps: 1000 })' };
 
-/** The known options in what a file holds; the function that gets them checks their values. */
-const known = <Options extends object>(
+/** The known options in a saved configuration; the function that takes them checks their values. */
+const optionsOf = <Options extends object>(
   config: Readonly<Record<string, unknown>>,
   keys: readonly (keyof Options & string)[],
 ): Options => knownOptions(config, keys) as Options;
@@ -191,11 +193,17 @@ function required<T extends object>(
 }
 
 loadable('constant', constant);
-loadable('linear', (config) => linear(known<LinearOptions>(config, ['steps', 'from', 'to'])));
-loadable('cosine', (config) => cosine(known<CosineOptions>(config, ['steps', 'finalFactor'])));
+loadable('linear', (config) => linear(optionsOf<LinearOptions>(config, ['steps', 'from', 'to'])));
+loadable('cosine', (config) => cosine(optionsOf<CosineOptions>(config, ['steps', 'finalFactor'])));
 loadable('warmupStableDecay', (config) =>
   warmupStableDecay(
-    known<WarmupStableDecayOptions>(config, ['warmup', 'stable', 'decay', 'finalFactor', 'shape']),
+    optionsOf<WarmupStableDecayOptions>(config, [
+      'warmup',
+      'stable',
+      'decay',
+      'finalFactor',
+      'shape',
+    ]),
   ),
 );
 loadable('chain', ({ parts }) =>
