@@ -1,6 +1,6 @@
 /** Adam's state: the moments of each variable, and the bias corrections that cohorts of variables share. */
 import * as tf from '@tensorflow/tfjs-core';
-import { type Keyed, type SavedState, StateStore } from '@tfjs-lrm/core/kit';
+import { type Keyed, type Matching, type SavedState, StateStore } from '@tfjs-lrm/core/kit';
 import type { Cohorts } from './cohorts.ts';
 
 /** Saves the corrections as c1 and c2 beside the moments of each variable, and restores the cohorts from them. */
@@ -8,9 +8,12 @@ export class AdamState extends StateStore {
   readonly #cohorts: Cohorts;
   #numbers: ReadonlyMap<tf.Variable, number> = new Map();
 
-  constructor(cohorts: Cohorts) {
+  readonly #betas: readonly [number, number];
+
+  constructor(cohorts: Cohorts, betas: readonly [number, number]) {
     super();
     this.#cohorts = cohorts;
+    this.#betas = betas;
   }
 
   override named(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
@@ -27,12 +30,36 @@ export class AdamState extends StateStore {
 
   override stage(saved: SavedState): void {
     this.#cohorts.clear();
+    this.#addCorrections(saved);
     this.#numbers = saved.numbers;
     super.stage(saved);
   }
 
-  override plan(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
-    const bind = super.plan(where, variables, namesOnly);
+  // tfjs' Adam counts steps for all variables together, and may keep β^(t + 1), which tells betas other than ours.
+  #addCorrections({ iterations, states, slots, numbers }: SavedState): void {
+    if (iterations === 0) return;
+    const corrections = this.#betas.map((beta, i) => {
+      const power = states.get(`accBeta${i + 1}`);
+      const saved =
+        power === undefined ? beta : (numbers.get(power) ?? 0) ** (1 / (iterations + 1));
+      return -Math.expm1(iterations * Math.log(Math.abs(saved - beta) < 1e-5 ? beta : saved));
+    });
+    for (const moments of slots.values()) {
+      if (moments.has('c1') && moments.has('c2')) continue;
+      corrections.forEach((correction, i) => {
+        const value = tf.tidy(() => tf.variable(tf.scalar(correction), false));
+        moments.set(`c${i + 1}`, value);
+        numbers.set(value, correction);
+      });
+    }
+    for (const name of ['accBeta1', 'accBeta2']) {
+      states.get(name)?.dispose();
+      states.delete(name);
+    }
+  }
+
+  override plan(where: string, variables: readonly Keyed[], matching: Matching): () => void {
+    const bind = super.plan(where, variables, matching);
     return () => {
       bind();
       this.#takeCorrections();

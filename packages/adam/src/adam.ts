@@ -41,7 +41,10 @@ class Adam extends TensorOptimizer {
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#epsilon = epsilon;
-    connect(this, { store: new AdamState(this.#cohorts) });
+    connect(this, {
+      takesStateOf: ['Adam'],
+      store: new AdamState(this.#cohorts, [beta1, beta2]),
+    });
   }
 
   override get obstacle(): null {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as layers from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { smallModel } from '../../../test/models.ts';
@@ -256,6 +257,54 @@ onCpu(() => {
       expect([kernel, ...others].map((target) => momentum(restored, target))).toEqual([1, 2, 3]);
     },
   );
+
+  test.each(INNER)(
+    'a new head leaves the state of the rest of %s in place, whether its name or its shape is new',
+    async (_, make) => {
+      for (const [name, units] of [
+        ['out', 5],
+        ['other', 2],
+      ] as const) {
+        const before = [named('hidden/kernel_901', [3, 4]), named('out/kernel_901', [4, 2])];
+        const restored = await restoredFrom(before, make);
+        tf.dispose(before);
+        const model = layers.sequential();
+        model.add(
+          layers.layers.dense({ name: 'hidden', units: 4, inputShape: [3], useBias: false }),
+        );
+        model.add(layers.layers.dense({ name, units, useBias: false }));
+        const targets = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+        expect(bindState(restored, model, { strict: false })).toEqual(['out/kernel']);
+        touch(restored, targets);
+        expect(targets.map((target) => momentum(restored, target) || undefined)).toEqual([
+          1,
+          undefined,
+        ]);
+        model.dispose();
+      }
+    },
+  );
+
+  test.each(INNER)(
+    'where some names match, state of %s is not taken by order for a layer of another name',
+    async (_, make) => {
+      const [old, fresh] = [scope(), scope()];
+      const body = named(`${old}/body`);
+      const restored = await restoredFrom([body, named(`${old}/head`)], make);
+      expect(() => touch(restored, [body, named(`${fresh}/top`)])).toThrow(
+        /do not match by name, nor by order and shape.*strict: false/,
+      );
+      touch(restored, [body, named(`${fresh}/head`)]);
+      expect(momentum(restored, body)).toBe(1);
+    },
+  );
+
+  test('bindState refuses an unknown option', () => {
+    const wrong = { strickt: false } as object;
+    expect(() => bindState(new Probe(1), smallModel(), wrong)).toThrow(
+      /bindState: unknown option "strickt"\. Did you mean "strict"\?/,
+    );
+  });
 
   test('bindState leaves what it does not find waiting, and refuses other shapes', async () => {
     const at = scope();

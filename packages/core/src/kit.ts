@@ -78,7 +78,7 @@ export {
 } from './selector.ts';
 export { buildSaved, deserializeOptimizer, isPlain, savedData } from './serialize.ts';
 export { serializeOptimizer } from './serialize-optimizer.ts';
-export type { Keyed, SavedState } from './state.ts';
+export type { Keyed, Matching, SavedState } from './state.ts';
 export { StateStore } from './state-store.ts';
 export { drawTable } from './table.ts';
 export { isModel, isVariable, variableOf } from './tfjs-objects.ts';

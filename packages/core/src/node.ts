@@ -5,7 +5,7 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Entry } from './entries.ts';
-import type { Keyed } from './state.ts';
+import type { Keyed, Matching } from './state.ts';
 import { StateStore } from './state-store.ts';
 
 /** An optimizer of a tree, as the others see it: every `TensorOptimizer` is one. */
@@ -58,6 +58,8 @@ export class OptimizerNode {
   remakesVariables = false;
   /** Whether its learning rate is a JavaScript number, which a recorded step would repeat. */
   hasHostRate = false;
+  /** The names of other optimizers whose saved state this one's store understands. */
+  takesStateOf: readonly string[] = [];
   /** The state of this optimizer. */
   store: StateStore = new StateStore();
   /** The product of the factors of all schedules around this optimizer. */
@@ -92,8 +94,8 @@ export class OptimizerNode {
   /** Called after a recorded step ran instead of `update`: the variables hold what it wrote. */
   afterReplay: () => void = () => {};
 
-  /** Binds waiting state of the tree under this optimizer to variables, by name alone or by order and shape too. */
-  bind: (variables: readonly Keyed[], namesOnly: boolean) => void = () => {};
+  /** Binds waiting state of the tree under this optimizer to variables; returns the saved names that were not bound. */
+  bind: (variables: readonly Keyed[], matching: Matching) => readonly string[] = () => [];
 
   /** The optimizer as it is saved in the configuration of another. */
   toConfig: () => OptimizerConfig = () => ({

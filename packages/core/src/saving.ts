@@ -1,8 +1,10 @@
 /** Saved state of a whole tree of optimizers: written under paths, read, and bound to variables by name or order. */
 import type * as tf from '@tensorflow/tfjs-core';
+import { nearest } from './check.ts';
 import { assertUsable, childrenOf, type Member, nodeOf, type OptimizerNode } from './node.ts';
+import { relocate } from './recipes.ts';
 import { explicitRole, ROLES, type Role, recordRole } from './roles.ts';
-import { type Keyed, keyed, parse, type SavedState } from './state.ts';
+import { type Keyed, keyed, type Matching, parse, type SavedState } from './state.ts';
 
 /** A tensor with its saved name. */
 export type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
@@ -66,6 +68,8 @@ export class Saving {
   readonly #root: Member;
   #seen: ReadonlySet<tf.Variable> = new Set();
   #hasBound = false;
+  /** Whether the waiting state was saved by another recipe. */
+  #isOther = false;
   #pendingRoles: Map<string, Role> = new Map();
 
   constructor(root: Member) {
@@ -75,7 +79,7 @@ export class Saving {
   /** Binds waiting state to the variables of a step, which `check` may refuse. */
   bindStep(variables: readonly tf.Variable[], check: () => void): void {
     const seen = new Set([...this.#seen, ...variables]);
-    if (this.#isWaiting()) this.bind(keyed(seen), this.#hasBound);
+    if (this.#isWaiting()) this.bind(keyed(seen), this.#hasBound ? 'names' : 'order');
     check();
     this.#seen = seen;
     this.#hasBound = true;
@@ -112,11 +116,15 @@ export class Saving {
     assertUsable(this.#root);
     const places = placesOf(this.#root);
     const paths = places.map(({ path }) => path);
-    const { byPath, roles } = await parse(
-      `${this.#root.getClassName()}.setWeights`,
-      weights,
-      paths,
-    );
+    const where = `${this.#root.getClassName()}.setWeights`;
+    const here = places.map(({ path, node }) => ({
+      path,
+      names: [node.stateName, ...node.takesStateOf],
+      isLeaf: node.children.size === 0,
+      remakesVariables: node.remakesVariables,
+    }));
+    const relocated = relocate(where, weights, here);
+    const { byPath, roles } = await parse(where, relocated.weights, paths);
     for (const { path, node } of places) {
       const saved = byPath.get(path) as SavedState;
       node.store.stage(saved);
@@ -124,6 +132,7 @@ export class Saving {
       Object.assign(node.optimizer, { iterations_: saved.iterations });
     }
     this.#pendingRoles = roles;
+    this.#isOther = relocated.isOther;
     this.#seen = new Set();
     this.#hasBound = false;
   }
@@ -135,30 +144,61 @@ export class Saving {
   }
 
   /**
-   * Binds waiting state to variables by name, then, unless `namesOnly`, by order and shape. Does nothing if none is
-   * waiting.
+   * Binds waiting state to variables. Does nothing when none waits.
    *
-   * @throws Error that lists what does not match; all state keeps waiting then
+   * @returns the saved names of the variables whose state was not bound
+   * @throws Error listing what does not match; everything stays waiting then
    */
-  bind(variables: readonly Keyed[], namesOnly: boolean): void {
+  bind(variables: readonly Keyed[], matching: Matching): readonly string[] {
     const places = placesOf(this.#root);
     // Roles first, because they decide the routes; they are undone if the state does not fit.
     const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};
-    if (!places.some(({ node }) => node.store.isPending)) return;
+    if (!places.some(({ node }) => node.store.isPending)) return [];
     try {
-      const plans = places.map(({ path, node, gets }) => {
+      const plans = places.map(({ path, node, sees, gets }) => {
         const mine = gets(variables).filter(({ variable }) => node.keeps(variable));
-        return node.store.plan(`${this.#root.getClassName()} (${path})`, mine, namesOnly);
+        const where = `${this.#root.getClassName()} (${path})`;
+        if (matching !== 'order' || !this.#isOther) return node.store.plan(where, mine, matching);
+        this.#checkNames(where, node, sees(variables), mine);
+        return node.store.plan(where, mine, 'names');
       });
       for (const carryOut of plans) carryOut();
-      if (!namesOnly) this.#warnOfStrays(places, variables);
+      if (matching === 'order') this.#warnOfStrays(places, variables);
+      if (matching === 'fitting') {
+        this.#pendingRoles.clear();
+        return [...new Set(places.flatMap(({ node }) => node.store.discardWaiting()))];
+      }
+      return [...new Set(places.flatMap(({ node }) => node.store.waitingNames()))];
     } catch (error) {
       takeBack();
       throw error;
     }
   }
 
-  // A role from structure is not saved: without assignRoles after loading, a variable may take another route.
+  // By order, the state of a variable that goes elsewhere in this recipe would be taken for that of another one.
+  #checkNames(
+    where: string,
+    { store }: OptimizerNode,
+    seen: readonly Keyed[],
+    mine: readonly Keyed[],
+  ): void {
+    const namesOf = ({ variable, key }: Keyed): string[] => [variable.name, key];
+    const waiting = store.waitingNames();
+    const elsewhere = new Set(seen.flatMap(namesOf));
+    const [unknown] = waiting.filter((name) => !elsewhere.has(name));
+    const without = mine.filter(
+      (each) =>
+        store.slotsOf(each.variable).size === 0 &&
+        !namesOf(each).some((name) => waiting.includes(name)),
+    );
+    if (unknown === undefined || without.length === 0) return;
+    const names = without.map(({ key }) => key);
+    throw new Error(
+      `${where}: the saved state of "${unknown}" was made by another recipe, so that it is matched by name alone, and no variable here has that name. The nearest is "${nearest(unknown, names)}". Try bindState(optimizer, model), with { strict: false } to leave out what has changed.`,
+    );
+  }
+
+  // A role that structure gave is not saved: without assignRoles after loading, a variable may go elsewhere now.
   #warnOfStrays(places: readonly Place[], variables: readonly Keyed[]): void {
     const strays = places.flatMap(({ node, sees, gets }) =>
       node.store.waitingNames().filter((name) => {
@@ -170,7 +210,7 @@ export class Saving {
     );
     if (strays.length === 0) return;
     console.warn(
-      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} belongs to an optimizer that does not update them now, and is not used: their roles have changed since it was saved. Call assignRoles(model), or setRole, after loading and before the first step.`,
+      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} was made by an optimizer that does not update them now, and is not used: their roles, or the recipe, are others than when it was saved. If it is the roles, call assignRoles(model), or setRole, after loading and before the first step.`,
     );
   }
 

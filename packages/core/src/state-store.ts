@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { disposeSaved, type Keyed, match, namedSlots, type SavedState } from './state.ts';
+import {
+  disposeSaved,
+  type Keyed,
+  type Matching,
+  match,
+  namedSlots,
+  type SavedState,
+} from './state.ts';
 
 type Variables = Map<string, tf.Variable>;
 
@@ -108,12 +115,12 @@ export class StateStore {
     this.#pending = saved;
   }
 
-  /** Plans how to bind waiting state; the returned function binds it. */
-  plan(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
+  /** Says how waiting state will be bound; the returned function does it. */
+  plan(where: string, variables: readonly Keyed[], matching: Matching): () => void {
     const waiting = this.#pending;
     if (waiting === null) return () => {};
     const free = variables.filter(({ variable }) => !this.slots.has(variable));
-    const pairs = match(where, waiting.slots, free, namesOnly);
+    const pairs = match(where, waiting.slots, free, matching);
     return () => {
       for (const [key, variable] of pairs) {
         this.slots.set(variable, waiting.slots.get(key) as Variables);
@@ -123,6 +130,14 @@ export class StateStore {
       waiting.states.clear();
       if (waiting.slots.size === 0) this.#pending = null;
     };
+  }
+
+  /** Frees the slots that wait, and says whose they were. */
+  discardWaiting(): readonly string[] {
+    const names = this.waitingNames();
+    if (this.#pending !== null) disposeSaved(this.#pending);
+    this.#pending = null;
+    return names;
   }
 
   /** Frees all state, waiting state included. */

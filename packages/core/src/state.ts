@@ -22,7 +22,7 @@ export interface SavedState {
   readonly iterations: number;
   readonly states: Map<string, tf.Variable>;
   readonly slots: SavedSlots;
-  /** The values of scalar slots: read on loading, when waiting for the device is allowed. */
+  /** The values of slots and states that are scalars: read while loading, when waiting is allowed. */
   readonly numbers: Map<tf.Variable, number>;
 }
 
@@ -50,16 +50,28 @@ export function keyed(
   variables: Iterable<tf.Variable>,
   nameOf = (v: tf.Variable): string => v.name,
 ): Keyed[] {
+  const all = [...variables];
+  const keys = savedNames(all.map(nameOf));
+  return all.map((variable, at) => ({ variable, key: keys[at] as string }));
+}
+
+/** Names of variables as they are saved, in order: suffix dropped, repeats numbered. */
+export function savedNames(names: readonly string[]): string[] {
   const counts = new Map<string, number>();
-  return [...variables].map((variable) => {
-    const name = nameOf(variable);
-    // tfjs numbers variables created without a name; the numbers mean nothing in another process.
+  return names.map((name) => {
+    // tfjs numbers variables that were given no name; those numbers mean nothing in another process.
     const base = /^\d+$/.test(name) ? 'variable' : name.replace(/_\d+$/, '');
     const count = (counts.get(base) ?? 0) + 1;
     counts.set(base, count);
-    return { variable, key: count === 1 ? base : `${base}#${count}` };
+    return count === 1 ? base : `${base}#${count}`;
   });
 }
+
+/**
+ * How waiting state finds its variables: by name alone, where the rest goes on waiting; by name, then by order and
+ * shape; or by name where the shapes agree, where the rest is left out.
+ */
+export type Matching = 'names' | 'order' | 'fitting';
 
 function fits(slots: ReadonlyMap<string, tf.Tensor>, variable: tf.Variable): boolean {
   const shapes = [...slots.values()];
@@ -69,12 +81,15 @@ function fits(slots: ReadonlyMap<string, tf.Tensor>, variable: tf.Variable): boo
   );
 }
 
+const unnumbered = (name: string): string => name.replaceAll(/\d+/g, '');
+
 const listed = (items: readonly { name: string; shape: readonly number[] }[]): string =>
   items.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ') || 'none';
 
 /**
- * Pairs saved names with variables: by exact name, then by name without suffix, then, unless
- * `namesOnly`, by order where the shapes agree.
+ * Pairs saved names with variables: by exact name, then by name without suffix, then, with `'order'`, by order
+ * where the shapes agree. Where some names match, the others must differ by their numbers alone: another name is
+ * another layer.
  *
  * @throws Error that lists what does not match, before anything changes
  */
@@ -82,7 +97,7 @@ export function match(
   where: string,
   saved: SavedSlots,
   variables: readonly Keyed[],
-  namesOnly: boolean,
+  matching: Matching,
 ): Map<string, tf.Variable> {
   const pairs = new Map<string, tf.Variable>();
   const free = new Set(variables);
@@ -93,6 +108,7 @@ export function match(
       const slots = saved.get(key);
       if (slots === undefined || pairs.has(key)) continue;
       if (!fits(slots, candidate.variable)) {
+        if (matching === 'fitting') continue;
         wrong.push(
           `"${key}" was saved with ${listed([...slots].map(([name, t]) => ({ name, shape: t.shape })))}, the variable is [${candidate.variable.shape.join(', ')}]`,
         );
@@ -104,16 +120,20 @@ export function match(
   const unmatched = [...saved].filter(([key]) => !pairs.has(key));
   if (wrong.length > 0)
     throw new Error(`${where}: saved state has other shapes: ${wrong.join('. ')}.`);
-  if (namesOnly || unmatched.length === 0 || free.size === 0) return pairs;
+  if (matching !== 'order' || unmatched.length === 0 || free.size === 0) return pairs;
   const unbound = [...free];
   const inOrder =
     unmatched.length === unbound.length &&
-    unmatched.every(([, slots], i) => fits(slots, (unbound[i] as Keyed).variable));
+    unmatched.every(([key, slots], i) => {
+      const other = unbound[i] as Keyed;
+      const isRenumbered = unnumbered(key) === unnumbered(other.key);
+      return fits(slots, other.variable) && (pairs.size === 0 || isRenumbered);
+    });
   if (!inOrder) {
     throw new Error(
       `${where}: saved state and variables do not match by name, nor by order and shape. Saved, unmatched: ${listed(
         unmatched.map(([name, slots]) => ({ name, shape: [...slots.values()][0]?.shape ?? [] })),
-      )}. Variables, unmatched: ${listed(unbound.map((u) => u.variable))}. Try bindState(optimizer, model), or load the state of this model.`,
+      )}. Variables, unmatched: ${listed(unbound.map((u) => u.variable))}. Try bindState(optimizer, model), with { strict: false } to leave out what has changed, or load the state of this model.`,
     );
   }
   unmatched.forEach(([key], i) => {
@@ -174,7 +194,7 @@ export async function parse(
       iterations.set(path, count);
     } else {
       const key = segments.length > 0 ? segments.join('/') : null;
-      const number = key !== null && tensor.rank === 0 ? ((await tensor.data())[0] ?? null) : null;
+      const number = tensor.rank === 0 ? ((await tensor.data())[0] ?? null) : null;
       rest.push({ path, key, name: last, tensor, number });
     }
   }
@@ -195,12 +215,12 @@ export async function parse(
   for (const { path, key, name, tensor, number } of rest) {
     const state = byPath.get(path) as SavedState;
     const value = tf.tidy(() => tf.variable(tensor, false));
+    if (number !== null) state.numbers.set(value, number);
     if (key === null) {
       state.states.set(name, value);
     } else {
       const slots = state.slots.get(key) ?? new Map<string, tf.Variable>();
       state.slots.set(key, slots.set(name, value));
-      if (number !== null) state.numbers.set(value, number);
     }
   }
   return { byPath, roles };

@@ -1,6 +1,13 @@
 /** The state of one of tfjs' own optimizers, which keeps it in arrays by position in the list of gradients. */
 import * as tf from '@tensorflow/tfjs-core';
-import { disposeSaved, type Keyed, match, namedSlots, type SavedState } from './state.ts';
+import {
+  disposeSaved,
+  type Keyed,
+  type Matching,
+  match,
+  namedSlots,
+  type SavedState,
+} from './state.ts';
 import { StateStore } from './state-store.ts';
 import { isVariable } from './tfjs-objects.ts';
 
@@ -167,11 +174,11 @@ export class TfjsState extends StateStore {
     return [...(this.#saved?.slots.keys() ?? [])];
   }
 
-  override plan(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
+  override plan(where: string, variables: readonly Keyed[], matching: Matching): () => void {
     const saved = this.#saved;
     if (saved === null) return () => {};
     const free = variables.filter(({ variable }) => !this.#position.has(variable));
-    const pairs = match(where, saved.slots, free, namesOnly);
+    const pairs = match(where, saved.slots, free, matching);
     return () => {
       for (const variable of pairs.values()) this.#place(variable);
       this.#allocate(saved.states);
@@ -201,6 +208,12 @@ export class TfjsState extends StateStore {
     this.#fields.iterations_ = counted as number;
     tf.dispose([...saved.values()]);
     saved.clear();
+  }
+
+  override discardWaiting(): readonly string[] {
+    const names = this.waitingNames();
+    this.#disposeSaved();
+    return names;
   }
 
   #disposeSaved(): void {

@@ -1,6 +1,7 @@
 /** Changes the state that optimizers keep for a variable, and binds loaded state to a model at once. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { booleanRule, checkOptions } from './check.ts';
 import { nodeOf } from './node.ts';
 import { pathTo } from './route.ts';
 import { keyed } from './state.ts';
@@ -31,7 +32,7 @@ export function transformState(
   fn: (slot: string, value: tf.Tensor, info: SlotInfo) => tf.Tensor,
 ): void {
   const root = asTensorOptimizer(optimizer);
-  nodeOf(root).bind(keyed([variable]), true);
+  nodeOf(root).bind(keyed([variable]), 'names');
   tf.tidy(() => {
     pathTo(root, variable).forEach(({ optimizer: keeper, variable: substitute }, i, path) => {
       // Substituted variables keep their own moments; skip the original.
@@ -46,19 +47,35 @@ export function transformState(
   });
 }
 
+/** @inline */
+interface BindOptions {
+  /** Whether state of another shape is an error, and state that matches no variable waits. */
+  readonly strict?: boolean | undefined;
+}
+
 /**
- * Binds state that `setWeights` restored to a model's variables at once, instead of at the first step, by the names in
- * the model's file. State that matches no variable of the model keeps waiting.
+ * Binds state that `setWeights` took to a model's variables at once, by the names that the model's file
+ * has, instead of at the first step. What matches no variable of the model stays waiting; with `strict: false` it is
+ * left out for good, and so is what has another shape, as the state of a head that was replaced.
  *
- * @throws Error for a saved slot whose shape differs from that of its variable
+ * @param options strict: whether another shape is an error, and what matches nothing waits (true)
+ * @returns the saved names of the variables whose state was not bound: it waits, or with `strict: false` was left out
+ * @throws Error when a saved slot has another shape than the variable of its name, unless `strict` is false;
+ *   RangeError for an unknown option or a value out of range
  * @example
  * await optimizer.setWeights(saved);
- * bindState(optimizer, model);
+ * const without = bindState(optimizer, model, { strict: false }); // ['head/kernel', 'head/bias']
  */
-export function bindState(optimizer: tf.Optimizer, model: LayersModel): void {
+export function bindState(
+  optimizer: tf.Optimizer,
+  model: LayersModel,
+  options: BindOptions = {},
+): readonly string[] {
+  checkOptions('bindState', options, { strict: booleanRule(false) });
   const names = new Map(
     model.trainableWeights.map((weight) => [variableOf(weight), weight.originalName]),
   );
   const variables = keyed(names.keys(), (variable) => names.get(variable) as string);
-  nodeOf(asTensorOptimizer(optimizer)).bind(variables, true);
+  const matching = (options.strict ?? true) ? 'names' : 'fitting';
+  return nodeOf(asTensorOptimizer(optimizer)).bind(variables, matching);
 }

@@ -8,6 +8,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
 import { explicitPadding } from './gradients/windows.ts';
+import { withSides } from './pool-padding.ts';
 
 type Shape = [number, number, number, number];
 
@@ -66,3 +67,20 @@ export function withExplicitPadding(kernelName: string, stock: KernelFunc): Kern
     return stock({ ...call, attrs });
   };
 }
+
+/**
+ * A convolution of two dimensions for tensorflow, whose padding in numbers is told for each side, with as much at the end
+ * as `dimRoundingMode` needs: TensorFlow rounds down.
+ *
+ * @param stock tfjs' kernel, which does the work
+ */
+export const withRounding =
+  (kernelName: string) =>
+  (stock: KernelFunc): KernelFunc => {
+    const explicit = withExplicitPadding(kernelName, stock);
+    return (call) => {
+      const { pad, dataFormat } = call.attrs as unknown as FusedConv2DAttrs;
+      if (typeof pad === 'string') return stock(call);
+      return dataFormat === 'NCHW' ? withSides(stock)(call) : explicit(call);
+    };
+  };

@@ -11,9 +11,10 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { Gradient } from './gradients/gradient.ts';
 import { gradients } from './gradients.ts';
+import { kernelExamples } from './kernel-examples.ts';
 import { kernels } from './kernels.ts';
 import { disableLayers, enableLayers } from './layer-methods.ts';
-import { areRight } from './probe.ts';
+import { areKernelsRight, areRight } from './probe.ts';
 
 // What tfjs had travels on what replaces it, so that a second copy of this package recognises what the first one
 // registered: tfjs' registry is one per process, module state is one per copy.
@@ -45,12 +46,26 @@ export function enableTraining(): void {
     for (const [kernelName, kernelFunc] of Object.entries(missing))
       if (find(kernelName, backendName) === undefined)
         replace({ kernelName, backendName, kernelFunc }, undefined);
+    const kept = rightKernels(backendName, Object.keys(replaced));
     for (const [kernelName, create] of Object.entries(replaced)) {
       const stock = find(kernelName, backendName);
-      if (stock === undefined || stock[STOCK] !== undefined) continue;
+      if (stock === undefined || stock[STOCK] !== undefined || kept.has(kernelName)) continue;
       replace({ ...stock, kernelFunc: create(stock.kernelFunc) }, stock);
     }
   }
+}
+
+/** Those kernels of tfjs that have an example to be tried by, and are right in it. */
+function rightKernels(backendName: string, kernelNames: readonly string[]): Set<string> {
+  const examples = Object.entries(kernelExamples[backendName] ?? {}).filter(([kernelName]) => {
+    const stock = find(kernelName, backendName);
+    return kernelNames.includes(kernelName) && stock !== undefined && stock[STOCK] === undefined;
+  });
+  const right = areKernelsRight(
+    backendName,
+    examples.map(([, example]) => example),
+  );
+  return new Set(examples.flatMap(([kernelName], i) => (right?.[i] ? [kernelName] : [])));
 }
 
 const find = (kernelName: string, backendName: string): Registered<KernelConfig> | undefined =>
@@ -86,7 +101,10 @@ function enableGradients(): void {
     if (kept.has(wanted) || config === undefined) continue;
     // Registering over a gradient makes tfjs print a warning in debug mode; a free name does not.
     if (stock !== undefined) unregisterGradient(config.kernelName);
-    const marked: Registered<GradConfig> = { ...config, [STOCK]: stock ?? null };
+    // Not spread: one of them decides which function it is when tfjs reads it.
+    const marked = Object.defineProperty(Object.create(config) as GradConfig, STOCK, {
+      value: stock ?? null,
+    });
     registerGradient(marked);
   }
 }

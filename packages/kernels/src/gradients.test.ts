@@ -21,7 +21,6 @@ const REFUSED: readonly (readonly [RegExp, readonly Backend[], RegExp])[] = [
   [/^maxPoolWithArgmax/, ['tensorflow'], /not registered for backend/],
   [/complex|spectral|stft/, ['cpu', 'tensorflow'], /gradient function not found/],
   [/complex|spectral|stft/, ['wasm'], /Kernel 'Complex' not registered/],
-  [/Pool.*(padding 1|explicit)/, ['tensorflow'], /supports only 'valid' and 'same' padding/],
   [/NCHW/, ['wasm'], /does not support dataFormat/],
   [/segmentSum, ids outside/i, ['tensorflow'], /is out of range/],
   [/^gather, axis -1/, ['tensorflow'], /is not in \[0, NaN\]/],

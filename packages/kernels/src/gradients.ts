@@ -3,6 +3,7 @@ import { conv3DTransposeGradient } from './gradients/conv3d-transpose.ts';
 import { convolutionGradients } from './gradients/convolution.ts';
 import { cumulativeGradients } from './gradients/cumulative.ts';
 import { dilationGradients } from './gradients/dilation.ts';
+import { divNoNanGradient } from './gradients/div-no-nan.ts';
 import { einsumGradient } from './gradients/einsum.ts';
 import type { Gradient } from './gradients/gradient.ts';
 import { indexGradients } from './gradients/indices.ts';
@@ -24,6 +25,7 @@ export const gradients: readonly Gradient[] = [
   ...convolutionGradients,
   ...cumulativeGradients,
   ...dilationGradients,
+  divNoNanGradient,
   einsumGradient,
   ...indexGradients,
   ...maskGradients,

@@ -9,6 +9,9 @@ import {
   Conv3D,
   Conv3DBackpropFilterV2,
   Conv3DBackpropInputV2,
+  CropAndResize,
+  Cumprod,
+  Cumsum,
   DepthwiseConv2dNative,
   DepthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput,
@@ -25,6 +28,7 @@ import {
   MaxPool3DGrad,
   MaxPoolGrad,
   MaxPoolWithArgmax,
+  PadV2,
   Reverse,
   Select,
   StridedSlice,
@@ -35,13 +39,14 @@ import { withAllAxes, withBroadcastBatches, withBroadcastStatistics } from './br
 import { cast } from './cast.ts';
 import { conv2DBackpropFilter, conv3DBackpropFilter } from './conv-backprop-filter.ts';
 import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
-import { withExplicitPadding } from './conv-padding.ts';
+import { withExplicitPadding, withRounding } from './conv-padding.ts';
 import { conv3D } from './conv3d.ts';
 import { withMetElements, withUnmetZeros } from './conv3d-padding.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { dilation2D } from './dilation2d.ts';
 import { einsum } from './einsum.ts';
+import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
 import { gather } from './gather.ts';
 import { identity } from './identity.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
@@ -49,7 +54,21 @@ import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
 import { reverse } from './reverse.ts';
 import { select } from './select.ts';
+import {
+  withPaddedAverages,
+  withPaddedFilter,
+  withPaddedGradient,
+  withPaddedInput,
+  withPaddedMaxima,
+} from './tensorflow-padding.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
+import { withImagesOfBoxes, withOuterProducts } from './webgl-kernels.ts';
+import {
+  withFloats,
+  withForwardScan,
+  withoutSegmentsBeyond,
+  withPlanes,
+} from './webgpu-kernels.ts';
 
 /** Kernels of one backend. */
 export interface Kernels {
@@ -85,6 +104,13 @@ const common = (backendName: string): Kernels['replaced'] => ({
   [StridedSlice]: withAllAxes,
 });
 
+/** What shaders do for no more than four axes. */
+const ofShaders = (backendName: string): Kernels['replaced'] => ({
+  [PadV2]: padAxes(backendName),
+  [Reverse]: reverseAxes(backendName),
+  [StridedSlice]: (stock) => stridedSliceAxes(backendName)(withAllAxes(stock)),
+});
+
 export const kernels: Readonly<Record<string, Kernels>> = {
   cpu: {
     missing: {},
@@ -96,10 +122,39 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   },
   tensorflow: {
     missing: {},
-    replaced: { ...sides(convolutions), [FusedBatchNorm]: withPresentInputs },
+    replaced: {
+      ...Object.fromEntries(convolutions.map((name) => [name, withRounding(name)])),
+      [AvgPool]: withPaddedAverages,
+      [AvgPool3D]: withPaddedAverages,
+      [Conv2DBackpropFilter]: withPaddedFilter,
+      [Conv2DBackpropInput]: withPaddedInput,
+      [FusedBatchNorm]: withPresentInputs,
+      [MaxPool]: withPaddedMaxima,
+      [MaxPool3D]: withPaddedMaxima,
+      [MaxPoolGrad]: withPaddedGradient,
+    },
   },
-  webgl: { missing: {}, replaced: common('webgl') },
-  webgpu: { missing: {}, replaced: common('webgpu') },
+  webgl: {
+    missing: {},
+    replaced: {
+      ...common('webgl'),
+      ...ofShaders('webgl'),
+      [BatchMatMul]: (stock) => withOuterProducts(withBroadcastBatches('webgl')(stock)),
+      [CropAndResize]: withImagesOfBoxes,
+    },
+  },
+  webgpu: {
+    missing: {},
+    replaced: {
+      ...common('webgpu'),
+      ...ofShaders('webgpu'),
+      [Cast]: withFloats,
+      [Cumprod]: withForwardScan,
+      [Cumsum]: withForwardScan,
+      [MaxPool3DGrad]: withPlanes,
+      [UnsortedSegmentSum]: withoutSegmentsBeyond,
+    },
+  },
   wasm: {
     missing: {
       [Conv2DBackpropFilter]: conv2DBackpropFilter,

@@ -5,11 +5,13 @@ import {
   grad,
   type KernelBackend,
   sum,
+  type Tensor,
   type Tensor1D,
   tensor1d,
 } from '@tensorflow/tfjs-core';
 import type { Example } from './gradients/gradient.ts';
 import { type CpuBackend, engineBackends } from './internals.ts';
+import type { KernelExample } from './kernel-examples.ts';
 
 /** Backends that give values at once and compile nothing before, the one that is quickest to ask first. */
 const SYNCHRONOUS = ['cpu', 'wasm', 'tensorflow'];
@@ -28,12 +30,31 @@ export function areRight(examples: readonly Example[]): boolean[] | null {
   return onBackend(name, backend, () => examples.map(isRight));
 }
 
-function isRight({ of, at, expected }: Example): boolean {
+/**
+ * Whether the kernels registered for a backend give what each example expects; null where it cannot tell at once, since
+ * it has not started.
+ */
+export function areKernelsRight(
+  name: string,
+  examples: readonly KernelExample[],
+): boolean[] | null {
+  const isStarted = name in engineBackends().registry || name === 'cpu';
+  const backend = isStarted && findBackendFactory(name) ? engine().findBackend(name) : null;
+  if (backend === null || engine().state.gradientDepth > 0) return null;
+  return onBackend(name, backend, () => examples.map(({ of, expected }) => isNear(expected, of)));
+}
+
+const isRight = ({ of, at, expected }: Example): boolean =>
+  isNear(expected, () => grad((x) => sum(of(x as Tensor1D)))(tensor1d([...at])));
+
+function isNear(expected: readonly number[], compute: () => Tensor): boolean {
   try {
     return engine().tidy(() => {
-      const gradient = grad((x) => sum(of(x as Tensor1D)))(tensor1d([...at]));
-      const values = gradient.dataSync();
-      return expected.every((value, i) => Math.abs(value - values[i]!) < TOLERANCE);
+      const values = compute().dataSync();
+      return (
+        values.length === expected.length &&
+        expected.every((value, i) => Math.abs(value - values[i]!) < TOLERANCE)
+      );
     });
   } catch {
     disposeTape();

@@ -1,6 +1,5 @@
 /** Sums along time as products with triangles of ones, which every backend computes fast. */
 import * as tf from '@tensorflow/tfjs-core';
-import { blockedScore } from './attention.ts';
 
 /** [size, size] of f(i, j). */
 export const square = (size: number, f: (i: number, j: number) => number): tf.Tensor2D =>
@@ -23,9 +22,9 @@ export function decays(
 ): tf.Tensor3D {
   const [rows, size] = s.shape as [number, number];
   const difference = tf.sub(tf.reshape(s, [rows, size, 1]), tf.reshape(r, [rows, 1, size]));
-  const blocked = blockedScore();
-  const mask = square(size, (i, j) => (counts(i, j) ? 0 : blocked));
-  return tf.exp(tf.add(difference, mask)) as tf.Tensor3D;
+  const mask = square(size, (i, j) => (counts(i, j) ? 1 : 0));
+  // What counts is at most 0. The rest must stay finite: webgl multiplies what lies beyond odd sizes by zero.
+  return tf.mul(tf.exp(tf.minimum(difference, 0)), mask) as tf.Tensor3D;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   isRecording,
   type Keyed,
   kernelAxes,
+  type Matching,
   nodeOf,
   StateStore,
   selectorRule,
@@ -78,8 +79,8 @@ class PartsStore extends StateStore {
     this.#restored = restored;
   }
 
-  override plan(where: string, variables: readonly Keyed[], namesOnly: boolean): () => void {
-    const carryOut = super.plan(where, variables, namesOnly);
+  override plan(where: string, variables: readonly Keyed[], matching: Matching): () => void {
+    const carryOut = super.plan(where, variables, matching);
     for (const { variable } of variables) this.#settle(variable);
     const made = new Map(this.slots);
     return () => {

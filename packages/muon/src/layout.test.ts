@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
-import { setRole } from '@tfjs-lrm/core';
+import { assignRoles, setRole } from '@tfjs-lrm/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { eachBackend, onCpu } from '../../../test/backends.ts';
@@ -39,6 +39,28 @@ const moved = (data: number[], shape: readonly number[], order: number[]): numbe
   tf.tidy(() => values(tf.transpose(tf.tensor(data, [...shape]), order)));
 
 eachBackend(() => {
+  test('the kernel of a transposed convolution has its outputs before its inputs, whatever the layer is called', () => {
+    const model = layers.sequential({
+      layers: [
+        layers.layers.conv2dTranspose({
+          ...{ name: 'up', filters: 5, kernelSize: [2, 3], inputShape: [4, 4, 2], useBias: false },
+        }),
+        layers.layers.conv2d({ name: 'out', filters: 1, kernelSize: 1 }),
+      ],
+    });
+    assignRoles(model);
+    const kernel = model.layers[0]!.weights[0]!.read() as tf.Variable;
+    const copy = variable(values(kernel), [2, 3, 5, 2], 'hidden/kernel');
+    setRole(copy, 'matrix');
+    const [byLayer, byView] = [muon(), muon({ view: () => ({ in: [0, 1, 3], out: [2] }) })];
+    for (let t = 0; t < 3; t++) {
+      const gradient = noise(random(t), 60);
+      step(byLayer, [[kernel, gradient]]);
+      step(byView, [[copy, gradient]]);
+    }
+    expect(values(kernel)).toEqual(values(copy));
+  });
+
   test('a kernel of any rank is the matrix of its last axis and all others, bit for bit', () => {
     for (const scale of SCALES) {
       for (const [shape, matrix] of [
@@ -266,7 +288,7 @@ onCpu(() => {
   test('a name that no variable has is an error that lists those that are there', () => {
     const split = [{ name: 'gates/kernl', axis: 1, sizes: [3, 3] }];
     expect(attempt({ split })).toThrow(
-      /muon: "split" names "gates\/kernl", which is no variable of this step\. Muon takes "test\d+\/gates\/kernel" \[4, 6\]\. Did you mean "test\d+\/gates\/kernel"\?/,
+      /muon: "split" names "gates\/kernl", which is not a variable of this step\. Muon takes "test\d+\/gates\/kernel" \[4, 6\]\. Did you mean "test\d+\/gates\/kernel"\?/,
     );
     const [kernel, bias] = [variable(gradient, [4, 6]), variable([1, 1], [2], 'bias')];
     const optimizer = muon({ split: [{ name: bias.name, axis: 0, sizes: [1, 1] }] });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { show } from '@tfjs-lrm/core/kit';
+import { kernelAxes, show } from '@tfjs-lrm/core/kit';
 
 /** The axes of a kernel that are inputs and outputs; the remaining axes are a batch of matrices. @inline */
 export interface View {
@@ -20,7 +20,6 @@ export interface Layout {
   /** The order of the axes that puts batch, inputs and outputs one after the other. */
   readonly order: readonly number[];
   readonly parts: readonly Part[];
-  readonly hasView: boolean;
 }
 
 interface Part {
@@ -28,6 +27,15 @@ interface Part {
   readonly batch: number;
   readonly inputs: number;
   readonly outputs: number;
+}
+
+/** The view of a kernel whose outputs are not its last axis, as its layer or its name tells; null for the others. */
+export function viewOfKernel(variable: tf.Variable): View | null {
+  const { row, column } = kernelAxes(variable);
+  if (column === null || row.includes(-1)) return null;
+  const out = row.map((axis) => axis + variable.rank);
+  const axes = variable.shape.map((_, axis) => axis);
+  return { in: axes.filter((axis) => !out.includes(axis)), out };
 }
 
 /**
@@ -84,7 +92,7 @@ export function layoutOf(
       outputs: product(outputs),
     };
   });
-  return { axis, sizes, order: [...batch, ...named], parts, hasView: view !== null };
+  return { axis, sizes, order: [...batch, ...named], parts };
 }
 
 /** The matrices of a kernel, one for each part: [inputs, outputs], or [batch, inputs, outputs] where there are several. */

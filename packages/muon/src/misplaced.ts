@@ -15,17 +15,15 @@ const MOST = 128;
  * Why a variable that Muon takes is probably not a hidden matrix, which Muon is for; null if it looks like one. Only a
  * variable whose role follows from its rank alone is suspected: a role that was set is deliberate.
  */
-export function looksMisplaced(variable: tf.Variable, { parts, hasView }: Layout): string | null {
+export function looksMisplaced(variable: tf.Variable, { parts }: Layout): string | null {
   const { role, source } = explainRole(variable);
   if (role !== 'matrix' || source !== 'rank') return null;
   const scopes = variable.name.replace(/_\d+$/, '').split('/');
-  const [layer, weight] = [scopes.at(-2) ?? '', scopes.at(-1) ?? ''].map((name) =>
+  const [layer, own] = [scopes.at(-2) ?? '', scopes.at(-1) ?? ''].map((name) =>
     name.replace(/([a-z\d])([A-Z])/g, '$1_$2'),
   ) as [string, string];
   if (HEAD.test(layer)) return 'named like an output layer';
-  if (EMBEDDING.test(layer) || EMBEDDING.test(weight)) return 'named like an embedding';
-  if (!hasView && variable.rank > 2 && /transpose/i.test(layer))
-    return 'a transposed convolution, [..., out, in], without a view';
+  if (EMBEDDING.test(layer) || EMBEDDING.test(own)) return 'named like an embedding';
   for (const { inputs, outputs } of parts) {
     const [short, long] = [Math.min(inputs, outputs), Math.max(inputs, outputs)];
     if (short === 1) return `one ${inputs === 1 ? 'row' : 'column'}, a vector in effect`;

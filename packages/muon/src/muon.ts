@@ -12,7 +12,7 @@ import {
   show,
 } from '@tfjs-lrm/core/kit';
 import { type Coefficients, type Iteration, iterationOf, type Preset } from './coefficients.ts';
-import { kernelOf, type Layout, layoutOf, matricesOf } from './layout.ts';
+import { kernelOf, type Layout, layoutOf, matricesOf, viewOfKernel } from './layout.ts';
 import { looksMisplaced } from './misplaced.ts';
 import {
   isSplit,
@@ -163,7 +163,7 @@ class Muon extends TensorOptimizer {
         `muon: "split" must return { axis, sizes } with a whole axis and whole sizes > 0, or null. Received ${show(parts)} for ${listed([variable])}.`,
       );
     }
-    return layoutOf(variable, view?.(variable) ?? null, parts ?? null);
+    return layoutOf(variable, view?.(variable) ?? viewOfKernel(variable), parts ?? null);
   }
 
   // With a misspelt name, a matrix would silently be taken as a whole.
@@ -223,8 +223,8 @@ class Muon extends TensorOptimizer {
  *
  *   M ← μ·M + (1 − μ)·G,   U = μ·M + (1 − μ)·G (Nesterov) or M,   W ← W − η · scale · O
  *
- * on kernels [in, out]; convolution kernels [k, k, in, out] act as [k·k·in, out], and any kernel of rank 3 or
- * more without a `view` likewise has all axes but the last as inputs. The scales, where in and out are those of
+ * on kernels [in, out]; convolution kernels [k, k, in, out] act as [k·k·in, out], those of transposed convolutions
+ * [k, k, out, in] likewise, and any other kernel of rank 3 or more without a `view` has all axes but the last as inputs. The scales, where in and out are those of
  * the matrix, or of its part under `split`:
  *
  *   'match-rms-adamw'  0.2 · √max(in, out)    an update as large as AdamW's (Liu et al., 2025, arXiv 2502.16982)

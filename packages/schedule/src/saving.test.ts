@@ -9,11 +9,15 @@ import { reload, smallModel, train, weightsOf } from '../../../test/models.ts';
 import { Passing } from '../../../test/optimizers.ts';
 import { step, values, variable } from '../../../test/tensors.ts';
 import {
+  batchRamp,
   chain,
   constant,
   cosine,
+  cosineRestarts,
   linear,
+  polynomial,
   type Schedule,
+  sqrt,
   warmupStableDecay,
   withSchedule,
 } from './index.ts';
@@ -22,6 +26,13 @@ const SCHEDULES: [string, () => Schedule][] = [
   ['constant', () => constant()],
   ['linear', () => linear({ steps: 6, from: 0.1, to: 2 })],
   ['cosine', () => cosine({ steps: 6, finalFactor: 0.2 })],
+  ['sqrt', () => sqrt({ warmup: 3 })],
+  ['polynomial', () => polynomial({ steps: 6, power: 1.5, from: 0.9, to: 0.1 })],
+  [
+    'cosineRestarts',
+    () => cosineRestarts({ steps: 2, growth: 2, peakFactor: 0.7, finalFactor: 0.1 }),
+  ],
+  ['batchRamp', () => batchRamp({ from: 2, to: 12, steps: 5, multiple: 2 }).factor],
   ...(['exponential', 'linear', 'cosine', '1-sqrt'] as const).map(
     (shape): [string, () => Schedule] => [
       `warmupStableDecay ${shape}`,

@@ -1,5 +1,16 @@
 import { expect, test } from 'vitest';
-import { chain, constant, cosine, linear, type Schedule, warmupStableDecay } from './index.ts';
+import {
+  batchRamp,
+  chain,
+  constant,
+  cosine,
+  cosineRestarts,
+  linear,
+  polynomial,
+  type Schedule,
+  sqrt,
+  warmupStableDecay,
+} from './index.ts';
 
 /** The factors at the given steps, each within 1e-12 of what is expected. */
 function expectFactors(schedule: Schedule, expected: Record<number, number>): void {
@@ -21,6 +32,44 @@ test('linear goes from 1 to 0 by default, and stays at its end', () => {
 test('cosine goes from 1 through the middle to its final factor, and stays there', () => {
   expectFactors(cosine({ steps: 4 }), { 0: 1, 1: (1 + Math.SQRT1_2) / 2, 2: 0.5, 4: 0, 5: 0 });
   expectFactors(cosine({ steps: 10, finalFactor: 0.1 }), { 0: 1, 5: 0.55, 10: 0.1, 11: 0.1 });
+});
+
+test('sqrt rises to 1 at the end of its warm-up, and is 1/2 at four times as many steps', () => {
+  expectFactors(sqrt({ warmup: 4 }), { 0: 1 / 4, 2: 3 / 4, 3: 1, 15: 1 / 2, 399: 1 / 10 });
+  expectFactors(sqrt({ warmup: 1 }), { 0: 1, 3: 1 / 2, 99: 1 / 10 });
+});
+
+test('polynomial of power 1 is linear, and it stays at its end', () => {
+  const ends = { steps: 8, from: 0.25, to: 2 };
+  for (let t = 0; t < 12; t++) {
+    expectFactors(polynomial({ ...ends, power: 1 }), { [t]: linear(ends)(t) });
+  }
+  expectFactors(polynomial({ steps: 4 }), { 0: 1, 1: 9 / 16, 2: 1 / 4, 3: 1 / 16, 4: 0, 1e9: 0 });
+});
+
+test('cosineRestarts begins anew at each boundary, later and lower as it is told', () => {
+  expectFactors(cosineRestarts({ steps: 2 }), { 0: 1, 1: 0.5, 2: 1, 3: 0.5, 1e9: 1 });
+  expectFactors(cosineRestarts({ steps: 2, growth: 2, peakFactor: 0.5, finalFactor: 0.1 }), {
+    0: 1,
+    1: 0.55,
+    2: 0.55, // the second cycle, of 4 steps
+    4: 0.325,
+    6: 0.325, // the third, of 8
+    10: 0.2125,
+    14: 0.2125,
+  });
+});
+
+test('the batch ramp takes multiples between its ends, and the factor is the root of the ratio', () => {
+  const ramp = batchRamp({ from: 8, to: 64, steps: 14, multiple: 8 });
+  const sizes = Array.from({ length: 17 }, (_, t) => ramp.batchSize(t));
+  expect(sizes).toEqual([8, 16, 16, 24, 24, 32, 32, 40, 40, 48, 48, 56, 56, 64, 64, 64, 64]);
+  sizes.forEach((size, t) => {
+    expectFactors(ramp.factor, { [t]: Math.sqrt(size / 64) });
+  });
+  const falling = batchRamp({ from: 9, to: 4, steps: 5 });
+  expect([0, 1, 4, 5, 6].map(falling.batchSize)).toEqual([9, 8, 5, 4, 4]);
+  expectFactors(falling.factor, { 0: 1.5, 5: 1 });
 });
 
 const PHASES = { warmup: 4, stable: 3, decay: 8 };
@@ -145,6 +194,23 @@ test.each([
   [
     () => warmupStableDecay({ ...PHASES, warmUp: 3 } as never),
     'unknown option "warmUp". Did you mean "warmup"?',
+  ],
+  [() => sqrt({} as never), 'sqrt: "warmup" is missing.'],
+  [() => sqrt({ warmup: 0 }), 'sqrt: "warmup" must be a finite whole number >= 1. Received 0.'],
+  [
+    () => polynomial({ steps: 9, power: 0 }),
+    'polynomial: "power" must be a finite number > 0. Received 0. Try 2.',
+  ],
+  [() => polynomial({ power: 2 } as never), 'polynomial: "steps" is missing.'],
+  [
+    () => cosineRestarts({ steps: 9, growth: 1.5 }),
+    'cosineRestarts: "growth" must be a finite whole number >= 1. Received 1.5. Try 2.',
+  ],
+  [() => cosineRestarts({} as never), 'cosineRestarts: "steps" is missing.'],
+  [() => batchRamp({ from: 8, steps: 9 } as never), 'batchRamp: "to" is missing.'],
+  [
+    () => batchRamp({ from: 8, to: 60, steps: 9, multiple: 8 }),
+    'batchRamp: "to" must be a multiple of "multiple", 8. Received 60. Try 64.',
   ],
   [() => chain([]), 'chain: give at least one part { steps, schedule }. Received an array of 0.'],
   [() => chain(null as never), 'chain: give at least one part { steps, schedule }. Received null.'],

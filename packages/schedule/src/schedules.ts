@@ -1,4 +1,5 @@
-import { checkOptions, knownOptions, numberRule, oneOfRule, show } from '@tfjs-lrm/core/kit';
+import { checkOptions, numberRule, oneOfRule, show } from '@tfjs-lrm/core/kit';
+import { factor, known, required, steps } from './options.ts';
 import {
   loadable,
   named,
@@ -8,8 +9,6 @@ import {
 } from './registry.ts';
 
 const count = (fallback: string) => numberRule({ min: 0, integer: true, try: fallback });
-const steps = numberRule({ min: 1, integer: true, try: '1000' });
-const factor = numberRule({ min: 0, try: '1' });
 
 /**
  * f(t) = 1.
@@ -176,34 +175,12 @@ export function chain(parts: readonly Part[]): Schedule {
 const isFunction = (value: unknown) =>
   typeof value === 'function' ? null : { must: 'be a schedule', try: 'cosine({ steps: 1000 })' };
 
-/** The known options in a saved configuration; the function that takes them checks their values. */
-const optionsOf = <Options extends object>(
-  config: Readonly<Record<string, unknown>>,
-  keys: readonly (keyof Options & string)[],
-): Options => knownOptions(config, keys) as Options;
-
-function required<T extends object>(
-  where: string,
-  options: T,
-  keys: readonly (keyof T & string)[],
-): void {
-  for (const key of keys) {
-    if (options[key] === undefined) throw new RangeError(`${where}: "${key}" is missing.`);
-  }
-}
-
 loadable('constant', constant);
-loadable('linear', (config) => linear(optionsOf<LinearOptions>(config, ['steps', 'from', 'to'])));
-loadable('cosine', (config) => cosine(optionsOf<CosineOptions>(config, ['steps', 'finalFactor'])));
+loadable('linear', (config) => linear(known<LinearOptions>(config, ['steps', 'from', 'to'])));
+loadable('cosine', (config) => cosine(known<CosineOptions>(config, ['steps', 'finalFactor'])));
 loadable('warmupStableDecay', (config) =>
   warmupStableDecay(
-    optionsOf<WarmupStableDecayOptions>(config, [
-      'warmup',
-      'stable',
-      'decay',
-      'finalFactor',
-      'shape',
-    ]),
+    known<WarmupStableDecayOptions>(config, ['warmup', 'stable', 'decay', 'finalFactor', 'shape']),
   ),
 );
 loadable('chain', ({ parts }) =>

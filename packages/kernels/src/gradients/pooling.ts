@@ -107,9 +107,9 @@ const maximumGradient = (
       x: () => {
         const inputs = { dy: Array.isArray(dy) ? dy[0]! : dy, input: x, output: y };
         const axes = windowsOfPool(x.shape, pool, y.shape);
-        // tfjs' kernels in three dimensions are right where all windows are inside.
-        if (x.rank === 4 || isInside(axes))
+        if (x.rank === 4)
           return run(gradKernelName, inputs, { ...pool, pad: explicitPadding(pool.pad) });
+        // tfjs' kernels in three dimensions are right where all windows are inside.
         const { filterSize, strides } = pool;
         const padded = { ...inputs, input: padWindows(x, axes, LEAST) };
         const valid: PoolAttrs = { filterSize, strides, pad: 'valid' };

@@ -1,0 +1,40 @@
+/** Where a progress bar is written. */
+export interface ProgressWriter {
+  /** Takes text as it is, with its line breaks and control sequences. */
+  readonly write: (text: string) => void;
+  /** Whether a line can be written over: a terminal. Where it cannot, only whole lines are written. */
+  readonly isTerminal: boolean;
+  /** Its width in characters, read at each drawing; 80 where it is not known. */
+  readonly columns?: number | undefined;
+  /** Whether it shows colours; false by default. */
+  readonly hasColors?: boolean | undefined;
+}
+
+/** The parts of Node's process that are used here; a browser has none. */
+interface NodeProcess {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly stderr?: {
+    write(text: string): unknown;
+    readonly isTTY?: boolean;
+    readonly columns?: number;
+  };
+}
+
+/**
+ * The standard error of Node, so that what a program prints can still be piped; null where there is none, as in a browser.
+ * A terminal that TERM calls dumb gets plain lines, and one under NO_COLOR no colours (no-color.org).
+ */
+export function standardWriter(
+  { env = {}, stderr }: NodeProcess = (globalThis as { process?: NodeProcess }).process ?? {},
+): ProgressWriter | null {
+  if (typeof stderr?.write !== 'function') return null;
+  const isTerminal = stderr.isTTY === true && env['TERM'] !== 'dumb';
+  return {
+    write: (text) => void stderr.write(text),
+    isTerminal,
+    get columns() {
+      return stderr.columns;
+    },
+    hasColors: isTerminal && (env['NO_COLOR'] ?? '') === '',
+  };
+}
