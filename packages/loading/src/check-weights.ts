@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
 import { preview } from './load-error.ts';
+import { areNumbered } from './weight-names.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 
@@ -97,24 +98,20 @@ function targetsOf(model: LayersModel): Map<string, LayerVariable> {
   );
 }
 
-/** Since 2.2 Keras names the cell of a recurrent layer too, which tfjs leaves out. */
-const withoutCell = (name: string): string => name.replace(/[^/]+\/([^/]+)$/, '$1');
-
 /**
  * Checks that a file holds a value of the right shape for each weight of a model, and no others.
  *
+ * @param specs under the names of the model
  * @param strict false where some may be missing or too many
  * @throws RangeError that names the weight
  */
 export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: boolean): void {
-  // Weights saved by number, as TensorFlow's own format has them: tfjs assigns them by place.
-  if (/\/\d+$/.test(specs[0]?.name ?? '')) return;
+  if (areNumbered(specs)) return;
   const targets = targetsOf(model);
   const missing = new Map(targets);
   for (const { name, shape, dtype } of specs) {
-    const key = targets.has(name) ? name : withoutCell(name);
-    const target = targets.get(key);
-    missing.delete(key);
+    const target = targets.get(name);
+    missing.delete(name);
     if (target === undefined) {
       if (!strict) continue;
       const hint = nearest(name, [...targets.keys()]);
@@ -124,7 +121,7 @@ export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: b
     }
     if (String(shape) !== String(target.shape) || dtype !== target.read().dtype) {
       throw new RangeError(
-        `loadModel: weight "${key}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
+        `loadModel: weight "${name}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
       );
     }
   }

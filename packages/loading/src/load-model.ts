@@ -15,6 +15,7 @@ import { explained, loadError } from './load-error.ts';
 import { inTfjsNames, read } from './read-model.ts';
 import type { Saved } from './saved.ts';
 import { buffersOf } from './weight-data.ts';
+import { inModelNames } from './weight-names.ts';
 
 /** How a model is loaded: what `tf.loadLayersModel` takes. */
 export type LoadModelOptions = tf.io.LoadOptions;
@@ -88,8 +89,11 @@ function build(topology: Saved, artifacts: Artifacts, strict: boolean): Built {
     );
   }
   if (buffers === null) return { model, slots: [] };
-  checkNeeds(model, weights, strict);
-  return { model, slots: fill(model, buffers, all, strict) };
+  const named = inModelNames(model, weights);
+  checkNeeds(model, named, strict);
+  const names = new Map(weights.map((spec, i) => [spec, named[i] as Spec]));
+  const inOrder = all.map((spec) => names.get(spec) ?? spec);
+  return { model, slots: fill(model, buffers, inOrder, strict) };
 }
 
 /**

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { savedData, show } from '@tfjs-lrm/core/kit';
 import { converted } from './internals.ts';
+import { fromKeras3 } from './keras3.ts';
 import { loadError, preview, readError } from './load-error.ts';
 import type { Config } from './saved.ts';
 
@@ -73,15 +74,15 @@ export async function read(
 }
 
 /**
- * A topology in the names of tfjs-layers.
+ * A topology in the names of tfjs-layers, from tfjs itself, Keras 2 or Keras 3.
  *
- * @throws RangeError for keys like `__proto__` and for nesting deeper than 32 levels
+ * @throws RangeError for keys like `__proto__`, for nesting deeper than 32 levels, and for what tfjs lacks of Keras 3
  */
 export async function inTfjsNames(modelTopology: Config): Promise<Config> {
   const inside = modelTopology['model_config'] ?? modelTopology;
   const topology = savedData('loadModel', inside);
   try {
-    return await converted(topology);
+    return await converted(fromKeras3(topology));
   } catch (error) {
     throw loadError('the modelTopology', topology, error);
   }

@@ -1,0 +1,130 @@
+/** The calls in a graph of Keras 3, as tfjs reads them. */
+import { refuse } from './keras3-layers.ts';
+import { type Config, isObject } from './saved.ts';
+
+/** Which output of which call of which layer, as tfjs has it. */
+type Source = [layer: unknown, call: unknown, output: unknown, kwargs: Config];
+
+/** Models by name: tfjs counts the call that made one, and Keras 3 does not. */
+export type Models = ReadonlySet<unknown>;
+
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** The tensors in an argument of a call, as [layer, call, output], in their order. */
+function tensorsIn(value: unknown): (readonly unknown[])[] {
+  if (Array.isArray(value)) return value.flatMap(tensorsIn);
+  if (!isObject(value) || !isObject(value['config'])) return [];
+  const history = value['config']['keras_history'];
+  return Array.isArray(history) ? [history] : [];
+}
+
+const callAt = (layer: unknown, call: unknown, models: Models): unknown =>
+  typeof call === 'number' && models.has(layer) ? call + 1 : call;
+
+/** The arguments of the first call of a layer. */
+function firstArguments({ inbound_nodes: nodes }: Config): readonly unknown[] {
+  const [node] = asList(nodes);
+  return isObject(node) ? asList(node['args']) : [];
+}
+
+/** The value that stands for padding to a layer, if any does. */
+function paddingOf({ class_name: className, config }: Config): unknown {
+  if (!isObject(config)) return undefined;
+  if (className === 'Embedding') return config['mask_zero'] === true ? 0 : undefined;
+  return className === 'Masking' ? config['mask_value'] : undefined;
+}
+
+/**
+ * The names of the layers that only compute the mask of an Embedding or Masking. Keras saves `input != 0` as a layer and
+ * gives its output to those that follow as `mask`; in tfjs masks go from layer to layer by themselves.
+ */
+export function maskNames(entries: readonly Config[]): ReadonlySet<unknown> {
+  const inputOf = (entry: Config): string => JSON.stringify(tensorsIn(firstArguments(entry)));
+  const padding = new Map(
+    entries
+      .map((entry) => [inputOf(entry), paddingOf(entry)] as const)
+      .filter(([, value]) => value !== undefined),
+  );
+  const names = new Set<unknown>();
+  for (const entry of entries) {
+    const [input, value] = firstArguments(entry);
+    const isMask =
+      entry['class_name'] === 'NotEqual' && value === (padding.get(inputOf(entry)) ?? NaN);
+    const isOfMask = entry['class_name'] === 'Any' && names.has(tensorsIn(input)[0]?.[0]);
+    if (isMask || isOfMask) names.add(entry['name']);
+  }
+  return names;
+}
+
+/** Merging layers, which Keras also saves for `x + y`, with an argument for each side. */
+const MERGES = ['Add', 'Multiply', 'Maximum', 'Minimum'];
+const RECURRENT = ['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'Bidirectional'];
+
+/** Refuses a layer that gives zeros for padding: tfjs repeats the last output before it. */
+function checkMasked(what: string, config: unknown): void {
+  const inner = isObject(config) && isObject(config['layer']) ? config['layer']['config'] : config;
+  if (!isObject(inner) || inner['zero_output_for_mask'] !== true) return;
+  const advice = 'tfjs repeats the last output there. Try it without the mask.';
+  refuse(what, 'not give zeros where its input is padding', inner['zero_output_for_mask'], advice);
+}
+
+/** The arguments of a call by position, those of a recurrent layer with its initial state. */
+function argumentsOf(
+  { class_name: className, config }: Config,
+  what: string,
+  node: Config,
+  masks: ReadonlySet<unknown>,
+): unknown[] {
+  const args = [...asList(node['args'])];
+  const kwargs = isObject(node['kwargs']) ? node['kwargs'] : {};
+  for (const [key, value] of Object.entries(kwargs)) {
+    // Whether a model trains is said when it is called.
+    if (value === null || key === 'training') continue;
+    if (key === 'mask' && tensorsIn(value).every(([layer]) => masks.has(layer))) {
+      checkMasked(what, config);
+      continue;
+    }
+    if (key === 'initial_state' && RECURRENT.includes(className as string)) args.push(value);
+    else if (key === 'inputs' || key === 'sequences') args.unshift(value);
+    else refuse(what, `be called without "${key}"`, value, 'Give the layer its inputs alone.');
+  }
+  return args;
+}
+
+/**
+ * A call in the form of Keras 2: the list of its inputs.
+ *
+ * @param masks the layers that only compute masks
+ * @throws RangeError for arguments that tfjs has no place for
+ */
+export function translatedCall(
+  entry: Config,
+  node: Config,
+  models: Models,
+  masks: ReadonlySet<unknown>,
+): Source[] {
+  const className = String(entry['class_name']);
+  const what = `layer ${JSON.stringify(entry['name'])} (${className})`;
+  const args = argumentsOf(entry, what, node, masks);
+  const isOfTensors = args.flat().every((value) => tensorsIn(value).length === 1);
+  const most = MERGES.includes(className) ? 2 : RECURRENT.includes(className) ? 3 : 1;
+  if (args.length > most || !isOfTensors) {
+    const advice = 'Use layers in place of operations, such as Add, Rescaling or Reshape.';
+    refuse(what, 'take a tensor or a list of tensors, and nothing else', node['args'], advice);
+  }
+  return tensorsIn(args).map(([layer, call, output]) => [
+    layer,
+    callAt(layer, call, models),
+    output,
+    {},
+  ]);
+}
+
+/** Inputs or outputs, which Keras 3 saves as one, a list, or a dictionary of [layer, call, output], as a list. */
+export function translatedEnds(ends: unknown, models: Models): unknown {
+  if (isObject(ends)) return translatedEnds(Object.values(ends), models);
+  if (!Array.isArray(ends)) return ends;
+  if (typeof ends[0] !== 'string') return ends.flatMap((end) => translatedEnds(end, models));
+  const [layer, call, output] = ends as unknown[];
+  return [[layer, callAt(layer, call, models), output]];
+}

@@ -1,0 +1,174 @@
+/** Layers of Keras 3 that tfjs lacks, or would read otherwise without a word. */
+import { registeredClass } from './internals.ts';
+import { preview } from './load-error.ts';
+import type { Config } from './saved.ts';
+
+/** Refuses a layer or one of its calls. */
+export function refuse(what: string, must: string, value: unknown, advice: string): never {
+  throw new RangeError(`loadModel: ${what} must ${must}. Received ${preview(value)}. ${advice}`);
+}
+
+const OWN =
+  'Register a layer of that class with tf.serialization.registerClass before loading, or replace it in Keras.';
+const BEFORE = 'Cut it off in Keras, and do its work on the data before the model.';
+
+/** What to do about layers that tfjs lacks. */
+const MISSING: Readonly<Record<string, string>> = {
+  Subtract: 'Try Add of the one and of Rescaling(-1) of the other.',
+  Normalization: 'Try Rescaling or BatchNormalization with its mean and variance in Keras.',
+  DepthwiseConv1D: 'Try Reshape and DepthwiseConv2D in Keras.',
+  ZeroPadding1D: 'Try Reshape and ZeroPadding2D in Keras.',
+  Cropping1D: 'Try Reshape and Cropping2D in Keras.',
+  MultiHeadAttention:
+    'Try causalSelfAttention of @tfjs-lrm/layers, or a layer of your own, and copy its weights.',
+  RMSNormalization: 'Try rmsNorm of @tfjs-lrm/layers, and copy its weight.',
+  StringLookup: BEFORE,
+  IntegerLookup: BEFORE,
+  TextVectorization: BEFORE,
+  Hashing: BEFORE,
+  Discretization: BEFORE,
+  Resizing: BEFORE,
+  CenterCrop: BEFORE,
+  CategoryEncoding: BEFORE,
+};
+
+/** Registered in tfjs, and other than in Keras 3. */
+const DIFFERENT = ['MultiHeadAttention', 'Resizing', 'CenterCrop', 'CategoryEncoding'];
+
+interface Limit {
+  /** The classes that it concerns. */
+  readonly of: RegExp;
+  readonly key: string;
+  /** Whether tfjs computes the same with this value. */
+  readonly isSame: (value: unknown) => boolean;
+  readonly must: string;
+  readonly advice: string;
+}
+
+const isOff = (value: unknown): boolean => value == null || value === false || value === 0;
+
+const LIMITS: readonly Limit[] = [
+  {
+    of: /Conv/,
+    key: 'groups',
+    isSame: (value) => value == null || value === 1,
+    must: 'have one group',
+    advice: 'Try DepthwiseConv2D, or a convolution for each part of the channels.',
+  },
+  {
+    of: /^Conv\dDTranspose$/,
+    key: 'output_padding',
+    isSame: isOff,
+    must: 'have no output_padding',
+    advice: 'Try ZeroPadding2D after it.',
+  },
+  {
+    of: /^UpSampling/,
+    key: 'interpolation',
+    isSame: (value) => value == null || value === 'nearest',
+    must: 'interpolate with "nearest"',
+    advice: 'tfjs takes other points for the rest. Try Conv2DTranspose.',
+  },
+  {
+    of: /^Global/,
+    key: 'keepdims',
+    isSame: isOff,
+    must: 'have keepdims=False',
+    advice: 'Try Reshape after it.',
+  },
+  {
+    of: /^ReLU$/,
+    key: 'negative_slope',
+    isSame: isOff,
+    must: 'have no negative_slope',
+    advice: 'Try LeakyReLU.',
+  },
+  {
+    of: /^ReLU$/,
+    key: 'threshold',
+    isSame: isOff,
+    must: 'have no threshold',
+    advice: 'Try a bias in the layer before it.',
+  },
+  {
+    of: /^GRU(Cell)?$/,
+    key: 'reset_after',
+    isSame: isOff,
+    must: 'have reset_after=False',
+    advice: 'Train it with reset_after=False, or take LSTM.',
+  },
+  {
+    of: /^BatchNormalization$/,
+    key: 'renorm',
+    isSame: isOff,
+    must: 'have renorm=False',
+    advice: 'Set it to False in Keras before saving; predictions stay as they are.',
+  },
+  {
+    of: /^LayerNormalization$/,
+    key: 'rms_scaling',
+    isSame: isOff,
+    must: 'have rms_scaling=False',
+    advice: 'Try rmsNorm of @tfjs-lrm/layers.',
+  },
+  {
+    of: /./,
+    key: 'quantization_config',
+    isSame: isOff,
+    must: 'be without quantization',
+    advice: 'Save the model before it is quantized.',
+  },
+  {
+    of: /^InputLayer$/,
+    key: 'ragged',
+    isSame: isOff,
+    must: 'not be ragged',
+    advice: 'Try padding and Masking.',
+  },
+  {
+    of: /./,
+    key: 'dtype',
+    isSame: (value) => value == null || ['float32', 'int32', 'bool'].includes(value as string),
+    must: 'be of float32, int32 or bool',
+    advice: 'Set the policy "float32" in Keras, and save again.',
+  },
+];
+
+/** Keras 3 has (x + 3) / 6 where Keras 2 and tfjs have 0.2 x + 0.5. */
+const FUNCTIONS = ['hard_sigmoid', 'hard_silu', 'hard_swish'];
+
+/**
+ * Refuses a layer that tfjs lacks, or with which it would compute something else.
+ *
+ * @param layer in the form of Keras 2
+ * @throws RangeError that names the layer and says what to do
+ */
+export function checkKeras3Layer(layer: {
+  readonly class_name: string;
+  readonly config: Config;
+}): void {
+  const { class_name: className, config } = layer;
+  const what = `layer ${preview(config['name'])} (${className})`;
+  if (className === 'Identity') return;
+  if (registeredClass(className) === undefined || DIFFERENT.includes(className)) {
+    const advice = Object.hasOwn(MISSING, className) ? (MISSING[className] as string) : OWN;
+    refuse(what, 'be of a class that tfjs has', className, advice);
+  }
+  for (const { of, key, isSame, must, advice } of LIMITS) {
+    if (of.test(className) && !isSame(config[key])) refuse(what, must, config[key], advice);
+  }
+  for (const key of ['activation', 'recurrent_activation']) {
+    const value = config[key];
+    if (typeof value === 'object' && value !== null) {
+      refuse(
+        what,
+        `have for ${key} the name of a function`,
+        value,
+        'Try that layer after it, with "linear".',
+      );
+    }
+    if (!FUNCTIONS.includes(value as string)) continue;
+    const advice = 'tfjs has another formula by that name, or none. Try "sigmoid" or "silu".';
+    refuse(what, `have for ${key} a function that tfjs has`, value, advice);
+  }
+}

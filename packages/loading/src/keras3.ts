@@ -1,0 +1,144 @@
+/** Models of Keras 3, translated to the form of Keras 2, which tfjs reads. */
+import { type Models, maskNames, translatedCall, translatedEnds } from './keras3-calls.ts';
+import { checkKeras3Layer } from './keras3-layers.ts';
+import { type Config, isObject } from './saved.ts';
+
+/** A layer, initializer, function or the like, as Keras saves it. */
+const isSaved = (value: unknown): value is Config & { class_name: string } =>
+  isObject(value) && typeof value['class_name'] === 'string' && 'config' in value;
+
+const KEYS = ['registered_name', 'batch_shape', 'keras_history'];
+
+/** Whether anything in a topology is in the form of Keras 3. */
+export function isKeras3(topology: unknown): boolean {
+  if (Array.isArray(topology)) return topology.some(isKeras3);
+  if (!isObject(topology)) return false;
+  return KEYS.some((key) => key in topology) || Object.values(topology).some(isKeras3);
+}
+
+/** Classes that tfjs has under another name, or as another class with more in its configuration. */
+const RENAMED: Readonly<Record<string, readonly [className: string, config?: Config]>> = {
+  OrthogonalInitializer: ['Orthogonal'],
+  IdentityInitializer: ['Identity'],
+  LecunNormal: ['LeCunNormal'],
+  LecunUniform: ['LeCunUniform'],
+  L1: ['L1L2', { l2: 0 }],
+  L2: ['L1L2', { l1: 0 }],
+};
+
+const FUNCTIONS: Readonly<Record<string, string>> = { silu: 'swish' };
+
+/** The name of a policy's variables: all that tfjs computes is in float32. */
+const dtypeOf = (policy: string): string =>
+  policy.startsWith('mixed_') ? 'float32' : policy.replace(/^u?int(8|16|32|64)$/, 'int32');
+
+/** A value of a configuration in the form of Keras 2. */
+function translated(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(translated);
+  if (!isSaved(value)) return value;
+  const { class_name: name, config } = value;
+  if (name === 'function') return config;
+  if (name === 'DTypePolicy') return (config as Config | null)?.['name'];
+  if (name === 'SeedGenerator') return null;
+  if (name === '__tuple__' || name === '__list__') return translated(config);
+  if (!isObject(config)) return value;
+  const [className, more] = Object.hasOwn(RENAMED, name)
+    ? (RENAMED[name] as (typeof RENAMED)[string])
+    : [name];
+  return { class_name: className, config: { ...translatedValues(config), ...more } };
+}
+
+const translatedValues = (config: Config): Config =>
+  Object.fromEntries(Object.entries(config).map(([key, value]) => [key, translated(value)]));
+
+/** The configuration of a layer; layers within it are translated as layers. */
+function translatedConfig(className: string, saved: Config): Config {
+  const config = Object.fromEntries(
+    Object.entries(saved).map(([key, value]) => {
+      if (key === 'layer' || key === 'cell') return [key, translatedLayer(value)];
+      if (key === 'cells' && Array.isArray(value)) return [key, value.map(translatedLayer)];
+      return [key, translated(value)];
+    }),
+  );
+  if (typeof config['dtype'] === 'string') config['dtype'] = dtypeOf(config['dtype']);
+  for (const key of ['activation', 'recurrent_activation']) {
+    const name = config[key];
+    if (typeof name === 'string' && Object.hasOwn(FUNCTIONS, name)) config[key] = FUNCTIONS[name];
+  }
+  if ('batch_shape' in config) {
+    config['batch_input_shape'] = config['batch_shape'];
+    delete config['batch_shape'];
+  }
+  if (className === 'LeakyReLU' && 'negative_slope' in config) {
+    config['alpha'] = config['negative_slope'];
+  }
+  if (className === 'Bidirectional') {
+    // tfjs makes the other direction itself, and writes the direction before the name.
+    delete config['backward_layer'];
+    const inner = (config['layer'] as { config?: Config } | null)?.config;
+    if (typeof inner?.['name'] === 'string') inner['name'] = inner['name'].replace(/^forward_/, '');
+  }
+  return config;
+}
+
+/** A layer or model, without its calls. */
+function translatedLayer(saved: unknown): unknown {
+  if (!isSaved(saved)) return saved;
+  const { class_name: className, config } = saved;
+  if (!isObject(config)) return saved;
+  if (Array.isArray(config['layers'])) {
+    return { class_name: className, config: translatedModel(className, config, config['layers']) };
+  }
+  const layer = { class_name: className, config: translatedConfig(className, config) };
+  checkKeras3Layer(layer);
+  if (className !== 'Identity') return layer;
+  return { class_name: 'Activation', config: { ...layer.config, activation: 'linear' } };
+}
+
+const isModel = ({ config }: Config): boolean =>
+  isObject(config) && Array.isArray(config['layers']);
+
+/** A layer of a graph with its calls. */
+function withCalls(entry: Config, models: Models, masks: ReadonlySet<unknown>): Config {
+  const { name, inbound_nodes: nodes } = entry;
+  const calls = Array.isArray(nodes)
+    ? (nodes as unknown[]).map((node) =>
+        isObject(node) ? translatedCall(entry, node, models, masks) : node,
+      )
+    : nodes;
+  return { ...(translatedLayer(entry) as Config), name, inbound_nodes: calls };
+}
+
+function translatedModel(className: string, config: Config, entries: readonly unknown[]): Config {
+  const { name, trainable, build_input_shape: shape } = config;
+  if (className === 'Sequential') {
+    const layers = entries.map(translatedLayer);
+    const first = (layers[0] as { config?: Config } | undefined)?.config;
+    if (isObject(first) && !('layers' in first) && Array.isArray(shape)) {
+      first['batch_input_shape'] ??= shape;
+    }
+    return { name, trainable, layers };
+  }
+  const saved = entries.filter(isObject);
+  const models = new Set(saved.filter(isModel).map((entry) => entry['name']));
+  const masks = maskNames(saved);
+  return {
+    name,
+    trainable,
+    layers: saved
+      .filter((entry) => !masks.has(entry['name']))
+      .map((entry) => withCalls(entry, models, masks)),
+    input_layers: translatedEnds(config['input_layers'], models),
+    output_layers: translatedEnds(config['output_layers'], models),
+  };
+}
+
+/**
+ * A topology of Keras 3 in the form of Keras 2; any other as it is. Calls lose their `training` argument, and what tfjs
+ * would read otherwise than Keras is refused.
+ *
+ * @throws RangeError for a layer or a call that tfjs has not
+ */
+export function fromKeras3(topology: Config): Config {
+  return isKeras3(topology) ? (translatedLayer(topology) as Config) : topology;
+}
