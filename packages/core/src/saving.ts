@@ -210,7 +210,7 @@ export class Saving {
     );
     if (strays.length === 0) return;
     console.warn(
-      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} was made by an optimizer that does not update them now, and is not used: their roles, or the recipe, are others than when it was saved. If it is the roles, call assignRoles(model), or setRole, after loading and before the first step.`,
+      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} belongs to an optimizer that does not update them now, and is not used: their roles, or the recipe, have changed since it was saved. If it is the roles, call assignRoles(model), or setRole, after loading and before the first step.`,
     );
   }
 
