@@ -3,11 +3,11 @@ import { adapter, type Entry, OptimizerAdapter, type Selector } from '@tfjs-lrm/
 import {
   assertUsable,
   checkOptions,
+  connect,
   numberRule,
   oneOfRule,
+  Selection,
   selectorRule,
-  selectorToConfig,
-  selects,
 } from '@tfjs-lrm/core/kit';
 import { clipUnits, coefficient, globalNorm } from './norms.ts';
 
@@ -59,12 +59,13 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
   static override readonly className: string = 'LrmClipping';
 
   readonly #options: ClippingOptions;
-  readonly #exclude: Selector;
+  readonly #exclude: Selection;
 
   constructor(inner: tf.Optimizer, options: ClippingOptions) {
     super(inner);
     this.#options = options;
-    this.#exclude = options.exclude ?? 'multiplier';
+    this.#exclude = new Selection('withClipping: "exclude"', options.exclude ?? 'multiplier');
+    connect(this, { meet: (...given) => this.#exclude.meet(...given) });
   }
 
   override get obstacle(): string | null {
@@ -114,7 +115,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
       nonFinite === 'zero' ? tf.where(tf.isFinite(g), g, tf.zerosLike(g)) : g;
     // Selected once a step, since a selector may be a user's function.
     const excluded = new Set(
-      present.flatMap(({ variable }) => (selects(this.#exclude, variable) ? [variable] : [])),
+      present.flatMap(({ variable }) => (this.#exclude.has(variable) ? [variable] : [])),
     );
     const isExcluded = ({ variable }: Gradient): boolean => excluded.has(variable);
     const clipped = present.map((entry) => {
@@ -192,7 +193,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     return {
       ...Object.fromEntries(finite),
       measure: this.#options.globalNorm === Infinity,
-      exclude: selectorToConfig('withClipping: "exclude"', this.#exclude),
+      exclude: this.#exclude.toConfig(),
     };
   }
 }

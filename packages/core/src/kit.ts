@@ -69,6 +69,7 @@ export { isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
 export { copyRole, isRole, ROLES } from './roles.ts';
 export { updaterOf } from './route.ts';
+export { Selection } from './selection.ts';
 export {
   checkSelector,
   type SavedSelector,

@@ -91,6 +91,12 @@ export class OptimizerNode {
   /** The learning rate of the current step as a number: base rate times factor. */
   effectiveRate: () => number = () => this.optimizer.learningRate * this.factor;
 
+  /**
+   * Called with the variables that reach this optimizer when new ones come, before they are routed further: in a step,
+   * or where saved state is bound. Not called inside an optimizer that makes variables anew.
+   */
+  meet: (variables: readonly tf.Variable[], isStep: boolean) => void = () => {};
+
   /** Called after a recorded step ran instead of `update`: the variables hold what it wrote. */
   afterReplay: () => void = () => {};
 

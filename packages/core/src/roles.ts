@@ -135,10 +135,13 @@ export function copyRole(from: tf.Variable, to: tf.Variable): void {
 
 /** The variables of a layer that are kernels by name and rank: matrices and embedding tables. */
 export function kernelsOf(layer: layers.Layer): tf.Variable[] {
-  return layer.weights.map(variableOf).filter((variable) => {
-    const { role } = byNameOrRank(variable);
-    return role === 'matrix' || role === 'embedding';
-  });
+  return layer.weights.map(variableOf).filter(isKernel);
+}
+
+/** Whether a variable is a kernel by name and rank: a matrix or an embedding table. */
+export function isKernel(variable: tf.Variable): boolean {
+  const { role } = byNameOrRank(variable);
+  return role === 'matrix' || role === 'embedding';
 }
 
 /** Throws unless `role` is one of the five. */

@@ -20,15 +20,23 @@ interface Place {
   readonly sees: Handed;
   /** Those of them whose entries reach this optimizer. */
   readonly gets: Handed;
+  /** Whether an optimizer outside of it replaces variables by its own. */
+  readonly isReplaced: boolean;
 }
 
 /** An optimizer and all inside it, outermost first, each once. */
 function placesOf(root: Member): Place[] {
   const places = new Map<Member, Place>();
-  const visit = (optimizer: Member, path: string, sees: Handed, gets: Handed): void => {
+  const visit = (
+    optimizer: Member,
+    path: string,
+    sees: Handed,
+    gets: Handed,
+    isReplaced: boolean,
+  ): void => {
     if (places.has(optimizer)) return;
     const node = nodeOf(optimizer);
-    places.set(optimizer, { path, node, sees, gets });
+    places.set(optimizer, { path, node, sees, gets, isReplaced });
     const inside: Handed = (variables) =>
       variables.flatMap((variable) => node.substitutes(variable));
     for (const [key, child] of node.children) {
@@ -39,11 +47,12 @@ function placesOf(root: Member): Place[] {
         (variables) => inside(sees(variables)),
         (variables) =>
           inside(gets(variables)).filter(({ variable }) => node.route(variable) === child),
+        isReplaced || node.remakesVariables,
       );
     }
   };
   const all: Handed = (variables) => variables;
-  visit(root, nodeOf(root).stateName, all, all);
+  visit(root, nodeOf(root).stateName, all, all, false);
   return [...places.values()];
 }
 
@@ -79,6 +88,7 @@ export class Saving {
   /** Binds waiting state to the variables of a step, which `check` may refuse. */
   bindStep(variables: readonly tf.Variable[], check: () => void): void {
     const seen = new Set([...this.#seen, ...variables]);
+    if (seen.size > this.#seen.size) this.#meet(keyed(seen), true);
     if (this.#isWaiting()) this.bind(keyed(seen), this.#hasBound ? 'names' : 'order');
     check();
     this.#seen = seen;
@@ -137,6 +147,17 @@ export class Saving {
     this.#hasBound = false;
   }
 
+  // Outermost first, because what an optimizer has met decides what it hands on.
+  #meet(variables: readonly Keyed[], isStep: boolean): void {
+    for (const { node, gets, isReplaced } of placesOf(this.#root)) {
+      if (isReplaced) continue;
+      node.meet(
+        gets(variables).map(({ variable }) => variable),
+        isStep,
+      );
+    }
+  }
+
   #isWaiting(): boolean {
     return (
       this.#pendingRoles.size > 0 || placesOf(this.#root).some(({ node }) => node.store.isPending)
@@ -150,6 +171,7 @@ export class Saving {
    * @throws Error listing what does not match; everything stays waiting then
    */
   bind(variables: readonly Keyed[], matching: Matching): readonly string[] {
+    this.#meet(variables, false);
     const places = placesOf(this.#root);
     // Roles first, because they decide the routes; they are undone if the state does not fit.
     const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};

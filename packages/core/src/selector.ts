@@ -1,11 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Rule, show } from './check.ts';
-import { isRole, ROLES, type Role, roleOf } from './roles.ts';
+import { isKernel, isRole, ROLES, type Role, roleOf } from './roles.ts';
 import { isVariable } from './tfjs-objects.ts';
 
 /**
- * Which variables: a role, a name (exact, or without the `_1` that tfjs adds), a variable, a predicate,
- * or a list of these, which selects what any of them selects. Roles and names can be saved with an
+ * Which variables: a role, a name (of a variable, exact or without the `_1` that tfjs adds; or of a layer, which means
+ * its kernels), a variable, a predicate, or a list of these, which selects what any of them selects. Roles and names can be saved with an
  * optimizer's configuration; variables and predicates cannot.
  */
 export type Selector =
@@ -19,8 +19,14 @@ function isList(selector: Selector): selector is readonly Selector[] {
   return Array.isArray(selector);
 }
 
+/** The name of the layer of a variable, which comes before its own. */
+export function layersNameOf({ name }: tf.Variable): string | null {
+  const at = name.lastIndexOf('/');
+  return at < 0 ? null : name.slice(0, at);
+}
+
 /**
- * True when the selector selects the variable.
+ * True when the selector selects the variable, whatever others there are: see `Selection`.
  *
  * @example
  * selects(['multiplier', { name: 'head/kernel' }], variable);
@@ -30,7 +36,9 @@ export function selects(selector: Selector, variable: tf.Variable): boolean {
   if (typeof selector === 'string') return roleOf(variable) === selector;
   if (typeof selector === 'function') return selector(variable);
   if (isVariable(selector)) return selector === variable;
-  return variable.name === selector.name || variable.name.replace(/_\d+$/, '') === selector.name;
+  const { name } = selector;
+  if (variable.name === name || variable.name.replace(/_\d+$/, '') === name) return true;
+  return isKernel(variable) && layersNameOf(variable) === name;
 }
 
 /**

@@ -15,10 +15,9 @@ import {
   kernelAxes,
   type Matching,
   nodeOf,
+  Selection,
   StateStore,
   selectorRule,
-  selectorToConfig,
-  selects,
   treeOf,
 } from '@tfjs-lrm/core/kit';
 import { FACTORS, type Factor, factorShapes, multiplyAlong, wantedFactors } from './factors.ts';
@@ -109,7 +108,7 @@ function refuseTwice(inner: ReturnType<typeof asTensorOptimizer>): void {
 class Reparametrized extends OptimizerAdapter {
   static override readonly className: string = 'LrmReparametrize';
 
-  readonly #select: Selector;
+  readonly #select: Selection;
   readonly #factors: readonly Factor[];
   /** The value of each kernel that was last seen here; under another `dataId` it was assigned from outside. */
   readonly #known = new WeakMap<tf.Variable, object>();
@@ -122,7 +121,7 @@ class Reparametrized extends OptimizerAdapter {
     const factors = wantedFactors('reparametrize', { row, column, scalar }, 'the optimizer');
     refuseTwice(asTensorOptimizer(inner));
     super(inner);
-    this.#select = select;
+    this.#select = new Selection('reparametrize: "select"', select);
     this.#factors = factors;
     this.#store = new PartsStore(
       (variable) => this.#settle(variable),
@@ -132,7 +131,8 @@ class Reparametrized extends OptimizerAdapter {
     connect(this, {
       store: this.#store,
       remakesVariables: true,
-      keeps: (variable) => selects(select, variable),
+      keeps: (variable) => this.#select.has(variable),
+      meet: (...given) => this.#select.meet(...given),
       substitutes: (given) => this.#substitutes(given),
       afterReplay: () => {
         for (const kernel of this.#store.owners()) this.#known.set(kernel, kernel.dataId);
@@ -170,7 +170,7 @@ class Reparametrized extends OptimizerAdapter {
 
   #checkVariables(variables: readonly tf.Variable[]): void {
     const names = new Set(variables.map(({ name }) => name));
-    for (const variable of variables.filter((each) => selects(this.#select, each))) {
+    for (const variable of variables.filter((each) => this.#select.has(each))) {
       this.#shapesFor(variable);
       const own = FACTORS.map((factor) =>
         variable.name.replace(SUFFIX, (suffix) => `/${factor}_multiplier${suffix}`),
@@ -185,7 +185,7 @@ class Reparametrized extends OptimizerAdapter {
   /** Gives a variable that is selected its W and factors, which change nothing yet, and takes those of another. */
   #settle(variable: tf.Variable): void {
     const parts = this.#store.slots.get(variable);
-    const isSelected = selects(this.#select, variable);
+    const isSelected = this.#select.has(variable);
     if (isSelected === (parts !== undefined)) return;
     if (parts !== undefined) {
       tf.dispose([...parts.values()]);
@@ -287,7 +287,7 @@ class Reparametrized extends OptimizerAdapter {
 
   protected override options(): object {
     return {
-      select: selectorToConfig('reparametrize: "select"', this.#select),
+      select: this.#select.toConfig(),
       ...Object.fromEntries(FACTORS.map((factor) => [factor, this.#factors.includes(factor)])),
     };
   }

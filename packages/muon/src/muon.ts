@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
-import { type Entry, optimizer, type Selector, TensorOptimizer } from '@tfjs-lrm/core';
+import { type Entry, optimizer, TensorOptimizer } from '@tfjs-lrm/core';
 import {
   adopt,
   connect,
   deserializeOptimizer,
   nearest,
-  selectorToConfig,
-  selects,
+  Selection,
   serializeOptimizer,
   show,
 } from '@tfjs-lrm/core/kit';
@@ -37,7 +36,8 @@ class Muon extends TensorOptimizer {
   readonly #coefficients: Preset | Coefficients;
   readonly #iteration: Iteration;
   readonly #scale: Scale;
-  readonly #select: Selector;
+  readonly #select: Selection;
+  readonly #splits: readonly { readonly split: NamedSplit; readonly selection: Selection }[];
   readonly #fallback: TensorOptimizer;
   readonly #layouts = new WeakMap<tf.Variable, Layout>();
   #hasCheckedNames = false;
@@ -53,11 +53,21 @@ class Muon extends TensorOptimizer {
     this.#coefficients = coefficients;
     this.#iteration = iterationOf(coefficients);
     this.#scale = scale;
-    this.#select = select;
+    this.#select = new Selection('muon: "select"', select);
+    const { split } = options;
+    this.#splits = (Array.isArray(split) ? (split as readonly NamedSplit[]) : []).map((each) => ({
+      split: each,
+      selection: new Selection('muon: "split"', { name: each.name }),
+    }));
     const fallback = adopt(this, options.fallback ?? adam({ learningRate }));
     this.#fallback = fallback;
     connect(this, {
       children: new Map([['fallback', fallback]]),
+      meet: (variables, isStep) => {
+        this.#select.meet(variables, isStep);
+        // A name that splits nothing is an error of the step, not a warning.
+        for (const { selection } of this.#splits) selection.meet(variables, false);
+      },
       route: (variable) => (this.accepts(variable) ? this : fallback),
     });
   }
@@ -81,7 +91,7 @@ class Muon extends TensorOptimizer {
   }
 
   override accepts(variable: tf.Variable): boolean {
-    return selects(this.#select, variable);
+    return this.#select.has(variable);
   }
 
   #divide(entries: readonly Entry[]): { taken: Entry[]; others: Entry[] } {
@@ -157,7 +167,7 @@ class Muon extends TensorOptimizer {
     const parts =
       typeof split === 'function'
         ? split(variable)
-        : split?.find(({ name }) => selects({ name }, variable));
+        : this.#splits.find(({ selection }) => selection.has(variable))?.split;
     if (parts != null && !isSplit({ name: '', ...parts })) {
       throw new RangeError(
         `muon: "split" must return { axis, sizes } with a whole axis and whole sizes > 0, or null. Received ${show(parts)} for ${listed([variable])}.`,
@@ -168,17 +178,17 @@ class Muon extends TensorOptimizer {
 
   // With a misspelt name, a matrix would silently be taken as a whole.
   #checkNames(taken: readonly tf.Variable[], others: readonly tf.Variable[]): void {
-    const { split } = this.#options;
-    if (this.#hasCheckedNames || taken.length === 0 || !Array.isArray(split)) return;
-    const isName = (name: string) => (variable: tf.Variable) => selects({ name }, variable);
-    for (const { name } of split as readonly NamedSplit[]) {
-      if (taken.some(isName(name))) continue;
+    if (this.#hasCheckedNames || taken.length === 0) return;
+    for (const { split, selection } of this.#splits) {
+      const { name } = split;
+      const isSelected = (variable: tf.Variable): boolean => selection.has(variable);
+      if (taken.some(isSelected)) continue;
       const hint = nearest(
         name,
         taken.map((variable) => variable.name),
       );
       throw new Error(
-        `muon: "split" names "${name}", which is ${others.some(isName(name)) ? 'left to the fallback' : 'not a variable of this step'}. Muon takes ${listed(taken)}. Did you mean "${hint}"?`,
+        `muon: "split" names "${name}", which is ${others.some(isSelected) ? 'left to the fallback' : 'not a variable of this step'}. Muon takes ${listed(taken)}. Did you mean "${hint}"?`,
       );
     }
     this.#hasCheckedNames = true;
@@ -210,7 +220,7 @@ class Muon extends TensorOptimizer {
       nesterov: this.#nesterov,
       coefficients: this.#coefficients,
       scale: this.#scale,
-      select: selectorToConfig('muon: "select"', this.#select),
+      select: this.#select.toConfig(),
       ...(split === undefined ? {} : { split }),
       ...(fallback === undefined ? {} : { fallback: serializeOptimizer(fallback) }),
     };

@@ -9,14 +9,14 @@ import {
 } from '@tfjs-lrm/core';
 import {
   booleanRule,
+  connect,
   isRole,
   numberRule,
   oneOfRule,
   ROLES,
   type Rule,
+  Selection,
   selectorRule,
-  selectorToConfig,
-  selects,
   show,
   updaterOf,
 } from '@tfjs-lrm/core/kit';
@@ -84,7 +84,7 @@ class WeightDecay extends OptimizerAdapter {
   readonly #decay: Readonly<Record<Role, number>>;
   readonly #coupling: Coupling;
   readonly #cautious: boolean;
-  readonly #exclude: Selector;
+  readonly #exclude: Selection;
   #hasWarned = false;
 
   constructor(
@@ -100,7 +100,8 @@ class WeightDecay extends OptimizerAdapter {
     };
     this.#coupling = coupling;
     this.#cautious = cautious;
-    this.#exclude = exclude;
+    this.#exclude = new Selection('withWeightDecay: "exclude"', exclude);
+    connect(this, { meet: (...given) => this.#exclude.meet(...given) });
   }
 
   override get obstacle(): null {
@@ -114,7 +115,7 @@ class WeightDecay extends OptimizerAdapter {
   override update(entries: readonly Entry[]): void {
     const shares = new Map<string, tf.Tensor>();
     const decaying = entries.flatMap(({ variable, gradient }) => {
-      const decay = selects(this.#exclude, variable) ? 0 : this.#decay[roleOf(variable)];
+      const decay = this.#exclude.has(variable) ? 0 : this.#decay[roleOf(variable)];
       return gradient === null || decay === 0
         ? []
         : [{ variable, share: this.#share(variable, decay, shares) }];
@@ -173,7 +174,7 @@ class WeightDecay extends OptimizerAdapter {
       decay: { ...this.#decay },
       coupling: this.#coupling,
       cautious: this.#cautious,
-      exclude: selectorToConfig('withWeightDecay: "exclude"', this.#exclude),
+      exclude: this.#exclude.toConfig(),
     };
   }
 }
