@@ -2,11 +2,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 const folder = new URL('../../packages/', import.meta.url);
+const repository = 'https://github.com/tfjs-lrm/tfjs-lrm/blob/main/packages';
+
+/** The links of a README where it is a page of the site: to the pages of others, and to files that have no page. */
+const linked = (name, text) =>
+  text
+    .replaceAll(/\]\(\.\.\/([\w-]+)\/README\.md/g, '](/packages/$1')
+    .replaceAll(/\]\((?=sweep\/)/g, `](${repository}/${name}/`);
 
 export default {
   paths: () =>
     readdirSync(folder).map((name) => ({
       params: { name },
-      content: readFileSync(new URL(`${name}/README.md`, folder), 'utf8'),
+      content: linked(name, readFileSync(new URL(`${name}/README.md`, folder), 'utf8')),
     })),
 };

@@ -9,6 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkpointsOf } from './runs/checkpoint/run-folder.ts';
 import { latest } from './runs/checkpoint/store.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -79,7 +80,7 @@ export async function killTest(moments: number, inWrites: number): Promise<Outco
     const expected = steps(whole);
     let killedInWrites = 0;
     const check = async (out: string): Promise<void> => {
-      const { broken } = latest(join(out, 'checkpoints'));
+      const { broken } = latest(checkpointsOf(out));
       if (broken.length > 0) throw new Error(`not readable: ${broken.join(', ')}`);
       if (partial(out)) killedInWrites++;
       const code = await start(argumentsFor(settings, out)).ended;

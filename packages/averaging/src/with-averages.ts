@@ -37,7 +37,10 @@ function averagesOf(
  * @returns what `fn` returns
  * @throws TypeError for something that is no model or no function; Error without averages
  * @example
- * const deployed = await withAverages(model, optimizer, () => foldMultipliers(model));
+ * const averaging = withAveraging(adam());
+ * model.compile({ optimizer: averaging, loss: 'meanSquaredError' });
+ * await model.fit(x, y, { verbose: 0 });
+ * const deployed = await withAverages(model, averaging, () => foldMultipliers(model));
  */
 export async function withAverages<T>(
   model: LayersModel,

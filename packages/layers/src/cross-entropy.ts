@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, numberRule } from '@tfjs-lrm/core/kit';
 import { withGradient } from './with-gradient.ts';
 
+/** What `crossEntropy` adds to the plain loss. */
 export interface CrossEntropyOptions {
   /** Weight of (log Σ exp(logits))², which keeps logits from drifting; 1e-4 in PaLM. */
   readonly zLoss?: number | undefined;

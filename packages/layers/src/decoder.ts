@@ -21,6 +21,7 @@ export interface Decoder {
   dispose(): void;
 }
 
+/** How a decoder remembers. */
 export interface DecoderOptions {
   /** Class names of your own layers whose output at a step depends on that step alone. */
   readonly stepwise?: readonly string[] | undefined;

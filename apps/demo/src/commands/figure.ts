@@ -1,5 +1,5 @@
+import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import { describeFlags, type Flags, Mistake, path, readFlags } from '@tfjs-lrm/shared';
-import { writeDurably } from '../runs/checkpoint/durable.ts';
 import { readFinished } from '../runs/checkpoint/logged-runs.ts';
 import { lossFigure } from '../runs/training-report.ts';
 import type { Command } from './command.ts';

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import { describeFlags, type Flags, oneOf, path, present, readArguments } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
 import { cellsOf, readSettings } from '../paper/experiment.ts';
 import { EXPERIMENTS } from '../paper/index.ts';
 import { type Finished, lossDrawing, paperReport, verdictTable } from '../paper/report.ts';
 import { CellStore, runCells } from '../paper/run-cells.ts';
-import { writeDurably } from '../runs/checkpoint/durable.ts';
 import { duration } from '../runs/terminal/status.ts';
 import type { Command } from './command.ts';
 

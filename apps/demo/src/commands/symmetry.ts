@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import { describeFlags, type Flags, oneOf, path, readFlags, whole } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
-import { writeDurably } from '../runs/checkpoint/durable.ts';
 import { refuseExisting } from '../runs/checkpoint/run-folder.ts';
 import { CURES, type Run, readSettings, trainWith } from '../symmetry/experiment.ts';
 import { report, table } from '../symmetry/report.ts';

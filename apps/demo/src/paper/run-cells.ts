@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import { Failure } from '@tfjs-lrm/shared';
-import { writeDurably } from '../runs/checkpoint/durable.ts';
 import { type Cell, idOf, type Measured, type Outcome } from './experiment.ts';
 import type { Reply } from './worker.ts';
 

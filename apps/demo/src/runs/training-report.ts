@@ -1,6 +1,7 @@
 /** report.html of a comparison: what its charts, tables and texts show. */
 
 import { join } from 'node:path';
+import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import {
   type Chart,
   escaped,
@@ -16,7 +17,6 @@ import {
 import { mean, meanAndSpread, spread } from '../statistics.ts';
 import type { RunResult } from '../training/finish.ts';
 import type { StepRecord } from '../training/losses.ts';
-import { writeDurably } from './checkpoint/durable.ts';
 import type { LoggedRun } from './checkpoint/logged-runs.ts';
 import type { RunFolder } from './checkpoint/run-folder.ts';
 import { bySeeds, type FinishedRun, matricesOf, scaleOf, verdict } from './terminal/summary.ts';

@@ -3,10 +3,11 @@
  * and a SHA-256 of all that, by which a truncated or altered file is recognised.
  */
 import { createHash } from 'node:crypto';
+import type { SavedTensor } from '@tfjs-lrm/checkpoint';
 import type { TextSource } from '../../text.ts';
 import type { RunResult } from '../../training/finish.ts';
 import type { RunSettings } from '../../training/settings.ts';
-import type { RunState, SavedTensor } from '../../training/state.ts';
+import type { RunState } from '../../training/state.ts';
 
 /** What a comparison is: written once, and part of every checkpoint. */
 export interface Settings {

@@ -8,16 +8,17 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { type FolderStore, folderStore, writeDurably } from '@tfjs-lrm/checkpoint/node';
 import { Mistake } from '@tfjs-lrm/shared';
 import type { RunResult } from '../../training/finish.ts';
 import type { StepRecord } from '../../training/losses.ts';
 import type { RunState } from '../../training/state.ts';
-import { writeAll, writeDurably } from './durable.ts';
 import { type Checkpoint, type Settings, VERSION } from './format.ts';
-import { CheckpointStore, latest } from './store.ts';
+import { append, latest } from './store.ts';
 
 /** A line of metrics.ndjson. */
 export type LogLine = StepRecord & { readonly run: string };
@@ -25,6 +26,9 @@ export type LogLine = StepRecord & { readonly run: string };
 const SETTINGS = 'settings.json';
 const METRICS = 'metrics.ndjson';
 const CHECKPOINTS = 'checkpoints';
+
+/** The checkpoints in the folder of a comparison. */
+export const checkpointsOf = (path: string): FolderStore => folderStore(join(path, CHECKPOINTS));
 
 /**
  * The folder of a comparison: settings.json, metrics.ndjson, checkpoints/, models/.
@@ -39,7 +43,7 @@ export class RunFolder {
   /** The lines of each run that the log has. */
   readonly records: StepRecord[][];
   readonly #held: LogLine[][];
-  readonly #store: CheckpointStore;
+  readonly #store: FolderStore;
   readonly #log: number;
   readonly #secondsBefore: number;
   readonly #began = performance.now();
@@ -56,7 +60,7 @@ export class RunFolder {
     this.#held = settings.runs.map(() => []);
     this.#secondsBefore = checkpoint?.seconds ?? 0;
     this.#logBytes = checkpoint?.logBytes ?? 0;
-    this.#store = new CheckpointStore(join(path, CHECKPOINTS));
+    this.#store = checkpointsOf(path);
     this.#log = openSync(join(path, METRICS), existsSync(join(path, METRICS)) ? 'r+' : 'w+');
     ftruncateSync(this.#log, this.#logBytes);
     this.records = this.#readLog();
@@ -78,7 +82,7 @@ export class RunFolder {
    */
   static open(path: string, warn: (message: string) => void): RunFolder {
     const settings = readSettings(path);
-    const { checkpoint, broken } = latest(join(path, CHECKPOINTS));
+    const { checkpoint, broken } = latest(checkpointsOf(path));
     if (checkpoint === null && broken.length > 0)
       throw new Mistake(
         `no checkpoint in ${path} is whole: ${broken.join(', ')} cut off or altered. Restore one from a backup, or begin anew with another --out.`,
@@ -122,7 +126,7 @@ export class RunFolder {
     // The log reaches the disk before the checkpoint that refers to it.
     fsyncSync(this.#log);
     const { settings, runs, seconds } = this;
-    this.#store.write({ settings, runs, seconds, logBytes: this.#logBytes });
+    append(this.#store, { settings, runs, seconds, logBytes: this.#logBytes });
   }
 
   /** Writes the lines that are still held, for people to read; going on drops them again. */
@@ -137,7 +141,9 @@ export class RunFolder {
   #append(run: number): void {
     const lines = (this.#held[run] as LogLine[]).splice(0);
     const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    writeAll(this.#log, bytes, this.#logBytes);
+    // One call of the system may take fewer.
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(this.#log, bytes, done, bytes.length - done, this.#logBytes + done);
     this.#logBytes += bytes.length;
   }
 

@@ -1,0 +1,81 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { booleanRule, checkOptions, show, variableOf } from '@tfjs-lrm/core/kit';
+import { type NameOf, nameRule, type Weight, weightsByName } from './names.ts';
+import { readSafetensors } from './read.ts';
+import type { Stored } from './write.ts';
+
+/** The options of `loadSafetensors`. */
+export interface FromOptions {
+  /** What the file calls a weight, from what the model calls it. */
+  readonly name?: NameOf | undefined;
+  /** Whether the file must hold exactly the weights of the model; true by default. */
+  readonly strict?: boolean | undefined;
+}
+
+const WHERE = 'loadSafetensors';
+
+/** Names as a list that fits into an error. */
+const listed = (names: readonly string[]): string =>
+  names.slice(0, 3).map(show).join(', ') +
+  (names.length > 3 ? ` and ${names.length - 3} more` : '');
+
+function checkNames(weights: readonly string[], tensors: readonly string[]): void {
+  const [inModel, inFile] = [new Set(weights), new Set(tensors)];
+  const missing = weights.filter((name) => !inFile.has(name));
+  const unknown = tensors.filter((name) => !inModel.has(name));
+  if (missing.length === 0 && unknown.length === 0) return;
+  const parts = [
+    ...(missing.length > 0 ? [`a file without ${listed(missing)}`] : []),
+    ...(unknown.length > 0 ? [`one with ${listed(unknown)}, which the model has not`] : []),
+  ];
+  throw new RangeError(
+    `${WHERE}: the file must hold the weights of the model. Received ${parts.join(', and ')}. Try the option "name", or strict: false.`,
+  );
+}
+
+function checkTensor(name: string, weight: Weight, { dtype, shape }: Stored): void {
+  if (dtype !== weight.dtype || shape.join() !== weight.shape.join()) {
+    throw new RangeError(
+      `${WHERE}: tensor ${show(name)} must be ${weight.dtype} of shape [${weight.shape}], as in the model. Received ${dtype} of shape [${shape}]. Build the model as the one that was saved.`,
+    );
+  }
+}
+
+/**
+ * Writes the tensors of a safetensors file into the weights of a model. All is checked first; a file that is refused
+ * changes nothing.
+ *
+ * @param model a built model, of the same weights as the file
+ * @param file its bytes; F64, F16 and BF16 become float32
+ * @param options name, from the model's name of a weight to the file's; strict (true), or false to leave out weights that
+ *   the file has not, and tensors that the model has not
+ * @throws TypeError or RangeError for a file that is damaged, or does not fit the model in its names, shapes or dtypes
+ * @example
+ * loadSafetensors(model, await modelToSafetensors(model));
+ */
+export function loadSafetensors(
+  model: LayersModel,
+  file: Uint8Array | ArrayBuffer,
+  options: FromOptions = {},
+): void {
+  checkOptions(WHERE, options, { name: nameRule, strict: booleanRule(true) });
+  const weights = weightsByName(WHERE, model, options.name);
+  const { tensors } = readSafetensors(file);
+  if (options.strict !== false) checkNames([...weights.keys()], [...tensors.keys()]);
+  const pairs = [...weights].flatMap(([name, weight]) => {
+    const stored = tensors.get(name);
+    if (stored === undefined) return [];
+    checkTensor(name, weight, stored);
+    return [{ weight, stored }];
+  });
+  tf.tidy(() => {
+    const values = pairs.map(({ stored: { values, shape, dtype } }) =>
+      tf.tensor(values, [...shape], dtype),
+    );
+    pairs.forEach(({ weight }, i) => {
+      // Not by `write`, which applies the layer's constraint to what was saved.
+      variableOf(weight).assign(values[i] as tf.Tensor);
+    });
+  });
+}
