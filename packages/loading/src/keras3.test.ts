@@ -155,6 +155,16 @@ onCpu(() => {
     [single('GRU', { units: 2, reset_after: true }), /must have reset_after=False/],
     [single('UpSampling2D', { interpolation: 'bilinear' }), /interpolate with "nearest"/],
     [single('GlobalAveragePooling2D', { keepdims: true }), /have keepdims=False/],
+    [
+      single('Bidirectional', {
+        layer: { class_name: 'LSTM', config: { name: 'forward_l', units: 2, activation: 'tanh' } },
+        backward_layer: {
+          class_name: 'LSTM',
+          config: { name: 'backward_l', units: 2, activation: 'relu', go_backwards: true },
+        },
+      }),
+      /must have the same layer for both directions/,
+    ],
   ])('refuses what tfjs would lack or read otherwise (%#)', async (modelTopology, message) => {
     const { numTensors } = tf.memory();
     await expect(loadModel(tf.io.fromMemory({ modelTopology }))).rejects.toThrow(message);

@@ -1,6 +1,7 @@
 /** Models of Keras 3, translated to the form of Keras 2, which tfjs reads. */
 import { type Models, maskNames, translatedCall, translatedEnds } from './keras3-calls.ts';
-import { checkKeras3Layer } from './keras3-layers.ts';
+import { checkKeras3Layer, refuse } from './keras3-layers.ts';
+import { preview } from './load-error.ts';
 import { type Config, isObject } from './saved.ts';
 
 /** A layer, initializer, function or the like, as Keras saves it. */
@@ -51,6 +52,26 @@ function translated(value: unknown): unknown {
 const translatedValues = (config: Config): Config =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, translated(value)]));
 
+/** What may differ between the two directions: names, and how weights start. */
+const isOfOneDirection = (key: string): boolean =>
+  /^(name|go_backwards|build_config)$|initializer$|seed/.test(key);
+
+/** Refuses a Bidirectional whose layer for the other direction is not the first one turned around. */
+function checkDirections(what: string, { layer, backward_layer: backward }: Config): void {
+  if (backward == null) return;
+  const relevant = (saved: unknown): string => {
+    const { class_name: className, config } = saved as Config;
+    const entries = Object.entries(config as Config).filter(([key]) => !isOfOneDirection(key));
+    return JSON.stringify([className, translatedValues(Object.fromEntries(entries.sort()))]);
+  };
+  const forward = relevant(translatedLayer(layer));
+  const other = translatedLayer(backward);
+  if (relevant(other) === forward) return;
+  const advice =
+    'tfjs makes it from the other one. Try a layer of each direction, and Concatenate.';
+  refuse(what, 'have the same layer for both directions', other, advice);
+}
+
 /** The configuration of a layer; layers within it are translated as layers. */
 function translatedConfig(className: string, saved: Config): Config {
   const config = Object.fromEntries(
@@ -74,6 +95,7 @@ function translatedConfig(className: string, saved: Config): Config {
   }
   if (className === 'Bidirectional') {
     // tfjs makes the other direction itself, and writes the direction before the name.
+    checkDirections(`layer ${preview(config['name'])} (Bidirectional)`, config);
     delete config['backward_layer'];
     const inner = (config['layer'] as { config?: Config } | null)?.config;
     if (typeof inner?.['name'] === 'string') inner['name'] = inner['name'].replace(/^forward_/, '');
