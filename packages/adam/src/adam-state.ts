@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Keyed, type Matching, type SavedState, StateStore } from '@tfjs-lrm/core/kit';
 import type { Cohorts } from './cohorts.ts';
 
-/** Saves the corrections beside the moments of each variable, as c1 and c2, and makes cohorts of them again. */
+/** Saves the corrections as c1 and c2 beside the moments of each variable, and restores the cohorts from them. */
 export class AdamState extends StateStore {
   readonly #cohorts: Cohorts;
   #numbers: ReadonlyMap<tf.Variable, number> = new Map();
@@ -66,7 +66,7 @@ export class AdamState extends StateStore {
     };
   }
 
-  // They are no slots: whoever rescales a variable must not rescale them.
+  // Not slots, because they must not be rescaled with the variable.
   #takeCorrections(): void {
     const corrections = [...this.slots].flatMap(([variable, slots]) => {
       const [c1, c2] = [slots.get('c1'), slots.get('c2')];

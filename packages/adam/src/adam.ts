@@ -25,7 +25,7 @@ const rules = {
   epsilon: numberRule({ min: 0, exclusive: true, try: '1e-8' }),
 };
 
-// What fp16 can hold; the smallest epsilon for which 1 / epsilon stays finite there, as tfjs uses it.
+// The least epsilon for which 1 / epsilon stays finite in fp16; tfjs uses the same.
 const HALF_PRECISION_EPSILON = 1e-4;
 
 class Adam extends TensorOptimizer {
@@ -106,7 +106,7 @@ class Adam extends TensorOptimizer {
  *
  *   m ← β1·m + (1 − β1)·g,   v ← β2·v + (1 − β2)·g²,   w ← w − η · (m / (1 − β1^t)) / (√(v / (1 − β2^t)) + ε)
  *
- * Each variable counts its own steps, so one that comes later or misses steps is corrected rightly. For
+ * Each variable counts its own steps, so the correction is right for one that comes later or misses steps. For
  * decoupled decay put `withWeightDecay` around it. On a backend with half precision ε is at least 1e-4.
  *
  * @param options learningRate per step (1e-3), beta1 (0.9), beta2 (0.999), epsilon in units of the gradient (1e-8)

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Variables that have taken the same steps, and with them the same bias correction. c1 = 1 − β1^t and
- * c2 = 1 − β2^t are kept as tensors and advanced by c ← β·c + (1 − β), which holds its precision where
- * 1 − pow(β, t) in float32 loses four digits at t = 1.
+ * Variables that have taken the same steps and so share their bias corrections. c1 = 1 − β1^t and c2 = 1 − β2^t are
+ * kept as tensors and advanced by c ← β·c + (1 − β), which keeps full precision where 1 − pow(β, t) in float32 loses
+ * four digits at t = 1.
  */
 export interface Cohort {
   readonly c1: tf.Variable;
@@ -20,9 +20,8 @@ function makeCohort(c1: () => tf.Tensor, c2: () => tf.Tensor): Cohort {
 }
 
 /**
- * Which cohort each variable is in. As a rule there is one. A variable that misses a step, or comes later,
- * gets a cohort of its own; tfjs' Adam gives it the correction of the others, and a first step three times
- * too large.
+ * The cohort of each variable; usually there is only one. A variable that misses a step or comes later gets a cohort
+ * of its own. tfjs' Adam gives it the correction of the others, which makes its first step three times too large.
  */
 export class Cohorts {
   readonly #of = new Map<tf.Variable, Cohort>();
@@ -31,7 +30,7 @@ export class Cohorts {
     return this.#of.get(variable);
   }
 
-  /** Groups the variables of one step by cohort; members that are not among them are left behind in another. */
+  /** Groups the variables of one step by cohort. A cohort of which only some take this step is split in two. */
   group(active: readonly tf.Variable[]): Map<Cohort, tf.Variable[]> {
     const groups = new Map<Cohort | undefined, tf.Variable[]>();
     for (const variable of active) {
@@ -60,7 +59,7 @@ export class Cohorts {
     return moved;
   }
 
-  /** Takes out variables that no longer exist. */
+  /** Removes variables that no longer exist. */
   #prune(): void {
     for (const variable of [...this.#of.keys()]) if (variable.isDisposed) this.forget(variable);
   }
@@ -71,7 +70,7 @@ export class Cohorts {
     cohort.members += 1;
   }
 
-  /** Takes a variable out; a cohort without members is freed. */
+  /** Removes a variable, and frees its cohort if no members remain. */
   forget(variable: tf.Variable): void {
     const cohort = this.#of.get(variable);
     if (cohort === undefined) return;
@@ -80,18 +79,18 @@ export class Cohorts {
     if (cohort.members === 0) tf.dispose([cohort.c1, cohort.c2]);
   }
 
-  /** Puts variables with equal saved corrections into one cohort again. */
+  /** Restores the cohorts: variables with equal saved corrections share one. */
   restore(saved: readonly { variable: tf.Variable; c1: number; c2: number }[]): void {
-    const made = new Map<string, Cohort>();
+    const cohorts = new Map<string, Cohort>();
     for (const { variable, c1, c2 } of saved) {
       const key = `${c1} ${c2}`;
       const cohort =
-        made.get(key) ??
+        cohorts.get(key) ??
         makeCohort(
           () => tf.scalar(c1),
           () => tf.scalar(c2),
         );
-      made.set(key, cohort);
+      cohorts.set(key, cohort);
       this.#join(variable, cohort);
     }
   }

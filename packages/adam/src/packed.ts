@@ -11,13 +11,13 @@ interface Item extends Values<tf.Variable> {
   readonly gradient: tf.Tensor;
 }
 
-/** Up to this many elements the cost of an operation is that of starting it. */
+/** Up to this many elements, an operation costs no more than starting it does. */
 const SMALL = 2048;
 
 /**
- * Updates variables by an elementwise rule. Small variables, such as multipliers and gains, go through the
- * rule together as one long vector: a model has many, and a dozen operations for each would cost more than
- * those for its matrices.
+ * Updates variables by an elementwise rule. Small variables, such as multipliers and gains, are updated together as one
+ * long vector: a model has many of them, and a dozen operations for each would cost more than those for its
+ * matrices.
  */
 export function updatePacked(
   items: readonly Item[],
@@ -44,9 +44,9 @@ export function updatePacked(
     tf.Tensor[],
   ];
   small.forEach((item, i) => {
-    const at = (parts: tf.Tensor[]): tf.Tensor =>
+    const part = (parts: tf.Tensor[]): tf.Tensor =>
       withShape(parts[i] as tf.Tensor, item.value.shape);
-    assign(item, { value: at(values), m: at(ms), v: at(vs) });
+    assign(item, { value: part(values), m: part(ms), v: part(vs) });
   });
 }
 

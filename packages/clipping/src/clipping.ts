@@ -23,13 +23,13 @@ interface ClippingOptions {
   readonly adaptive?: number | undefined;
   /** What is neither counted nor clipped. */
   readonly exclude?: Selector | readonly Selector[] | undefined;
-  /** What becomes of excluded gradients under `globalNorm`. */
+  /** What `globalNorm` does to excluded gradients. */
   readonly excluded?: 'untouched' | 'own-norm' | 'scaled' | undefined;
   /** What happens when a gradient holds NaN or infinity. */
   readonly nonFinite?: 'propagate' | 'zero' | 'skip' | 'throw' | undefined;
 }
 
-/** An adapter that clips gradients and tells what it measured. */
+/** An adapter that clips gradients and reports their norms. */
 export interface ClippingOptimizer extends OptimizerAdapter {
   /**
    * The norms of the last step before clipping, read from the device when asked for: `global` over what is
@@ -75,7 +75,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
   }
 
   override update(entries: readonly Entry[]): void {
-    // All at once, so that asking for the norms allocates nothing.
+    // All of them now, so that reading the norms allocates nothing.
     if (this.#options.globalNorm !== undefined) for (const name of MEASURED) this.state(name, []);
     const { nonFinite = 'propagate' } = this.#options;
     const present = entries.filter((entry): entry is Gradient => entry.gradient !== null);
@@ -89,7 +89,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     );
   }
 
-  // The one place that waits for the device, because the user asked for a decision by value.
+  // The only place that waits for the device, because the user asked for a decision that depends on values.
   #allFinite(present: readonly Gradient[], policy: 'skip' | 'throw'): boolean {
     const total = globalNorm(
       present.map(({ gradient }) => tf.cast(tf.logicalNot(tf.isFinite(gradient)), 'float32')),
@@ -113,17 +113,17 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     const { nonFinite, value, perVariableNorm, adaptive } = this.#options;
     const finite = (g: tf.Tensor): tf.Tensor =>
       nonFinite === 'zero' ? tf.where(tf.isFinite(g), g, tf.zerosLike(g)) : g;
-    // Asked once a step: a selector may be a user's function.
-    const left = new Set(
+    // Selected once a step, since a selector may be a user's function.
+    const excluded = new Set(
       present.flatMap(({ variable }) => (this.#exclude.has(variable) ? [variable] : [])),
     );
-    const isExcluded = ({ variable }: Gradient): boolean => left.has(variable);
+    const isExcluded = ({ variable }: Gradient): boolean => excluded.has(variable);
     const clipped = present.map((entry) => {
       const { variable } = entry;
       let gradient = finite(entry.gradient);
       if (isExcluded(entry)) return { variable, gradient };
       if (value !== undefined && value < Infinity) {
-        // Not tf.clipByValue, which turns NaN into −value on wasm; NaN passes where it is the first argument.
+        // Not tf.clipByValue, which turns NaN into −value on wasm; minimum and maximum pass on NaN in their first argument.
         gradient = tf.minimum(tf.maximum(gradient, -value), value);
       }
       if (perVariableNorm !== undefined && perVariableNorm < Infinity) {
@@ -148,7 +148,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
       group.map(({ gradient }) => gradient);
     const norm = globalNorm(gradientsOf(gradients.filter((entry) => !isExcluded(entry))));
     const excludedNorm = globalNorm(gradientsOf(gradients.filter(isExcluded)));
-    // A threshold of infinity is the identity, also where the norm overflows to infinity.
+    // A threshold of infinity changes nothing, even if the norm overflows to infinity.
     const cut = most < Infinity ? coefficient(norm, most) : tf.scalar(1);
     this.state('global', []).assign(norm);
     this.state('excluded', []).assign(excludedNorm);
@@ -157,10 +157,10 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
     const ownCut = excluded === 'own-norm' ? coefficient(excludedNorm, most) : null;
     const cutExcluded = excluded === 'scaled' ? cut : ownCut;
     return gradients.map((entry) => {
-      const by = isExcluded(entry) ? cutExcluded : cut;
-      return by === null
+      const factor = isExcluded(entry) ? cutExcluded : cut;
+      return factor === null
         ? entry
-        : { variable: entry.variable, gradient: tf.mul(entry.gradient, by) };
+        : { variable: entry.variable, gradient: tf.mul(entry.gradient, factor) };
     });
   }
 
@@ -186,7 +186,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
 
   protected override options(): object {
     const { exclude: _, ...rest } = this.#options;
-    // JSON has no infinity: an infinite threshold is saved as an absent one, but for the measuring it asks for.
+    // JSON has no infinity: an infinite threshold is saved as absent, and what it asks to measure is saved apart.
     const finite = Object.entries(rest).filter(
       ([, option]) => option !== undefined && option !== Infinity,
     );
@@ -199,7 +199,7 @@ class Clipping extends OptimizerAdapter implements ClippingOptimizer {
 }
 
 const makeClipping = adapter('withClipping', Clipping, rules, {
-  // Where all thresholds were infinite none is in the file, but for the measuring it asks for.
+  // If all thresholds were infinite, the file holds none, only what to measure.
   read: ({ measure, ...options }) =>
     measure === true ? { globalNorm: Infinity, ...options } : options,
 });
@@ -213,7 +213,7 @@ const makeClipping = adapter('withClipping', Clipping, rules, {
  *   value             each element into [−value, value]
  *   adaptive          each unit's gradient norm to at most adaptive · max(its weight norm, 1e-3)
  *
- * Several act in the order value, perVariableNorm, adaptive, globalNorm. Multipliers are excluded unless
+ * If several are given, they act in the order value, perVariableNorm, adaptive, globalNorm. Multipliers are excluded unless
  * `exclude` says otherwise: their gradients are sums over whole rows and would dominate the norm (paper,
  * arXiv 2601.04890, sec. 4.3).
  *

@@ -8,13 +8,13 @@ export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
   return norm(tf.concat(tensors.map((t) => tf.reshape(t, [-1]))));
 }
 
-/** √Σx² along axes that stay with length 1, over everything without them, for x of any size. */
+/** √Σx² along axes, which keep length 1, or over everything without axes; for x of any magnitude. */
 function norm<T extends tf.Tensor>(x: tf.Tensor, axes?: number[]): T {
   const { quotient, largest } = dividedByLargest(x, axes);
   return tf.mul(tf.sqrt(tf.sum(tf.square(quotient), axes, axes !== undefined)), largest);
 }
 
-// As PyTorch's clip_grad_norm_: keeps the quotient finite for a norm of 0.
+// As in PyTorch's clip_grad_norm_; keeps the quotient finite for a norm of 0.
 const EPSILON = 1e-6;
 
 /** min(1, threshold / (norm + 1e-6)). */
@@ -22,7 +22,7 @@ export function coefficient(norm: tf.Tensor, threshold: number): tf.Scalar {
   return tf.minimum(tf.div(threshold, tf.add(norm, EPSILON)), 1);
 }
 
-// As optax' adaptive_grad_clip: lets units whose weights are still zero move.
+// As in optax' adaptive_grad_clip; lets units with zero weights move.
 const LEAST_UNIT_NORM = 1e-3;
 
 /**

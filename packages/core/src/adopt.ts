@@ -1,11 +1,11 @@
-/** An optimizer goes into another one. */
+/** How an adapter or a group takes an optimizer in. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Member, nodeOf, treeOf } from './node.ts';
 import { nameOfClass } from './registry.ts';
 import type { TensorOptimizer } from './tensor-optimizer.ts';
 import { asTensorOptimizer } from './tfjs-optimizer.ts';
 
-/** The optimizer under the common contract; throws as `adopt` does, and takes nothing. */
+/** The optimizer under the common contract. Throws as `adopt` does, but does not take it. */
 export function adoptable(owner: Member, inner: tf.Optimizer): TensorOptimizer {
   const candidate = asTensorOptimizer(inner);
   const { owner: current } = nodeOf(candidate);
@@ -23,7 +23,7 @@ export function adoptable(owner: Member, inner: tf.Optimizer): TensorOptimizer {
   return candidate;
 }
 
-// What is assigned from outside would be overwritten, without a word, by what the optimizer inside makes.
+// The optimizer inside would silently overwrite what is assigned from outside.
 function refuseRemade(owner: Member, inner: Member): void {
   const maker = treeOf(inner).find((each) => nodeOf(each).remakesVariables);
   if (maker === undefined) return;
@@ -34,10 +34,10 @@ function refuseRemade(owner: Member, inner: Member): void {
 }
 
 /**
- * Takes an optimizer into another one: gives tfjs' own the common contract, and sees to it that one
- * optimizer is never inside two others, where each step would count and act twice.
+ * Takes an optimizer into another one. Wraps one of tfjs' own in the common contract, and makes sure that no optimizer
+ * is inside two others, where each step would count and act twice.
  *
- * @throws TypeError for something that is no optimizer; Error naming both when it is already taken, and for an owner
+ * @throws TypeError for something that is not an optimizer; Error naming both when it is already taken, and for an owner
  *   that assigns to variables which an optimizer inside makes anew
  */
 export function adopt(owner: Member, inner: tf.Optimizer): TensorOptimizer {

@@ -4,8 +4,8 @@ import { withPatches } from './patches.ts';
 type TrackTensor = (tensor: tf.Tensor, ...rest: unknown[]) => void;
 
 /**
- * What `make` returns, and a function that disposes of every tensor and variable that was made meanwhile, kept ones
- * too. If `make` throws, they are disposed of at once, which tfjs does not do.
+ * What `make` returns, and a function that disposes of every tensor and variable created while it ran, kept ones
+ * included. If `make` throws, they are disposed of at once, which tfjs does not do.
  */
 export function undoable<T>(make: () => T): readonly [result: T, undo: () => void] {
   const tensors: tf.Tensor[] = [];
@@ -14,7 +14,7 @@ export function undoable<T>(make: () => T): readonly [result: T, undo: () => voi
     for (const tensor of tensors) if (!tensor.isDisposed) tensor.dispose();
   };
   const engine = tf.engine();
-  // Every tensor and every variable passes here when it is made, in whichever scope.
+  // Every new tensor and variable is tracked here, whatever its scope.
   const trackTensor = {
     object: engine,
     method: 'trackTensor',
@@ -33,7 +33,7 @@ export function undoable<T>(make: () => T): readonly [result: T, undo: () => voi
   }
 }
 
-/** What `make` returns; if it throws, no tensor and no variable is left of what it made. */
+/** What `make` returns. If it throws, all tensors and variables that it created are disposed of. */
 export function allOrNothing<T>(make: () => T): T {
   return undoable(make)[0];
 }

@@ -68,12 +68,12 @@ function draw(rows: RoleTable['rows']): string {
  * Gives every kernel of a model a role by the model's structure: a kernel that writes an output is a
  * `'head'`. From each output the walk goes back through layers without kernels (activations, norms,
  * reshapes) and into nested models, to the first kernels. All other roles follow from names and ranks. It
- * also notes the layer of each weight, so that decay can warn where that has an L2 regularizer, and which axes of
- * each kernel are inputs and outputs.
+ * also records the layer of each weight, so that decay can warn about an L2 regularizer, and which axes of each
+ * kernel are inputs and outputs.
  *
  * @param overrides roles by layer name, for all kernels of that layer; they win over the structure
  * @returns the roles of all trainable variables
- * @throws TypeError for something that is no model; RangeError for an unknown layer name or role, with
+ * @throws TypeError for something that is not a model; RangeError for an unknown layer name or role, with
  *   the nearest name
  * @example
  * assignRoles(model, { router: 'head' });
@@ -129,30 +129,30 @@ function allLayers(model: LayersModel): layers.Layer[] {
 }
 
 /**
- * The first layers with kernels on the way back from each of the outputs: those whose kernels are heads. It
- * gives no variable a role.
+ * The first layers with kernels on the way back from each of the outputs: those whose kernels are heads. Roles
+ * are left as they are.
  *
  * @example
  * const heads = outputLayers(model.outputs); // a set of layers
  */
 export function outputLayers(outputs: readonly SymbolicTensor[]): Set<layers.Layer> {
-  const found = new Set<layers.Layer>();
+  const writers = new Set<layers.Layer>();
   const seen = new Set<SymbolicTensor>();
   const visit = (tensor: SymbolicTensor): void => {
     if (seen.has(tensor)) return;
     seen.add(tensor);
     const layer = tensor.sourceLayer;
     if (isModel(layer)) {
-      // A nested model: first from the output that is used; only when no kernel lies inside does the walk go on before it.
+      // A nested model: walk back from the output that is used, and past the model only if there is no kernel inside.
       const inside = outputLayers([layer.outputs[tensor.tensorIndex] as SymbolicTensor]);
-      for (const inner of inside) found.add(inner);
+      for (const inner of inside) writers.add(inner);
       if (inside.size > 0) return;
     } else if (kernelsOf(layer).length > 0) {
-      found.add(layer);
+      writers.add(layer);
       return;
     }
     for (const input of layer.inboundNodes[tensor.nodeIndex]?.inputTensors ?? []) visit(input);
   };
   for (const output of outputs) visit(output);
-  return found;
+  return writers;
 }

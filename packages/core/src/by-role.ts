@@ -25,16 +25,16 @@ class ByRole extends TensorOptimizer {
         `byRole: give an optimizer for each role and a default. Received ${show(optimizers)}. Try byRole({ matrix: muon(), default: adam() }).`,
       );
     }
-    const given = Object.entries(optimizers).filter(
+    const groups = Object.entries(optimizers).filter(
       (entry): entry is [string, tf.Optimizer] => entry[1] !== undefined,
     );
-    // All are looked at before one is taken: a call that throws leaves every optimizer free.
-    for (const [role, optimizer] of given) {
+    // All are checked before any is taken, so that a call that throws leaves every optimizer free.
+    for (const [role, optimizer] of groups) {
       if (role !== 'default') checkRole('byRole', role);
       adoptable(this, optimizer);
     }
     this.#groups = new Map(
-      given.map(([role, optimizer]) => [role as Group, adopt(this, optimizer)]),
+      groups.map(([role, optimizer]) => [role as Group, adopt(this, optimizer)]),
     );
     connect(this, {
       children: this.#groups,
@@ -55,7 +55,7 @@ class ByRole extends TensorOptimizer {
     return null;
   }
 
-  /** The default's base rate: each optimizer inside keeps its own. */
+  /** The base rate of the default; each optimizer inside keeps its own. */
   override get learningRate(): number {
     return this.#default.learningRate;
   }
@@ -64,7 +64,7 @@ class ByRole extends TensorOptimizer {
     throw new Error(
       `byRole: each of its optimizers has a learning rate of its own (${[...this.#groups]
         .map(([role, optimizer]) => `${role}: ${optimizer.learningRate}`)
-        .join(', ')}). Set it on the one you mean.`,
+        .join(', ')}). Set the one you mean.`,
     );
   }
 
@@ -86,13 +86,13 @@ class ByRole extends TensorOptimizer {
         ({ variable: { name, shape } }) => `"${name}" [${shape.join(', ')}]`,
       );
       throw new Error(
-        `byRole: the optimizer of role '${role}' (${this.#describe(first.optimizer, first.variable)}) leaves ${variables.join(', ')} to another one. Give '${role}' the optimizer that shall have them, or this one options by which it takes them.`,
+        `byRole: the optimizer of role '${role}' (${this.#describe(first.optimizer, first.variable)}) leaves ${variables.join(', ')} to another optimizer. Give '${role}' the optimizer that should train them, or give this one options that make it take them.`,
       );
     }
     super.check(entries);
   }
 
-  /** The optimizer that turns a variable away, by the name that users know, through the adapters around it. */
+  /** The optimizer that refuses a variable, searched through the adapters around it, by the name that users know. */
   #describe(optimizer: Member, variable: tf.Variable): string {
     const next = nodeOf(optimizer).route(variable);
     return next !== optimizer && !next.accepts(variable)
@@ -114,7 +114,7 @@ class ByRole extends TensorOptimizer {
     for (const [optimizer, part] of parts) optimizer.update(part);
   }
 
-  // An optimizer that has several roles is written once; the others say whose it is.
+  // An optimizer with several roles is written once; its other roles refer to the first.
   protected override options(): object {
     const written = new Map<TensorOptimizer, string>();
     const groups = [...this.#groups].map(([role, optimizer]) => {
@@ -145,11 +145,11 @@ register('byRole', ByRole, (config) => {
  * An optimizer for each role: every variable is updated by the optimizer of its role, or by `default`.
  *
  * Each optimizer keeps its own base learning rate; a schedule around `byRole` scales them all. Reading
- * `learningRate` gives the default's, setting it is an error that lists them.
+ * `learningRate` gives that of the default; setting it throws an error that lists them all.
  *
  * @throws TypeError without a default; RangeError for an unknown role; Error when one of the optimizers is
  *   already inside another. At a step, before it changes anything: Error for a variable that the optimizer of its role
- *   leaves to another one, as `muon` does what it does not select
+ *   does not take, such as one that `muon` does not select
  * @example
  * byRole({ multiplier: adam({ learningRate: 1e-3 }), default: adam({ learningRate: 4e-3 }) });
  */

@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** Says what must hold of an option and gives a value to try, or returns null when the value is fine. */
+/** Returns what must hold for an option and a value to try, or null when the value is fine. */
 export type Rule = (value: unknown) => { must: string; try: string } | null;
 
 /** How a value reads in an error message: strings quoted, functions and objects by their kind. */
@@ -13,25 +13,25 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-/** The first letters of the words of a name: lr of learningRate. */
+/** The initials of the words in a name: lr for learningRate. */
 const initials = (name: string): string =>
   `${name[0] ?? ''}${name.replaceAll(/[^A-Z]/g, '')}`.toLowerCase();
 
-/** The known name meant by a misspelt or shortened one, for "did you mean"; null where none is known. */
-export function nearest(name: string, known: readonly string[]): string | null {
-  if (known.length === 0) return null;
+/** The name that a misspelt or shortened one probably means, for "did you mean"; null when there are no names. */
+export function nearest(name: string, names: readonly string[]): string | null {
+  if (names.length === 0) return null;
   const lower = name.toLowerCase();
   return (
-    known.find((k) => k.toLowerCase() === lower) ??
-    known.find((k) => k.toLowerCase().startsWith(lower)) ??
-    known.find((k) => initials(k) === lower) ??
-    closest(name, known)
+    names.find((k) => k.toLowerCase() === lower) ??
+    names.find((k) => k.toLowerCase().startsWith(lower)) ??
+    names.find((k) => initials(k) === lower) ??
+    closest(name, names)
   );
 }
 
-/** What to try in the place of an unknown name: the nearest one, or all where none is near. */
-function suggestion(name: string, known: readonly string[]): string {
-  const hint = nearest(name, known);
+/** What to try instead of an unknown name: the nearest one, or all of them when none is near. */
+function suggestion(name: string, names: readonly string[]): string {
+  const hint = nearest(name, names);
   if (hint === null) return 'It takes none.';
   const [a, b] = [name.toLowerCase(), hint.toLowerCase()];
   const isNear =
@@ -39,7 +39,7 @@ function suggestion(name: string, known: readonly string[]): string {
     a.includes(b) ||
     b.includes(a) ||
     distance(a, b) <= Math.max(a.length, b.length) / 2;
-  return isNear ? `Did you mean "${hint}"?` : `It takes ${known.join(', ')}.`;
+  return isNear ? `Did you mean "${hint}"?` : `It takes ${names.join(', ')}.`;
 }
 
 /** A rule: a finite number in [min, max], optionally whole or strictly between the bounds. */
@@ -94,11 +94,11 @@ export function oneOfRule(allowed: readonly string[]): Rule {
 export const anyRule: Rule = () => null;
 
 /**
- * Checks an options object before anything is changed: unknown keys are refused with the nearest
- * known one, and every given value must satisfy its rule. `undefined` counts as absent.
+ * Checks an options object before anything changes: an unknown key is refused with the nearest known one, and every
+ * value must satisfy its rule. `undefined` counts as absent.
  *
  * @param where the function whose options these are, as the user calls it
- * @throws TypeError for something that is no options object, RangeError for a wrong key or value
+ * @throws TypeError for something that is not an options object, RangeError for a wrong key or value
  * @example
  * // { learningrate: 1 } would be: adam: unknown option "learningrate". Did you mean "learningRate"?
  * checkOptions('adam', { learningRate: 1 }, { learningRate: numberRule({ min: 0, try: '1e-3' }) });
@@ -131,15 +131,15 @@ export function checkOptions(
 }
 
 /**
- * The known options in a configuration that came from a file: other keys are dropped (tfjs adds some
- * of its own), and null, which is how JSON holds an absent value, counts as absent.
+ * The known options in a configuration from a file. Other keys are dropped, since tfjs adds some of its own; null,
+ * which is how JSON holds an absent value, counts as absent.
  */
 export function knownOptions(
   config: Readonly<Record<string, unknown>>,
-  known: readonly string[],
+  names: readonly string[],
 ): Record<string, unknown> {
   return Object.fromEntries(
-    known
+    names
       .filter((key) => Object.hasOwn(config, key) && config[key] != null)
       .map((key) => [key, config[key]]),
   );

@@ -128,9 +128,9 @@ onCpu(() => {
       /"toString" is not registered/,
     ],
     [
-      'a class that is no optimizer',
+      'a class that is not one of optimizers',
       { className: 'Dropout', config: { rate: 0.5 } },
-      /here: the class "Dropout" is no optimizer/,
+      /here: the class "Dropout" is not a class of optimizers/,
     ],
     [
       '__proto__',

@@ -1,9 +1,9 @@
 import type { layers } from '@tensorflow/tfjs-layers';
 import { show } from './check.ts';
 
-// The register is here, so that a package of layers can describe them without `@tfjs-lrm/symmetry`, which reads it.
+// The registry is here so that a package of layers can describe them without depending on `@tfjs-lrm/symmetry`.
 
-/** How an input enters a product: as it is, through a homogeneous function, or through another one. */
+/** How an input enters a product: as it is, through a homogeneous function, or through any other function. */
 export type ProductTerm = 'linear' | 'homogeneous' | 'opaque';
 
 /**
@@ -27,20 +27,20 @@ export type Bilinear =
       };
     };
 
-/** y does not change when one of equal parts of the channels is scaled as a whole; then come gains and biases. */
+/** Scaling all channels of one of several equal groups leaves y unchanged; gains and biases follow. */
 export interface Grouped {
   readonly normalising: { readonly groups: number };
 }
 
 /**
- * A layer whose first inputs, side by side, are multiplied channel by channel by a weight of its own, as a depthwise
- * convolution over time does, and that is opaque from there on, up to a last gain.
+ * A layer that concatenates its first inputs and multiplies them channel by channel by a weight of its own, as a
+ * depthwise convolution over time does. What follows is opaque, except for a gain at the end.
  */
 export interface Channelwise {
   readonly channelwise: {
-    /** How many of its inputs. */
+    /** How many of its inputs are concatenated. */
     readonly inputs: number;
-    /** The name of the weight, whose last axis stands for the channels. */
+    /** The name of the weight; its last axis is the channels. */
     readonly kernel: string;
     /** The name of the weight that multiplies the output, if there is one. */
     readonly gain?: string | undefined;
@@ -64,23 +64,23 @@ const REGISTRY: unique symbol = Symbol.for('tfjs-lrm/layer-algebra');
 const shared = globalThis as { [REGISTRY]?: Map<string, Describe> };
 
 /**
- * Says how the layers of a class take part in symmetries; without it a class that is not one of tfjs' own is
- * opaque: what it reads and gives must stay as it is. Channels are the last axis.
+ * Declares how the layers of a class take part in symmetries. A class that is neither described nor one of tfjs' own is
+ * opaque: its inputs and outputs must stay as they are. Channels are the last axis.
  *
  * - `'linear'`: y = A·x, channel by channel or mixing other axes only, the same for every channel; with several
  *   inputs the sum of such; with a weight of rank ≥ 2, [..., inputs, outputs], y = x·W + bias;
  * - `'homogeneous'`: the same with a function f(a·x) = a·f(x) for a > 0 on each channel afterwards, as relu;
  * - `'normalising'`: y does not change when x is scaled as a whole; then come a gain and a bias where it has
  *   such weights of rank 1 (`bias` and `beta` are added, another one multiplies);
- * - `{ normalising: { groups } }`: the same for each of equal parts of the channels;
+ * - `{ normalising: { groups } }`: the same for each of several equal groups of channels;
  * - a `Bilinear` for products of inputs and for attention;
- * - a `Channelwise` for what starts with a depthwise convolution, as a state-space model does.
+ * - a `Channelwise` for a layer that starts with a depthwise convolution, such as a state-space model.
  *
  * A later description of the same class replaces an earlier one.
  *
  * @param className the static `className` of the layer class
  * @param algebra called for each layer of the class, with the layer; what it returns is checked there
- * @throws TypeError for a name that is no string and for something that is no function
+ * @throws TypeError for a name that is not a string or an algebra that is not a function
  * @example
  * describeLayer('MyScale', () => 'linear');
  */

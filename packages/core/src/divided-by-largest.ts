@@ -16,7 +16,7 @@ export interface DividedByLargest {
  *
  * Zeros stay zeros. Where x holds NaN or infinity, so does the quotient.
  *
- * @param axes those that are reduced, and stay with length 1; without them all, to a scalar
+ * @param axes the axes to reduce, which keep length 1; by default all of them, to a scalar
  * @example
  * const { quotient, largest } = dividedByLargest(kernel);
  * const norm = tf.mul(largest, tf.norm(quotient));

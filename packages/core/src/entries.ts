@@ -10,10 +10,10 @@ export interface Entry {
 export type Gradients = Parameters<tf.Optimizer['applyGradients']>[0];
 
 /**
- * Either argument form of `applyGradients` as entries, in the given order. Missing and null gradients are
- * kept as null, so that every optimizer sees the same variables in the same order in each step.
+ * Either argument form of `applyGradients` as entries, in the order of the argument. Missing gradients become null, so
+ * that every optimizer sees the same variables in the same order in each step.
  *
- * @throws Error when a name belongs to no variable, comes twice, or its gradient has another shape
+ * @throws Error for a name that is not a variable's or comes twice, and for a gradient of another shape
  */
 export function toEntries(where: string, gradients: Gradients): Entry[] {
   const named: readonly (readonly [string, tf.Tensor | null | undefined])[] = Array.isArray(
@@ -27,7 +27,7 @@ export function toEntries(where: string, gradients: Gradients): Entry[] {
     const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
     if (variable === undefined) {
       throw new Error(
-        `${where}.applyGradients: there is no variable "${name}". Use the names of live variables, as tf.variableGrads returns them.`,
+        `${where}.applyGradients: no variable is named "${name}". Use the names of live variables, as tf.variableGrads returns them.`,
       );
     }
     if (seen.has(name)) {

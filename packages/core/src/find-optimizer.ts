@@ -8,7 +8,7 @@ import { isTensorOptimizer } from './tfjs-optimizer.ts';
  * The first optimizer of a name, searched from the outside inwards, tfjs' own included; null when there is none.
  *
  * @param name that of the function that makes it, as `'muon'` or `'withSchedule'`, or of its class, as `'Adam'`
- * @throws RangeError for a name that no optimizer has, here or elsewhere, with those that are here
+ * @throws RangeError for a name that no known optimizer has; lists the names in this tree
  * @example
  * findOptimizer(model.optimizer, 'adam');
  * findOptimizer(model.optimizer, 'Adam'); // the tf.train.adam() inside the adapters
@@ -17,7 +17,7 @@ export function findOptimizer(optimizer: tf.Optimizer, name: string): tf.Optimiz
   const inside: tf.Optimizer[] = isTensorOptimizer(optimizer)
     ? treeOf(optimizer).flatMap((each) => {
         const { wrapped } = nodeOf(each);
-        // The wrapper of one of tfjs' own is for us, not for users.
+        // The wrapper of one of tfjs' own is an internal detail.
         return wrapped === null ? [each] : [wrapped];
       })
     : [optimizer];

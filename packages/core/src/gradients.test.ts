@@ -65,12 +65,12 @@ eachBackend(() => {
         { name: v.name, tensor: ones(v) },
         { name: 'nobody', tensor: ones(v) },
       ],
-      /TestPassing.applyGradients: there is no variable "nobody"\. Use the names of live variables/,
+      /TestPassing.applyGradients: no variable is named "nobody"\. Use the names of live variables/,
     ],
     [
       'a name inherited by every object',
       (v: tf.Variable) => [{ name: 'toString', tensor: ones(v) }],
-      /there is no variable "toString"/,
+      /no variable is named "toString"/,
     ],
     [
       'a name given twice',
@@ -102,6 +102,6 @@ eachBackend(() => {
     target.dispose();
     expect(() =>
       new Probe(0.1).applyGradients([{ name: target.name, tensor: tf.ones([1]) }]),
-    ).toThrow(/there is no variable/);
+    ).toThrow(/no variable is named/);
   });
 });

@@ -1,4 +1,4 @@
-/** Looks at the weights of a layer before they are allocated, because their sizes may come from a file. */
+/** Checks the weights of a layer before they are allocated, because their sizes may come from a file. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { labelOf, layersIn } from './layers-inside.ts';
@@ -43,7 +43,7 @@ export function guardedBuild(
   layer: layers.Layer,
   inputShape: Parameters<layers.Layer['build']>[0],
 ): void {
-  // One that is guarded already is being built from here.
+  // A layer that is already guarded is being built by the call below.
   const unguarded = [...layersIn(layer)].filter((each) => !Object.hasOwn(each, 'addWeight'));
   const patches = unguarded.map((each) => ({
     object: each,

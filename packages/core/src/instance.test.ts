@@ -65,7 +65,7 @@ onCpu(() => {
     ['an object', {}, 'an object (Object)'],
     ['a class', tf.SGDOptimizer, 'a function (SGDOptimizer)'],
     ['a factory', tf.train.adam, /a function/],
-  ] as const)('%s is no optimizer', (_, wrong, shown) => {
+  ] as const)('%s is not an optimizer', (_, wrong, shown) => {
     const message = typeof shown === 'string' ? `Received ${shown}.` : shown;
     for (const attempt of [
       () => asTensorOptimizer(wrong as never),

@@ -1,4 +1,4 @@
-/** The axes of a kernel that is known as a variable, without its layer. */
+/** The axes of a kernel, given its variable alone. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
@@ -29,8 +29,8 @@ const isKernel = (value: unknown): value is Kernel =>
   isWeight((value as Partial<Kernel>).kernel);
 
 /**
- * The kernels of a built layer with their axes: what the layer itself says in a property `kernels`, as one with
- * multipliers does; else what the table of kernel places says of it, or of the layers in its properties.
+ * The kernels of a built layer with their axes: those in the layer's own property `kernels`, which a layer with
+ * multipliers has, or else those that the table of kernel places lists for it or for the layers in its properties.
  */
 export function kernelsWithAxes(
   layer: layers.Layer,
@@ -49,14 +49,14 @@ export function kernelsWithAxes(
   });
 }
 
-/** Notes the axes of the kernels of a built layer, for `kernelAxes`. */
+/** Records the axes of the kernels of a built layer, for `kernelAxes`. */
 export function noteKernelAxes(layer: layers.Layer): void {
   for (const { kernel, axes } of kernelsWithAxes(layer)) {
     noted.set(kernel.read() as tf.Variable, axes);
   }
 }
 
-/** Gives a variable the axes of another one that it stands for. */
+/** Copies the recorded axes of a variable to one that replaces it. */
 export function copyKernelAxes(from: tf.Variable, to: tf.Variable): void {
   const axes = noted.get(from);
   if (axes === undefined) noted.delete(to);
@@ -64,8 +64,8 @@ export function copyKernelAxes(from: tf.Variable, to: tf.Variable): void {
 }
 
 /**
- * The axes of a kernel: those of its layer, where `assignRoles` has seen it, else what its name tells: a
- * `depthwise_kernel`, or one of more than two axes in a layer with "transpose" in its name, as tfjs names them; else
+ * The axes of a kernel: those of its layer, if `assignRoles` has seen it; else those that its name implies, a
+ * `depthwise_kernel` or, with more than two axes, "transpose" in the layer's name, as tfjs names them; else
  * [..., inputs, outputs].
  */
 export function kernelAxes(variable: tf.Variable): KernelAxes {

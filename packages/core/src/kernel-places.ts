@@ -38,19 +38,19 @@ type Property = (typeof PROPERTIES)[number];
 
 type Layout = (layer: layers.Layer) => readonly KernelPlace[] | null;
 
-const at =
+const placesOn =
   (axes: KernelAxes, ...properties: readonly Property[]) =>
   (): readonly KernelPlace[] =>
     properties.map((property) => ({ property, axes }));
 
-const kernel = at(OUTPUTS_LAST, 'kernel');
-const transposed = at(INPUTS_LAST, 'kernel');
-const depthwise = at(DEPTHWISE, 'depthwiseKernel');
-const pointwise = at(OUTPUTS_LAST, 'pointwiseKernel');
+const kernel = placesOn(OUTPUTS_LAST, 'kernel');
+const transposed = placesOn(INPUTS_LAST, 'kernel');
+const depthwise = placesOn(DEPTHWISE, 'depthwiseKernel');
+const pointwise = placesOn(OUTPUTS_LAST, 'pointwiseKernel');
 // The gates lie side by side along the last axis, and each has outputs of its own.
-const recurrent = at(OUTPUTS_LAST, 'kernel', 'recurrentKernel');
+const recurrent = placesOn(OUTPUTS_LAST, 'kernel', 'recurrentKernel');
 
-/** The kernels of layers inside, by their paths, or null where one of these is not in the table. */
+/** The kernels of inner layers, by their paths, or null if one of these layers is not in the table. */
 function joined(inner: readonly (readonly [path: string, layer: unknown])[]): KernelPlace[] | null {
   const places = inner.map(([path, layer]) =>
     isLayer(layer)
@@ -78,7 +78,7 @@ type Table = Readonly<Record<string, Layout>>;
 const LAYERS: Table = {
   Dense: kernel,
   // [tokens, features]: a column is a token.
-  Embedding: at(OUTPUTS_LAST, 'embeddings'),
+  Embedding: placesOn(OUTPUTS_LAST, 'embeddings'),
   Conv1D: kernel,
   Conv2D: kernel,
   Conv3D: kernel,
@@ -95,7 +95,7 @@ const LAYERS: Table = {
   Bidirectional: inside('forwardLayer', 'backwardLayer'),
 };
 
-/** The cells of recurrent layers, which a model does not hold by themselves. */
+/** The cells of recurrent layers; a model never contains one by itself. */
 const CELLS: Table = {
   SimpleRNNCell: recurrent,
   GRUCell: recurrent,
@@ -115,7 +115,7 @@ export const KNOWN_LAYERS: readonly string[] = Object.keys(LAYERS);
 /**
  * Where a layer of tfjs keeps its kernels, and the axes of each; built or not.
  *
- * @returns null for a class without kernels, for one that is not in the table, and for a wrapper of such a one: an
+ * @returns null for a class without kernels, for one that is not in the table, and for a wrapper of either, such as an
  *   RNN with a cell of your own
  * @example
  * kernelPlaces(tf.layers.lstm({ units: 4 }));

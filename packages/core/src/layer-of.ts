@@ -9,8 +9,8 @@ shared[STORE] ??= new WeakMap();
 const holders: WeakMap<tf.Variable, layers.Layer> = shared[STORE];
 
 /**
- * The layer of a model that holds a variable, which a variable itself does not know; null where `assignRoles` has not
- * seen it.
+ * The layer that holds a variable, which the variable itself does not know; null if `assignRoles` has not seen the
+ * layer.
  *
  * @example
  * assignRoles(model);
@@ -20,7 +20,7 @@ export function layerOf(variable: tf.Variable): layers.Layer | null {
   return holders.get(variable) ?? null;
 }
 
-/** Notes the layer of its variables, for `layerOf`. */
+/** Records a layer as the holder of its variables, for `layerOf`. */
 export function noteLayer(layer: layers.Layer): void {
   for (const weight of layer.weights) holders.set(variableOf(weight), layer);
 }

@@ -1,7 +1,7 @@
-/** Layers, and the layers that lie in their properties. tfjs-layers is not needed to ask. */
+/** Layers, and the layers in their properties; without an import of tfjs-layers. */
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 
-/** True for a layer or a model, of whichever copy of tfjs-layers. */
+/** True for a layer or a model, from any copy of tfjs-layers. */
 export function isLayer(value: unknown): value is layers.Layer {
   return (
     typeof value === 'object' &&
@@ -30,7 +30,7 @@ export function innerLayers(
   );
 }
 
-/** A layer and all layers and cells that it holds, in whatever property they lie. */
+/** A layer and all layers and cells in its properties, at any depth. */
 export function layersIn(
   layer: layers.Layer,
   visited: Set<layers.Layer> = new Set(),
@@ -41,7 +41,7 @@ export function layersIn(
   return visited;
 }
 
-/** The object that holds a property of a layer, and the property's name there, from its path: `cell.kernel`. */
+/** The object that holds the property at a path such as `cell.kernel`, and the property's name in it. */
 export function holderOf(
   layer: layers.Layer,
   path: string,
@@ -66,7 +66,7 @@ export function weightAt(layer: layers.Layer, path: string): LayerVariable | nul
   return isWeight(weight) ? weight : null;
 }
 
-/** A layer in the words of an error: `layer "out" (Dense)`. */
+/** A layer as error messages name it: `layer "out" (Dense)`. */
 export function labelOf(layer: layers.Layer): string {
   return `layer "${layer.name}" (${layer.getClassName()})`;
 }

@@ -134,7 +134,7 @@ eachBackend(() => {
       },
     ]) {
       expect(set).toThrow(
-        'byRole: each of its optimizers has a learning rate of its own (matrix: 0.5, default: 0.25). Set it on the one you mean.',
+        'byRole: each of its optimizers has a learning rate of its own (matrix: 0.5, default: 0.25). Set the one you mean.',
       );
     }
     const [kernel, bias] = [variable([0], [1, 1]), variable([0], [1])];

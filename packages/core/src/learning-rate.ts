@@ -15,8 +15,8 @@ export function learningRate(optimizer: tf.Optimizer): number {
 }
 
 /**
- * The effective learning rate of any optimizer as a number: the base rate times the factors of the schedules, those of
- * the last step, or of the first before any was taken. Of `byRole` that of its default.
+ * The effective learning rate of any optimizer as a number: the base rate times the schedules' factors of the last
+ * step, or of the first step if none was taken yet. For `byRole`, the rate of its default.
  *
  * @example
  * effectiveLearningRate(model.optimizer); // 0.0005 where a schedule halves the base rate
@@ -27,8 +27,8 @@ export function effectiveLearningRate(optimizer: tf.Optimizer): number {
 
 /**
  * The effective learning rate (base rate times schedule) of a variable, found through adapters, `byRole` and
- * fallbacks: inside a step that of this step, between steps that of the last one. A live scalar: never
- * dispose it.
+ * fallbacks. Inside a step it is the rate of this step, between steps that of the last one. A live scalar: do not
+ * dispose of it.
  *
  * @example
  * tf.mul(learningRateOf(optimizer, kernel), 0.1);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { hiddenVariable } from './state-store.ts';
 
-/** A JavaScript number with a scalar variable that follows it; the variable exists once it was read. */
+/** A JavaScript number with a scalar variable that follows it; the variable is created when first read. */
 export class MirroredScalar {
   #variable: tf.Variable | null = null;
   #written = Number.NaN;

@@ -1,7 +1,7 @@
 /**
- * How the optimizers of these packages work together: the tree that they form, the way of a variable through it, and
- * where each keeps its state. Users and most authors never see it. An optimizer that has others inside, or keeps its
- * state in a way of its own, says so by `connect`.
+ * How the optimizers of these packages work together: the tree they form, the path of a variable through it, and
+ * where each keeps its state. Users and most authors never see it. An optimizer that contains others, or keeps its
+ * state in its own way, declares that with `connect`.
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Entry } from './entries.ts';
@@ -16,11 +16,11 @@ export interface Member extends tf.Optimizer {
   readonly rate: tf.Scalar;
   /** The schedules' factor as a scalar variable. */
   readonly rateFactor: tf.Scalar;
-  /** Why its own part of a step cannot be recorded; null when it can. */
+  /** Why its own part of a step cannot be recorded; null if it can. */
   readonly obstacle: string | null;
   /** Which of its forms the next update takes; empty where it has one. */
   readonly phase: string;
-  /** Whether it assigns to variables beside what is inside it. */
+  /** Whether it assigns to variables itself, besides what the optimizers inside do. */
   readonly assignsVariables: boolean;
   /** How its slots scale with the gradient. */
   readonly gradientPowers: Readonly<Record<string, number>>;
@@ -38,25 +38,25 @@ export interface Member extends tf.Optimizer {
   slots(variable: tf.Variable): ReadonlyMap<string, tf.Variable>;
 }
 
-/** An optimizer written into the configuration of another. */
+/** An optimizer as saved in the configuration of another. */
 export interface OptimizerConfig {
   readonly className: string;
   readonly config: tf.serialization.ConfigDict;
 }
 
-/** One optimizer's part in the tree. What is not said by `connect` is that of an optimizer with none inside. */
+/** One optimizer's part in the tree. The defaults, unless `connect` overrides them, are those of an optimizer with none inside. */
 export class OptimizerNode {
   /** The optimizer itself. */
   readonly optimizer: Member;
   /** What the optimizer is called in the names of its saved state. */
   stateName: string;
-  /** The optimizers inside, by the keys that tell them apart in saved names: '' for an only one. */
+  /** The optimizers inside, by the keys that distinguish them in saved names; '' if there is only one. */
   children: ReadonlyMap<string, Member> = new Map();
-  /** The optimizer of tfjs inside, which does not follow the contract; null in all but its wrapper. */
+  /** The optimizer of tfjs inside, which does not follow the contract; null except in its wrapper. */
   wrapped: tf.Optimizer | null = null;
-  /** Whether it makes variables anew in each step from others that it keeps, so that what is assigned to them is lost. */
+  /** Whether it recomputes variables in each step from others that it keeps, so that values assigned to them are lost. */
   remakesVariables = false;
-  /** Whether its learning rate is a number of JavaScript, which a recorded step would repeat. */
+  /** Whether its learning rate is a JavaScript number, which a recorded step would repeat. */
   hasHostRate = false;
   /** The names of other optimizers whose saved state this one's store understands. */
   takesStateOf: readonly string[] = [];
@@ -73,16 +73,16 @@ export class OptimizerNode {
     this.stateName = name.charAt(0).toLowerCase() + name.slice(1);
   }
 
-  /** The optimizer that takes a variable next: one inside, or this one itself where the way ends. */
+  /** The next optimizer on the path of a variable: one inside, or this one where the path ends. */
   route: (variable: tf.Variable) => Member = () => this.optimizer;
 
-  /** Whether slots of the variable may be here. */
+  /** Whether this optimizer may hold slots of the variable. */
   keeps: (variable: tf.Variable) => boolean = (variable) => this.route(variable) === this.optimizer;
 
-  /** The variables that the optimizers inside train instead of this one, the first in its place. */
-  substitutes: (given: Keyed) => readonly Keyed[] = (given) => [given];
+  /** The variables that the optimizers inside train instead of this one; the first takes its place. */
+  substitutes: (original: Keyed) => readonly Keyed[] = (original) => [original];
 
-  /** Takes the product of the factors of all schedules around this optimizer, and passes it on. */
+  /** Sets the product of the factors of all schedules around this optimizer, here and inside. */
   setFactor: (factor: number) => void = (factor) => {
     this.factor = factor;
     for (const child of childrenOf(this.optimizer)) nodeOf(child).setFactor(factor);
@@ -103,14 +103,14 @@ export class OptimizerNode {
   /** Binds waiting state of the tree under this optimizer to variables; returns the saved names that were not bound. */
   bind: (variables: readonly Keyed[], matching: Matching) => readonly string[] = () => [];
 
-  /** The optimizer as it is written into the configuration of another. */
+  /** The optimizer as it is saved in the configuration of another. */
   toConfig: () => OptimizerConfig = () => ({
     className: this.optimizer.getClassName(),
     config: this.optimizer.getConfig(),
   });
 }
 
-/** What an optimizer may say of its part in the tree; all else stays as it is. */
+/** What an optimizer may declare about its part in the tree; the rest keeps its default. */
 export type Connection = Partial<Omit<OptimizerNode, 'optimizer' | 'factor' | 'owner'>>;
 
 // On globalThis, so that optimizers of two copies of this package in one process fit into one tree.
@@ -130,7 +130,7 @@ export function nodeOf(optimizer: Member): OptimizerNode {
 }
 
 /**
- * Says how an optimizer takes part in the tree; called in its constructor.
+ * Declares how an optimizer takes part in the tree. Call it in the constructor.
  *
  * @returns its node
  * @example
@@ -154,7 +154,7 @@ export function childrenOf(optimizer: Member): ReadonlySet<Member> {
 }
 
 /**
- * An optimizer and all inside it that follow the contract of this package, outermost first, each once.
+ * An optimizer and all optimizers inside it that follow the contract of this package, outermost first, each once.
  *
  * @example
  * const rates = treeOf(asTensorOptimizer(optimizer)).map((each) => each.learningRate);
@@ -175,9 +175,9 @@ export function afterReplay(root: Member): void {
 }
 
 /**
- * Throws when an optimizer, or one inside it, was disposed.
+ * Throws if an optimizer, or one inside it, was disposed of.
  *
- * @throws Error naming the one that was
+ * @throws Error that names it
  */
 export function assertUsable(root: Member): void {
   for (const optimizer of treeOf(root)) {

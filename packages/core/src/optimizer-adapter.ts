@@ -5,9 +5,9 @@ import { connect, nodeOf } from './node.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
 
 /**
- * An optimizer around another one. It changes entries or variables in `update` and hands on to the inner
- * one; reads and sets the inner one's base learning rate; saves the inner one's configuration and state
- * with its own; and disposes it.
+ * An optimizer around another one. Its `update` changes entries or variables and calls that of the inner optimizer,
+ * whose base learning rate it reads and sets, whose configuration and state it saves with its own, and which it
+ * disposes of.
  *
  * @example
  * class NegateGradients extends OptimizerAdapter {
@@ -25,7 +25,7 @@ import { TensorOptimizer } from './tensor-optimizer.ts';
 export abstract class OptimizerAdapter extends TensorOptimizer {
   static override readonly className: string = 'LrmOptimizerAdapter';
 
-  /** The optimizer inside. One of tfjs' own is found inside it with `findOptimizer`. */
+  /** The optimizer inside; a wrapper if it is one of tfjs' own, which `findOptimizer` returns. */
   readonly inner: TensorOptimizer;
 
   constructor(inner: tf.Optimizer) {
@@ -35,7 +35,7 @@ export abstract class OptimizerAdapter extends TensorOptimizer {
     connect(this, {
       children: new Map([['', taken]]),
       route: () => taken,
-      // An adapter may keep slots of whatever passes through it.
+      // An adapter may keep slots for any variable that passes through it.
       keeps: () => true,
       effectiveRate: () => nodeOf(taken).effectiveRate(),
     });

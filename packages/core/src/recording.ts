@@ -1,7 +1,7 @@
 /**
- * Who records a step, so that it can be replayed as one function, and how the optimizers know of it: while a step is
- * being recorded, the outermost optimizers do not run their host half themselves. They announce themselves to the
- * recorder, which runs it at every replay.
+ * The link between optimizers and whoever records a step to replay it as one function. While a step is being recorded,
+ * the outermost optimizers do not run their host half. They announce themselves to the recorder, which runs it at
+ * every replay.
  */
 import type { Member } from './node.ts';
 
@@ -9,7 +9,7 @@ interface Recorder {
   readonly roots: { add(root: Member): unknown };
 }
 
-// On globalThis, so that two copies of this package in one process know of each other's recordings.
+// On globalThis, so that two copies of this package in one process see each other's recordings.
 const RECORDER: unique symbol = Symbol.for('tfjs-lrm/tracing');
 const shared = globalThis as { [RECORDER]?: Recorder | undefined };
 
@@ -27,8 +27,8 @@ export function isRecording(): boolean {
 }
 
 /**
- * Runs `body` as a step that is being recorded. The outermost optimizers that apply gradients in it are given to
- * `announce`, which runs their `beforeStep`, and do not run it themselves.
+ * Runs `body` as a step that is being recorded. The outermost optimizers that apply gradients in it are passed to
+ * `announce`, which must run their `beforeStep`: they do not run it themselves.
  */
 export function whileRecording<T, Root extends Member>(
   announce: (root: Root) => void,
@@ -44,7 +44,7 @@ export function whileRecording<T, Root extends Member>(
   }
 }
 
-/** Announces an optimizer to whoever records this step; false when nobody does. */
+/** Announces an optimizer to the recorder of this step; false if no step is being recorded. */
 export function announce(root: Member): boolean {
   shared[RECORDER]?.roots.add(root);
   return isRecording();
@@ -63,11 +63,11 @@ function within<T>(isTensorHalf: boolean, body: () => T): T {
 /** Runs the tensor half of a step. */
 export const tensorHalf = <T>(body: () => T): T => within(true, body);
 
-/** Runs what reads numbers of JavaScript in a way that is right when it is replayed. */
+/** Runs code inside a step that may read JavaScript numbers, because a replay handles it correctly. */
 export const hostHalf = <T>(body: () => T): T => within(false, body);
 
 /**
- * Throws where the tensor half of a recorded step reads a number of JavaScript, which every replay would repeat.
+ * Throws if the tensor half of a recorded step reads a JavaScript number, which every replay would repeat.
  *
  * @param instead what to read or do instead
  */

@@ -1,4 +1,4 @@
-/** How an optimizer or adapter becomes a function for users, and a class that files can be loaded into. */
+/** Turns the class of an optimizer or adapter into a function for users, and registers it for loading. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, knownOptions, type Rule } from './check.ts';
 import type { OptimizerAdapter } from './optimizer-adapter.ts';
@@ -13,12 +13,12 @@ export type ClassOf<Arguments extends unknown[], Made> = (new (
   readonly className: string;
 };
 
-/** What every option must satisfy. */
+/** The rule of each option. */
 export type Rules<Options> = { readonly [option in keyof Options]-?: Rule };
 
-/** What a class needs beside its rules. */
+/** What a class may need besides its rules. */
 export interface Registration {
-  /** The options as the class takes them, from what `getConfig` wrote: builds what was saved as `{ className, config }`. */
+  /** Turns saved options into those that the class takes: builds what was saved as `{ className, config }`. */
   readonly read?: ((config: Record<string, unknown>) => object) | undefined;
 }
 
@@ -27,7 +27,7 @@ function optionsIn<Options extends object>(
   name: string,
   config: Record<string, unknown>,
   rules: Rules<Options>,
-  { read = (given) => given }: Registration,
+  { read = (saved) => saved }: Registration,
 ): Options {
   const options = knownOptions({ ...read(config) }, Object.keys(rules));
   checkOptions(name, options, rules);
@@ -35,11 +35,11 @@ function optionsIn<Options extends object>(
 }
 
 /**
- * Makes the function by which users get an optimizer, and registers its class: options are checked, with the nearest
- * name of a misspelt one, here and where they come from a file.
+ * Makes the function with which users create an optimizer, and registers its class. Options are checked there and when
+ * they come from a file; a misspelt one is refused with the nearest name.
  *
  * @param name the name of the function, for errors and for `findOptimizer`
- * @param Class takes the options, its learning rate among them, and gives them back by `options()`
+ * @param Class takes the options, including its learning rate, and returns them from `options()`
  * @param rules a rule for each option; see `numberRule` and its like in `@tfjs-lrm/core/kit`
  * @param registration read: how options come back from what was saved, where they are no plain data
  * @throws Error for a class without a `className` of its own
@@ -73,10 +73,10 @@ export function optimizer<Options extends object, Made extends TensorOptimizer>(
 }
 
 /**
- * Makes the function by which users put an adapter around an optimizer, and registers its class, as `optimizer` does.
+ * Makes the function with which users put an adapter around an optimizer, and registers its class, as `optimizer` does.
  *
  * @param name the name of the function
- * @param Class takes the optimizer inside and the options, and gives the options back by `options()`
+ * @param Class takes the optimizer inside and the options, and returns the options from `options()`
  * @param rules a rule for each option
  * @param registration read: how options come back from what was saved, where they are no plain data
  * @throws Error for a class without a `className` of its own

@@ -1,8 +1,8 @@
-/** Which classes of optimizers can be saved, and by which names users know them. */
+/** The classes of optimizers that can be saved, and the names that users know them by. */
 import * as tf from '@tensorflow/tfjs-core';
 import { savedData } from './serialize.ts';
 
-// On globalThis, so that two copies of this package in one process know the same names.
+// On globalThis, so that two copies of this package in one process share the names.
 const NAMES: unique symbol = Symbol.for('tfjs-lrm/names');
 const shared = globalThis as { [NAMES]?: Map<string, string> };
 shared[NAMES] ??= new Map();
@@ -14,12 +14,12 @@ interface Class {
   readonly fromConfig?: unknown;
 }
 
-/** The name of the function that makes a class of optimizer: `muon` for `LrmMuon`; of others the class name itself. */
+/** The name of the function that creates a class of optimizer, `muon` for `LrmMuon`; else the class name itself. */
 export function nameOfClass(className: string): string {
   return names.get(className) ?? className;
 }
 
-/** The names and class names of all optimizers that are known here, tfjs' own included. */
+/** The function names and class names of all known optimizers, including tfjs' own. */
 export function knownNames(): readonly string[] {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
   const classes = Object.keys(classNameMap).filter(
@@ -31,7 +31,7 @@ export function knownNames(): readonly string[] {
 /**
  * The name of a class in saved files.
  *
- * @throws Error for a class that has none of its own: it would be saved, and loaded, as the one that it extends
+ * @throws Error for a class without a name of its own, which would be saved and loaded as the one that it extends
  */
 export function ownClassName(cls: Class): string {
   const { className } = cls;
@@ -43,7 +43,7 @@ export function ownClassName(cls: Class): string {
   );
 }
 
-/** The error of a class that nobody registered. */
+/** The error for a class that is not registered. */
 export function unregistered(className: string): Error {
   return new Error(
     `${className}: a class that is saved must be registered, so that it can be loaded again. Try optimizer(name, Class, rules) or adapter(name, Class, rules) of @tfjs-lrm/core, which makes and registers it.`,
@@ -51,9 +51,9 @@ export function unregistered(className: string): Error {
 }
 
 /**
- * Throws unless the class of an optimizer can be built from its configuration.
+ * Throws unless the class of an optimizer can be built from a saved configuration.
  *
- * @param inherited the `fromConfig` that builds nothing
+ * @param inherited the `fromConfig` of the base class, which throws
  */
 export function assertRegistered(optimizer: tf.Optimizer, inherited: unknown): void {
   const className = optimizer.getClassName();
@@ -65,8 +65,8 @@ export function assertRegistered(optimizer: tf.Optimizer, inherited: unknown): v
 }
 
 /**
- * Registers a class, so that `tf.loadLayersModel`, and an adapter around it, can build it from what its `getConfig`
- * wrote.
+ * Registers a class, so that `tf.loadLayersModel` or an adapter around it can build it from what its `getConfig`
+ * returned.
  *
  * @param make gets the configuration, copied and free of keys like `__proto__`
  */

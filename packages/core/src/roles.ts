@@ -4,15 +4,15 @@ import { show } from './check.ts';
 import { copyKernelAxes } from './kernel-axes.ts';
 import { isVariable, variableOf } from './tfjs-objects.ts';
 
-/** What a variable is for; what decays, what Muon takes and what clipping leaves out is said by role. */
+/** What a variable is for. Roles decide what decays, what Muon trains and what clipping leaves out. */
 export type Role = 'matrix' | 'embedding' | 'head' | 'multiplier' | 'vector';
 
 /** All roles, in the order in which their indices are saved. Append only. */
 export const ROLES: readonly Role[] = ['matrix', 'embedding', 'head', 'multiplier', 'vector'];
 
 /**
- * Where a role came from, strongest first: `setRole`, an override of `assignRoles`, the structure that it found, the
- * name of the variable, its rank.
+ * Where a role comes from, strongest first: `setRole`, an override of `assignRoles`, the structure of the model, the
+ * name of the variable, or its rank.
  */
 export type RoleSource = 'set' | 'override' | 'structure' | 'name' | 'rank';
 
@@ -46,7 +46,7 @@ function byNameOrRank(variable: tf.Variable): Assigned {
   const named = { source: 'name', reason: `named "${name}"` } as const;
   if (MULTIPLIER_NAME.test(name)) return { role: 'multiplier', ...named };
   if (name === 'embeddings') return { role: 'embedding', ...named };
-  // PReLU's alpha and layer norm's gamma may have rank 3, a depthwise kernel rank 4: no matrices all the same.
+  // Not matrices, although PReLU's alpha and layer norm's gamma may have rank 3 and a depthwise kernel rank 4.
   if (VECTOR_NAMES.has(name)) return { role: 'vector', ...named };
   const role = variable.rank >= 2 ? 'matrix' : 'vector';
   return { role, source: 'rank', reason: `rank ${variable.rank}` };
@@ -60,9 +60,9 @@ function checkVariable(where: string, variable: unknown): void {
 }
 
 /**
- * The role of a variable and where it comes from, as a word for programs and as a reason for people.
+ * The role of a variable, with its source for programs and a reason for people.
  *
- * @throws TypeError for what is no variable
+ * @throws TypeError for something that is not a variable
  */
 export function explainRole(variable: tf.Variable): {
   role: Role;
@@ -74,10 +74,10 @@ export function explainRole(variable: tf.Variable): {
 }
 
 /**
- * The role of a variable: what `setRole` or `assignRoles` gave it, else what its name tells (a multiplier,
- * an embedding, a bias, a norm's gain), else its rank: 2 and more is a matrix, less is a vector.
+ * The role of a variable: the one that `setRole` or `assignRoles` gave it, or else the one that its name implies (a
+ * multiplier, an embedding, a bias, a norm's gain), or else that of its rank: a matrix from 2 on, a vector below.
  *
- * @throws TypeError for what is no variable
+ * @throws TypeError for something that is not a variable
  * @example
  * roleOf(tf.variable(tf.zeros([4, 3]), true, 'dense/kernel')); // 'matrix'
  */
@@ -86,15 +86,15 @@ export function roleOf(variable: tf.Variable): Role {
   return explainRole(variable).role;
 }
 
-/** The role that `setRole` or an override gave, or null: what is saved with an optimizer. */
+/** The role from `setRole` or an override, which is saved with an optimizer; else null. */
 export function explicitRole(variable: tf.Variable): Role | null {
   const entry = assigned.get(variable);
   return entry !== undefined && entry.source !== 'structure' ? entry.role : null;
 }
 
 /**
- * Records a role; the returned function takes it back. A weaker source never replaces `setRole`;
- * `assignRoles` replaces what it said before.
+ * Records a role; the returned function undoes that. A weaker source never replaces `setRole`; `assignRoles` replaces
+ * the roles of its earlier calls.
  */
 export function recordRole(
   variable: tf.Variable,
@@ -111,21 +111,20 @@ export function recordRole(
   };
 }
 
-/** Forgets what an earlier `assignRoles` said of a variable. */
+/** Forgets the role that an earlier `assignRoles` gave a variable. */
 export function forgetStructure(variable: tf.Variable): void {
   if (assigned.get(variable)?.source !== 'set') assigned.delete(variable);
 }
 
 /**
- * Gives a variable the role of another one that it stands for, with where that role comes from: what was set,
- * what an override or the structure of a model says, or nothing but what names and ranks tell. What is known of its
- * axes goes along.
+ * Gives a variable the role of another one that it replaces, source included: set, by an override, by the structure of
+ * a model, or only by name and rank. The recorded axes of a kernel are copied too.
  *
- * @param from the variable whose role it is
- * @param to the one that takes it
+ * @param from the variable with the role
+ * @param to the variable that gets it
  * @example
  * const average = tf.variable(kernel, false);
- * copyRole(kernel, average); // what decays and what Muon takes holds of it too
+ * copyRole(kernel, average); // decays, and goes to Muon, as the kernel does
  */
 export function copyRole(from: tf.Variable, to: tf.Variable): void {
   const entry = assigned.get(from);

@@ -1,15 +1,15 @@
-/** The way of a variable through a tree of optimizers. */
+/** The path of a variable through a tree of optimizers. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Member, nodeOf } from './node.ts';
 import { asTensorOptimizer } from './tfjs-optimizer.ts';
 
-/** An optimizer on the way of a variable, and what it gets: the variable itself, or what stands for it. */
+/** An optimizer on the path of a variable, and what reaches it: the variable itself, or its substitutes. */
 interface Station {
   readonly optimizer: Member;
   readonly variable: tf.Variable;
 }
 
-/** The optimizers that a variable passes through, outermost first, the one that updates it last. */
+/** The optimizers that a variable passes through, outermost first; the last one updates it. */
 export function pathTo(optimizer: tf.Optimizer, variable: tf.Variable): Station[] {
   const path: Station[] = [];
   const visit = (station: Station): Station[] => {
@@ -27,7 +27,7 @@ export function pathTo(optimizer: tf.Optimizer, variable: tf.Variable): Station[
  * The optimizer that updates a variable, found through adapters, `byRole` and fallbacks.
  *
  * @example
- * updaterOf(optimizer, kernel).rate; // the scalar that its learning rate is read from
+ * updaterOf(optimizer, kernel).rate; // its learning rate, a scalar variable
  */
 export function updaterOf(optimizer: tf.Optimizer, variable: tf.Variable): Member {
   return (pathTo(optimizer, variable).at(-1) as Station).optimizer;

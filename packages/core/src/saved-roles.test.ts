@@ -153,7 +153,7 @@ onCpu(() => {
       expect(warn.mock.calls).toEqual([
         [
           expect.stringMatching(
-            /^TestPassing: the saved state of roles\d+\/w was made by .*assignRoles/,
+            /^TestPassing: the saved state of roles\d+\/w belongs to .*assignRoles/,
           ),
         ],
       ]);

@@ -11,20 +11,20 @@ export type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number
 
 type Handed = (variables: readonly Keyed[]) => readonly Keyed[];
 
-/** An optimizer with its place in a tree. */
+/** An optimizer and its place in a tree. */
 interface Place {
-  /** The path in saved names. */
+  /** The path that its saved names begin with. */
   readonly path: string;
   readonly node: OptimizerNode;
-  /** What variables of the outermost optimizer are here: themselves, or those that stand for them. */
+  /** The variables of the outermost optimizer as they reach this one: themselves or their substitutes. */
   readonly sees: Handed;
-  /** Those of them whose entries are handed on to this optimizer. */
+  /** Those of them whose entries reach this optimizer. */
   readonly gets: Handed;
   /** Whether an optimizer outside of it replaces variables by its own. */
   readonly isReplaced: boolean;
 }
 
-/** The optimizer and all inside it, outermost first, each once. */
+/** An optimizer and all inside it, outermost first, each once. */
 function placesOf(root: Member): Place[] {
   const places = new Map<Member, Place>();
   const visit = (
@@ -56,23 +56,23 @@ function placesOf(root: Member): Place[] {
   return [...places.values()];
 }
 
-/** The variables, as they are given to an optimizer, with slots in it or inside. */
+/** The variables, as they reach an optimizer, that have slots in it or inside. */
 function ownersIn(optimizer: Member): readonly tf.Variable[] {
   const { store, substitutes } = nodeOf(optimizer);
-  const own = store.owners();
-  // What stands for a variable inside is no variable of whoever is outside.
+  const owners = store.owners();
+  // A substitute exists only inside: the optimizers outside know the original.
   const standIns = new Set(
-    own.flatMap((variable) =>
+    owners.flatMap((variable) =>
       substitutes({ variable, key: '' }).flatMap((each) =>
         each.variable === variable ? [] : [each.variable],
       ),
     ),
   );
   const inside = [...childrenOf(optimizer)].flatMap((child) => ownersIn(child));
-  return [...new Set([...own, ...inside])].filter((variable) => !standIns.has(variable));
+  return [...new Set([...owners, ...inside])].filter((variable) => !standIns.has(variable));
 }
 
-/** The saved state of the tree under an outermost optimizer, and the variables that it is bound to. */
+/** The saved state of a whole tree of optimizers, and the variables that it is bound to. */
 export class Saving {
   readonly #root: Member;
   #seen: ReadonlySet<tf.Variable> = new Set();
@@ -85,7 +85,7 @@ export class Saving {
     this.#root = root;
   }
 
-  /** Binds what waits to the variables of a step, which `check` may refuse. */
+  /** Binds waiting state to the variables of a step, which `check` may refuse. */
   bindStep(variables: readonly tf.Variable[], check: () => void): void {
     const seen = new Set([...this.#seen, ...variables]);
     if (seen.size > this.#seen.size) this.#meet(keyed(seen), true);
@@ -95,7 +95,7 @@ export class Saving {
     this.#hasBound = true;
   }
 
-  /** All state as named tensors, the live variables. */
+  /** All state as named tensors, which are the live variables. */
   weights(): NamedTensor[] {
     const root = this.#root;
     assertUsable(root);
@@ -121,7 +121,7 @@ export class Saving {
     return [...state, ...savedRoles];
   }
 
-  /** Takes named tensors, which wait to be bound. */
+  /** Takes named tensors and holds them until they are bound. */
   async take(weights: readonly NamedTensor[]): Promise<void> {
     assertUsable(this.#root);
     const places = placesOf(this.#root);
@@ -138,7 +138,7 @@ export class Saving {
     for (const { path, node } of places) {
       const saved = byPath.get(path) as SavedState;
       node.store.stage(saved);
-      // tfjs counts here, and lets nobody else set it.
+      // tfjs keeps this count and has no setter for it.
       Object.assign(node.optimizer, { iterations_: saved.iterations });
     }
     this.#pendingRoles = roles;
@@ -173,7 +173,7 @@ export class Saving {
   bind(variables: readonly Keyed[], matching: Matching): readonly string[] {
     this.#meet(variables, false);
     const places = placesOf(this.#root);
-    // Roles first, because they route; they are taken back when the state does not fit.
+    // Roles first, because they decide the routes; they are undone if the state does not fit.
     const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};
     if (!places.some(({ node }) => node.store.isPending)) return [];
     try {
@@ -225,14 +225,14 @@ export class Saving {
     const strays = places.flatMap(({ node, sees, gets }) =>
       node.store.waitingNames().filter((name) => {
         const stray = sees(variables).find(({ key }) => key === name)?.variable;
-        // A role that is set now was meant, and differs from the saved one with a warning of its own.
+        // A role set in this process is deliberate; if it differs from the saved one, another warning says so.
         if (stray === undefined || explicitRole(stray) !== null) return false;
         return !(gets(variables).some(({ variable }) => variable === stray) && node.keeps(stray));
       }),
     );
     if (strays.length === 0) return;
     console.warn(
-      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} was made by an optimizer that does not update them now, and is not used: their roles, or the recipe, are others than when it was saved. If it is the roles, call assignRoles(model), or setRole, after loading and before the first step.`,
+      `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} belongs to an optimizer that does not update them now, and is not used: their roles, or the recipe, have changed since it was saved. If it is the roles, call assignRoles(model), or setRole, after loading and before the first step.`,
     );
   }
 

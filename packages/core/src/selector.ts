@@ -66,8 +66,8 @@ export function checkSelector(where: string, selector: unknown): asserts selecto
 }
 
 /**
- * A rule of `checkOptions`: a selector. What is wrong with it is thrown at once, because a list of selectors may be
- * wrong in one of its parts.
+ * A rule of `checkOptions`: a selector. It throws instead of returning what must hold, because only a part of a list
+ * may be wrong.
  *
  * @param where the function and option, as in `withClipping: "exclude"`
  * @example
@@ -80,13 +80,13 @@ export function selectorRule(where: string): Rule {
   };
 }
 
-/** A selector as it is saved: only roles and names. */
+/** A selector in its saved form: only roles and names. */
 export type SavedSelector = Role | { name: string } | SavedSelector[];
 
 /**
  * The selector as plain data for `getConfig`.
  *
- * @throws Error naming the option when the selector holds a function or a variable
+ * @throws Error that names the option, if the selector holds a function or a variable
  */
 export function selectorToConfig(where: string, selector: Selector): SavedSelector {
   if (isList(selector)) return selector.map((part) => selectorToConfig(where, part));

@@ -3,7 +3,7 @@ import { nodeOf, type OptimizerConfig } from './node.ts';
 import { asTensorOptimizer } from './tfjs-optimizer.ts';
 
 /**
- * An optimizer as `{ className, config }`, as adapters save the one inside them.
+ * An optimizer as `{ className, config }`, the form in which adapters save the one inside.
  *
  * @throws Error for a class that was never registered, and for options that cannot be saved
  * @example

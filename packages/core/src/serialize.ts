@@ -4,17 +4,17 @@ import { show } from './check.ts';
 const DEEPEST = 32;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** True for an array or an object literal: what a configuration consists of. */
+/** True for an array or an object literal, which is all that a configuration consists of. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }
 
 /**
- * A copy of a saved configuration as data: tfjs writes into the ones that it reads, and adds classes under
- * `customObjects`, which are left out. Objects that are no data are taken over as they are.
+ * A copy of a saved configuration as plain data. tfjs modifies the configurations that it reads, and adds classes under
+ * `customObjects`, which the copy omits. Objects that are not plain data are not copied but shared.
  *
- * @throws TypeError for something that is no object; RangeError for keys like `__proto__`, which reach into
+ * @throws TypeError for something that is not an object; RangeError for keys like `__proto__`, which reach into
  *   JavaScript, and for nesting deeper than 32 levels
  * @example
  * const config = savedData('here', { units: 3 });
@@ -43,11 +43,11 @@ function copyOf(where: string, value: unknown, depth: number): unknown {
 }
 
 /**
- * Builds what was saved as `{ className, config }`. The data may come from a file: nothing in it is
+ * Builds an object from its saved form, `{ className, config }`. The data may come from a file: nothing in it is
  * evaluated, and only registered classes are built.
  *
- * @param kind what it must be, in words
- * @param isKind whether it is that
+ * @param kind what the object must be, in words
+ * @param isKind whether it is one
  * @throws RangeError for a class that is not registered or builds something else, and as `savedData` does
  * @example
  * const layer = buildSaved('here', 'layer', { className: 'ReLU', config: {} }, () => true);
@@ -74,14 +74,15 @@ export function buildSaved<T>(
   const [cls, fromConfig] = entry;
   const copy = savedData(where, saved)['config'] as tf.serialization.ConfigDict;
   const built: unknown = fromConfig(cls, copy);
-  if (!isKind(built)) throw new RangeError(`${where}: the class "${className}" is no ${kind}.`);
+  if (!isKind(built))
+    throw new RangeError(`${where}: the class "${className}" is not a class of ${kind}s.`);
   return built;
 }
 
 /**
- * Builds an optimizer from `{ className, config }`, as adapters save the one inside them.
+ * Builds an optimizer from `{ className, config }`, the form in which adapters save the one inside.
  *
- * @throws RangeError for a class that is not registered or is no optimizer, keys like `__proto__`, or absurd
+ * @throws RangeError for a class that is not registered or not an optimizer, keys like `__proto__`, or absurd
  *   nesting
  */
 export function deserializeOptimizer(where: string, data: unknown): tf.Optimizer {

@@ -14,7 +14,7 @@ const disposeAll = (variables: Variables): void => {
   for (const variable of variables.values()) variable.dispose();
 };
 
-/** A non-trainable variable with the value that `init` makes. */
+/** A non-trainable variable that starts with the value of `init`. */
 export function hiddenVariable(init: () => tf.Tensor): tf.Variable {
   return tf.tidy(() => tf.variable(init(), false));
 }
@@ -30,7 +30,7 @@ export class StateStore {
     return this.#pending !== null;
   }
 
-  /** The variables with slots here, in the order in which they got them. */
+  /** The variables with slots here, oldest first. */
   owners(): readonly tf.Variable[] {
     this.prune();
     return [...this.slots.keys()];
@@ -41,12 +41,12 @@ export class StateStore {
     return this.slots.get(variable) ?? new Map<string, tf.Variable>();
   }
 
-  /** The saved names of variables whose slots wait. */
+  /** The saved names of the variables whose slots are waiting. */
   waitingNames(): readonly string[] {
     return [...(this.#pending?.slots.keys() ?? [])];
   }
 
-  /** The slot of a variable under a name, made by `init` when first asked for. */
+  /** The slot of a variable under a name, created by `init` on first use. */
   slot(variable: tf.Variable, name: string, init: () => tf.Tensor): tf.Variable {
     let slots = this.slots.get(variable);
     if (slots === undefined) {
@@ -62,7 +62,7 @@ export class StateStore {
     return slot;
   }
 
-  /** A state of the optimizer itself under a name, made by `init` when first asked for. */
+  /** A state of the optimizer itself under a name, created by `init` on first use. */
   state(name: string, init: () => tf.Tensor): tf.Variable {
     let state = this.states.get(name);
     if (state === undefined) {
@@ -73,7 +73,7 @@ export class StateStore {
     return state;
   }
 
-  /** A number of the host as a variable that is kept, so that saving again and again leaks nothing. */
+  /** A host number as a variable, always the same one, so that repeated saving leaks nothing. */
   number(name: string, value: number): tf.Variable {
     const held = this.#numbers.get(name);
     const init = (): tf.Tensor => tf.scalar(value, 'int32');
@@ -81,9 +81,9 @@ export class StateStore {
       tf.tidy(() => held.assign(init()));
       return held;
     }
-    const made = hiddenVariable(init);
-    this.#numbers.set(name, made);
-    return made;
+    const variable = hiddenVariable(init);
+    this.#numbers.set(name, variable);
+    return variable;
   }
 
   /** Frees the slots of variables that no longer exist. */
@@ -96,8 +96,8 @@ export class StateStore {
   }
 
   /**
-   * Everything under its saved name, waiting state included. Slots come in the order of the variables, not
-   * in that of their first gradients: it decides where no name matches.
+   * All state under its saved names, including waiting state. Slots come in the order of the variables, not of their
+   * first gradients: the order matters where no name matches.
    */
   named(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
     const waiting = this.#pending;
@@ -109,7 +109,7 @@ export class StateStore {
     ];
   }
 
-  /** Drops what is here and holds saved state until it is bound. */
+  /** Drops the current state and holds saved state until it is bound. */
   stage(saved: SavedState): void {
     this.clear();
     this.#pending = saved;

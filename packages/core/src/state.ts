@@ -1,5 +1,5 @@
 /**
- * The saved form of optimizer state. One tensor a name:
+ * The saved form of optimizer state, one tensor for each name:
  *
  *   iter                              steps taken by the outermost optimizer, int32
  *   roles/<variable>                  a role that was set explicitly, index into ROLES, int32
@@ -17,7 +17,7 @@ import { ROLES, type Role } from './roles.ts';
 /** Slots by saved variable name, then by slot name. */
 export type SavedSlots = Map<string, Map<string, tf.Variable>>;
 
-/** State of one optimizer, read from a file and not yet bound to variables. */
+/** State of one optimizer from a file, not yet bound to variables. */
 export interface SavedState {
   readonly iterations: number;
   readonly states: Map<string, tf.Variable>;
@@ -26,7 +26,7 @@ export interface SavedState {
   readonly numbers: Map<tf.Variable, number>;
 }
 
-/** Frees saved state that was not bound. */
+/** Frees saved state that is not bound. */
 export function disposeSaved({ states, slots }: SavedState): void {
   tf.dispose([...states.values(), ...[...slots.values()].flatMap((named) => [...named.values()])]);
 }
@@ -91,7 +91,7 @@ const listed = (items: readonly { name: string; shape: readonly number[] }[]): s
  * where the shapes agree. Where some names match, the others must differ by their numbers alone: another name is
  * another layer.
  *
- * @throws Error listing what did not match, before anything was changed
+ * @throws Error that lists what does not match, before anything changes
  */
 export function match(
   where: string,
@@ -117,14 +117,14 @@ export function match(
       free.delete(candidate);
     }
   }
-  const left = [...saved].filter(([key]) => !pairs.has(key));
+  const unmatched = [...saved].filter(([key]) => !pairs.has(key));
   if (wrong.length > 0)
     throw new Error(`${where}: saved state has other shapes: ${wrong.join('. ')}.`);
-  if (matching !== 'order' || left.length === 0 || free.size === 0) return pairs;
+  if (matching !== 'order' || unmatched.length === 0 || free.size === 0) return pairs;
   const unbound = [...free];
   const inOrder =
-    left.length === unbound.length &&
-    left.every(([key, slots], i) => {
+    unmatched.length === unbound.length &&
+    unmatched.every(([key, slots], i) => {
       const other = unbound[i] as Keyed;
       const isRenumbered = unnumbered(key) === unnumbered(other.key);
       return fits(slots, other.variable) && (pairs.size === 0 || isRenumbered);
@@ -132,28 +132,28 @@ export function match(
   if (!inOrder) {
     throw new Error(
       `${where}: saved state and variables do not match by name, nor by order and shape. Saved, unmatched: ${listed(
-        left.map(([name, slots]) => ({ name, shape: [...slots.values()][0]?.shape ?? [] })),
+        unmatched.map(([name, slots]) => ({ name, shape: [...slots.values()][0]?.shape ?? [] })),
       )}. Variables, unmatched: ${listed(unbound.map((u) => u.variable))}. Try bindState(optimizer, model), with { strict: false } to leave out what has changed, or load the state of this model.`,
     );
   }
-  left.forEach(([key], i) => {
+  unmatched.forEach(([key], i) => {
     pairs.set(key, (unbound[i] as Keyed).variable);
   });
   return pairs;
 }
 
-/** What `parse` makes of a list of named tensors. */
+/** What `parse` returns. */
 export interface ParsedState {
   readonly byPath: Map<string, SavedState>;
   readonly roles: Map<string, Role>;
 }
 
 /**
- * Sorts named tensors by optimizer. Values are shared with the given tensors by reference count, so the
- * caller may dispose those.
+ * Sorts named tensors by optimizer. The result shares its data with the arguments by reference count, so the caller
+ * may dispose of those.
  *
- * @param paths the paths of the optimizers that will take the state, the outermost first
- * @throws Error when a name belongs to none of them, or `iter` is missing
+ * @param paths the paths of the optimizers that take the state, outermost first
+ * @throws Error for a name that belongs to none of them, and if `iter` is missing
  */
 export async function parse(
   where: string,

@@ -1,8 +1,8 @@
 /**
  * Rows of cells as lines of text with aligned columns, two spaces apart.
  *
- * @param rows the header, if there is one, and the rows; all as long as the first
- * @param options align: where the cells of all columns but the first stand, `'left'` or `'right'`
+ * @param rows the rows, including a header if there is one; all have as many cells as the first
+ * @param options align: the alignment of all columns but the first, `'left'` or `'right'`
  * @example
  * console.log(drawTable([['run', 'loss'], ['multipliers', '1.25']], { align: 'right' }));
  */

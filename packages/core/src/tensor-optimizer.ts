@@ -20,14 +20,14 @@ function checkRate(className: string, value: unknown): void {
 /**
  * The base of every optimizer here: a `tf.Optimizer` whose step has a host half and a tensor half.
  *
- * `beforeStep()` does what JavaScript numbers must do: write the effective learning rate (base rate times
- * the schedules' factor) into a scalar variable, count the step. `update(entries)` is tensor operations
- * only. `applyGradients` calls the one, then the other inside `tidy`, so the tensor half can be recorded
- * once and replayed, and nothing waits for the device. State is kept by variable, not by position, so the
- * set and order of gradients may change from step to step.
+ * `beforeStep()` is the host half: it writes the effective learning rate (base rate times the schedules' factor) into a
+ * scalar variable and counts the step. `update(entries)` is the tensor half: tensor operations only.
+ * `applyGradients` calls the first, then the second inside `tidy`, so that the tensor half can be recorded once and
+ * replayed, and nothing waits for the device. State belongs to variables, not to positions, so the set and order of
+ * gradients may change from step to step.
  *
- * A subclass gives `update`, `options` and a static `className` without underscores, and is registered by
- * `optimizer(name, Class, rules)`, which checks options, saves and loads.
+ * A subclass defines `update`, `options` and a static `className` without underscores, and is registered with
+ * `optimizer(name, Class, rules)`, which takes care of checking options, saving and loading.
  *
  * @example
  * import { optimizer } from '@tfjs-lrm/core';
@@ -48,30 +48,32 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   static readonly className: string = 'LrmTensorOptimizer';
 
   /**
-   * tf.Optimizer answers instanceof by duck typing, which subclasses inherit: without this every optimizer
-   * would be an instance of every class here. Comparing names also makes two copies of a package agree.
+   * tf.Optimizer implements instanceof by duck typing, which subclasses inherit: without this, every optimizer would be
+   * an instance of every class here. Comparing names makes it work across two copies of a package.
    */
   static override [Symbol.hasInstance](candidate: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this and ask for themselves
-    const asked = this as { className?: unknown };
+    // biome-ignore lint/complexity/noThisInStatic: in a subclass, this is that subclass
+    const cls = this as { className?: unknown };
     for (
-      let at: unknown = candidate;
-      typeof at === 'object' && at !== null;
-      at = Object.getPrototypeOf(at)
+      let prototype: unknown = candidate;
+      typeof prototype === 'object' && prototype !== null;
+      prototype = Object.getPrototypeOf(prototype)
     ) {
-      const { constructor: made } = at as { constructor?: { className?: unknown } };
+      const { constructor: candidateClass } = prototype as {
+        constructor?: { className?: unknown };
+      };
       if (
-        made !== undefined &&
-        Object.hasOwn(made, 'className') &&
-        made.className === asked.className
+        candidateClass !== undefined &&
+        Object.hasOwn(candidateClass, 'className') &&
+        candidateClass.className === cls.className
       ) {
-        return Object.hasOwn(asked, 'className');
+        return Object.hasOwn(cls, 'className');
       }
     }
     return false;
   }
 
-  /** Replaced by `optimizer()` and `adapter()`: without them nobody knows how to build the class from its options. */
+  /** Replaced by `optimizer()` and `adapter()`, which know how to build the class from its options. */
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     _config: tf.serialization.ConfigDict,
@@ -94,17 +96,17 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     connect(this, { bind: (...given) => this.#saving.bind(...given) });
   }
 
-  // For authors: what every optimizer gives
+  // For authors: what every optimizer defines
 
   /** The tensor half of a step. Entries without a gradient change nothing. */
   abstract update(entries: readonly Entry[]): void;
 
-  /** The options but the learning rate, as plain data, for `getConfig`. */
+  /** The options except the learning rate, as plain data, for `getConfig`. */
   protected abstract options(): object;
 
   /**
-   * Why this optimizer's own part of a step cannot be recorded and replayed, with what to do; null when it can, because
-   * `update` does the same operations in every step, whatever JavaScript knows. One that says nothing is not recorded.
+   * Why this optimizer's own part of a step cannot be recorded and replayed, with advice; null if it can, because
+   * `update` runs the same operations in every step, whatever the state of JavaScript. The default refuses.
    */
   get obstacle(): string | null {
     return `${this.getClassName()} does not say whether its update does the same operations in every step. Give the class "override get obstacle() { return null; }" if it does, else the reason why it cannot be recorded.`;
@@ -119,19 +121,20 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   }
 
   /**
-   * How the slots scale with the gradient: 1 for a mean of gradients, 2 for one of their squares, −1 for what scales as
-   * the variable does, 0 for what does not scale. A slot that is not named here cannot follow a rescaled variable.
+   * The power of the gradient by which each slot scales: 1 for a mean of gradients, 2 for a mean of their squares, −1
+   * for what scales like the variable, 0 for what does not scale. A slot without an entry cannot follow a rescaled
+   * variable.
    */
   get gradientPowers(): Readonly<Record<string, number>> {
     return {};
   }
 
-  /** The slot of a variable under a name, made by `init` (default: zeros like the variable) when first asked for. */
+  /** The slot of a variable under a name, created by `init` (default: zeros like the variable) on first use. */
   protected slot(variable: tf.Variable, name: string, init?: () => tf.Tensor): tf.Variable {
     return nodeOf(this).store.slot(variable, name, init ?? (() => tf.zerosLike(variable)));
   }
 
-  /** A state of the optimizer itself: zeros when first asked for, saved with it. */
+  /** A state of the optimizer itself, saved with it; starts as zeros. */
   protected state(
     name: string,
     shape: number[],
@@ -140,9 +143,9 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     return nodeOf(this).store.state(name, () => tf.zeros(shape, dtype));
   }
 
-  // For authors: what some give
+  // For authors: what some define
 
-  /** Throws when a step cannot be taken with these entries, here or inside, before anything has changed. */
+  /** Throws if a step cannot be taken with these entries, here or inside, before anything changes. */
   check(entries: readonly Entry[]): void {
     const { route } = nodeOf(this);
     for (const child of childrenOf(this)) {
@@ -150,7 +153,7 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     }
   }
 
-  /** The host half of a step, for this optimizer and those inside it. The outermost calls it once a step. */
+  /** The host half of a step, here and inside. Called once a step, on the outermost optimizer. */
   beforeStep(): void {
     const { factor } = nodeOf(this);
     this.#rate.write(nodeOf(this).effectiveRate());
@@ -159,12 +162,12 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     this.incrementIterations();
   }
 
-  /** Whether this optimizer updates the variable by its own rule, and does not leave it to another one. */
+  /** Whether this optimizer updates the variable by its own rule, rather than leaving it to another one. */
   accepts(_variable: tf.Variable): boolean {
     return true;
   }
 
-  /** Whether an adapter assigns to variables itself, beside what the optimizer inside does. */
+  /** Whether an adapter assigns to variables itself, besides what the optimizer inside does. */
   get assignsVariables(): boolean {
     return false;
   }
@@ -197,7 +200,7 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     return this.#factor.read(nodeOf(this).factor);
   }
 
-  // What tf.Optimizer promises
+  // The interface of tf.Optimizer
 
   /** The number of steps taken. */
   override get iterations(): number {
@@ -212,8 +215,8 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   /**
    * Applies gradients, given as a map or as a list with variable names.
    *
-   * @throws Error when a name belongs to no variable, comes twice, or its gradient has another shape, and
-   *   when restored state does not fit the variables; nothing has been changed then
+   * @throws Error for a name that is not a variable's or comes twice, for a gradient of another shape, and if restored
+   *   state does not fit the variables; nothing has changed then
    */
   override applyGradients(gradients: Gradients): void {
     assertUsable(this);
@@ -236,24 +239,24 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   }
 
   /**
-   * All state as named tensors, `iter` first; names are those of the saved format. The tensors are the
-   * live variables: copy them to keep them, do not dispose them.
+   * All state as named tensors, `iter` first, under the names of the saved format. The tensors are the live variables:
+   * copy them to keep them, and do not dispose of them.
    */
   override async getWeights(): Promise<NamedTensor[]> {
     return this.#saving.weights();
   }
 
   /**
-   * Takes state that `getWeights` returned, here or in another process. It is bound to variables at the
-   * first step, or at once by `bindState`. The given tensors are copied.
+   * Restores state that `getWeights` returned, here or in another process. It is bound to variables at the first step,
+   * or at once by `bindState`. The tensors are copied.
    *
-   * @throws Error when a tensor belongs to no optimizer here; the former state is kept then
+   * @throws Error for a tensor that belongs to no optimizer here; the current state stays then
    */
   override async setWeights(weightValues: NamedTensor[]): Promise<void> {
     await this.#saving.take(weightValues);
   }
 
-  /** Frees all state, here and in the optimizers inside. The trained variables are not touched. */
+  /** Frees all state, here and in the optimizers inside, but not the trained variables. */
   override dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;

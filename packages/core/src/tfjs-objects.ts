@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 
 /**
- * True for a `tf.Variable`, of whichever copy of tfjs. A plain tensor is not one.
+ * True for a `tf.Variable` from any copy of tfjs, but not for a plain tensor.
  *
  * @example
  * isVariable(tf.ones([2])); // false
@@ -12,7 +12,7 @@ export function isVariable(value: unknown): value is tf.Variable {
 }
 
 /**
- * True for a `tf.LayersModel`, nested ones included, of whichever copy of tfjs-layers.
+ * True for a `tf.LayersModel`, nested or not, from any copy of tfjs-layers.
  *
  * @example
  * isModel(model.layers[0]); // false, unless the first layer is itself a model
@@ -28,7 +28,7 @@ export function isModel(value: unknown): value is LayersModel {
 }
 
 /**
- * The `tf.Variable` behind a layer's weight, which may be assigned past the weight's constraint.
+ * The `tf.Variable` behind a layer's weight. Assigning to it bypasses the weight's constraint.
  *
  * @example
  * const kernel = variableOf(model.weights[0]);

@@ -18,14 +18,13 @@ const GRADIENT_POWERS: Readonly<Record<string, Readonly<Record<string, number>>>
   Adam: { m: 1, v: 2 },
   // A maximum of magnitudes, not of squares.
   Adamax: { m: 1, v: 1 },
-  // The momentum is of updates, which are divided by √rms already.
+  // The momentum accumulates updates, which are already divided by √rms.
   RMSProp: { rms: 2, momentum: 0, mg: 1 },
 };
 
 /**
- * One of tfjs' own optimizers under the contract of this package.
- *
- * It keeps the base learning rate apart and writes base × factor into the optimizer before each step.
+ * One of tfjs' own optimizers under the contract of this package. It keeps the base learning rate itself, and writes
+ * base × factor into the optimizer before each step.
  */
 export class TfjsOptimizer extends TensorOptimizer {
   static override readonly className: string = 'LrmTfjsOptimizer';
@@ -33,7 +32,7 @@ export class TfjsOptimizer extends TensorOptimizer {
   readonly optimizer: tf.Optimizer;
   readonly #fields: Fields;
   readonly #state: TfjsState;
-  /** The rate in the optimizer that was last seen, and whether it must be written once more. */
+  /** The rate last seen in the optimizer, and whether it must be written again. */
   #applied: number;
   #isStale = false;
 
@@ -123,10 +122,10 @@ export function isTensorOptimizer(optimizer: tf.Optimizer): optimizer is TensorO
 }
 
 /**
- * The optimizer under the contract of this package: itself when it follows it, else a wrapper, always the
- * same one for the same optimizer. One that has trained before keeps the moments of the variables that still exist.
+ * The optimizer under the contract of this package: itself if it follows the contract, else its wrapper, always the
+ * same one. An optimizer that has trained before keeps the moments of the variables that still exist.
  *
- * @throws TypeError for something that is no optimizer
+ * @throws TypeError for something that is not an optimizer
  * @example
  * asTensorOptimizer(tf.train.adam(1e-3)).slots(kernel); // its moments, by name
  */

@@ -17,7 +17,7 @@ interface PositionalSlot {
   variable: tf.Variable;
 }
 
-/** The fields of tfjs' optimizers, which its types hide. */
+/** Fields of tfjs' optimizers that its types hide. */
 export type Fields = Record<string, unknown> & { learningRate?: number; iterations_?: number };
 
 /** The fields of an optimizer of tfjs. */
@@ -36,9 +36,9 @@ const ownerOf = ({ originalName }: PositionalSlot): string =>
   originalName.slice(0, originalName.lastIndexOf('/'));
 
 /**
- * Gives each variable a position of its own, so that tfjs always gets the same list, and saves what tfjs' own format
- * loses: which position belongs to which variable, and running powers of the betas (tfjs recomputes them by `pow` on
- * loading, after which a run is no longer the uninterrupted one bit for bit).
+ * Gives each variable a fixed position, so that tfjs always gets the same list, and saves what tfjs' own format loses:
+ * which position belongs to which variable, and the running powers of the betas. tfjs recomputes those with `pow` on
+ * loading, after which a run differs from an uninterrupted one in the last bits.
  */
 export class TfjsState extends StateStore {
   readonly #optimizer: tf.Optimizer;
@@ -55,15 +55,15 @@ export class TfjsState extends StateStore {
   }
 
   /**
-   * An optimizer that has trained by itself goes on with the moments of the variables that still exist. Those of others
-   * are freed: by position they would be taken for the moments of the first variables that come.
+   * An optimizer that has trained by itself keeps the moments of the variables that still exist. The others are freed:
+   * by position, they would pass for the moments of the next variables.
    */
   #takeOver(): void {
     const arrays = this.#slotArrays();
     const variables = tf.engine().registeredVariables;
     const count = Math.max(0, ...arrays.map(({ length }) => length));
-    for (let at = count - 1; at >= 0; at--) {
-      const slots = arrays.map((array) => array[at]);
+    for (let position = count - 1; position >= 0; position--) {
+      const slots = arrays.map((array) => array[position]);
       const [first] = slots;
       const variable = first === undefined ? undefined : variables[ownerOf(first)];
       const isWhole = slots.every(
@@ -74,15 +74,16 @@ export class TfjsState extends StateStore {
         this.#list.unshift(variable);
         continue;
       }
-      for (const array of arrays) tf.dispose(array.splice(at, 1).map((slot) => slot.variable));
+      for (const array of arrays)
+        tf.dispose(array.splice(position, 1).map((slot) => slot.variable));
     }
     this.#number();
   }
 
   #number(): void {
     this.#position.clear();
-    this.#list.forEach((variable, at) => {
-      this.#position.set(variable, at);
+    this.#list.forEach((variable, position) => {
+      this.#position.set(variable, position);
     });
   }
 
@@ -92,7 +93,7 @@ export class TfjsState extends StateStore {
     );
   }
 
-  /** Lets tfjs update the variables; those without a gradient have a null entry in its list. */
+  /** Lets tfjs update the variables; its list has null for those without a gradient. */
   apply(gradients: ReadonlyMap<tf.Variable, tf.Tensor | null>): void {
     if ([...gradients.keys()].some((variable) => !this.#position.has(variable))) this.prune();
     for (const variable of gradients.keys()) this.#place(variable);
@@ -113,10 +114,11 @@ export class TfjsState extends StateStore {
   /** Frees the slots of variables that no longer exist, and closes the gaps they leave. */
   override prune(): void {
     const arrays = this.#slotArrays();
-    for (let at = this.#list.length - 1; at >= 0; at--) {
-      if (!(this.#list[at] as tf.Variable).isDisposed) continue;
-      this.#list.splice(at, 1);
-      for (const array of arrays) tf.dispose(array.splice(at, 1).map(({ variable }) => variable));
+    for (let position = this.#list.length - 1; position >= 0; position--) {
+      if (!(this.#list[position] as tf.Variable).isDisposed) continue;
+      this.#list.splice(position, 1);
+      for (const array of arrays)
+        tf.dispose(array.splice(position, 1).map(({ variable }) => variable));
     }
     this.#number();
   }
@@ -145,7 +147,7 @@ export class TfjsState extends StateStore {
   override named(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
     const waiting = this.#saved;
     return [
-      // Saved states go over into the optimizer with the first slots that are bound.
+      // Saved states move into the optimizer along with the first bound slots.
       ...(waiting !== null && waiting.states.size > 0 ? waiting.states : this.#ownStates()),
       ...[...keys].flatMap(([variable, key]) => namedSlots(key, this.slotsOf(variable))),
       ...[...(waiting?.slots ?? [])].flatMap(([key, slots]) => namedSlots(key, slots)),
@@ -192,16 +194,16 @@ export class TfjsState extends StateStore {
     };
   }
 
-  // Null gradients change no variable and make tfjs allocate every slot. They count as a step, which is
-  // taken back, and advance the powers of the betas, which get the saved values, or their own again.
+  // Null gradients make tfjs allocate every slot and change no variable. They count as a step, which is undone, and
+  // advance the powers of the betas, which then get the saved values, or their former ones.
   #allocate(saved: Map<string, tf.Variable>): void {
     const { iterations_: counted } = this.#fields;
     tf.tidy(() => {
-      const kept = this.#ownStates().map(
+      const values = this.#ownStates().map(
         ([name, state]) => [state, saved.get(name) ?? tf.clone(state)] as const,
       );
       this.apply(new Map());
-      for (const [state, value] of kept) state.assign(value);
+      for (const [state, value] of values) state.assign(value);
     });
     this.#fields.iterations_ = counted as number;
     tf.dispose([...saved.values()]);
@@ -223,7 +225,7 @@ export class TfjsState extends StateStore {
     super.dispose();
     this.#disposeSaved();
     this.#optimizer.dispose();
-    // Momentum forgets the cached rate that it inherits from SGD.
+    // Momentum does not dispose of the cached rate that it inherits from SGD.
     const cached = this.#fields['c'] as tf.Tensor | undefined;
     if (cached !== undefined && !cached.isDisposed) cached.dispose();
   }

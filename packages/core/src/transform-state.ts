@@ -1,4 +1,4 @@
-/** Changing what an optimizer keeps for a variable, and binding loaded state to a model at once. */
+/** Changes the state that optimizers keep for a variable, and binds loaded state to a model at once. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions } from './check.ts';
@@ -8,18 +8,17 @@ import { keyed } from './state.ts';
 import { variableOf } from './tfjs-objects.ts';
 import { asTensorOptimizer } from './tfjs-optimizer.ts';
 
-/** What `transformState` says of a slot. */
+/** What `transformState` tells about a slot. */
 export interface SlotInfo {
-  /** The power of the gradient by which the slot scales, as its optimizer says; null where it does not. */
+  /** The power of the gradient by which the slot scales; null if its optimizer does not say. */
   readonly gradientPower: number | null;
   /** The optimizer that keeps the slot. */
   readonly optimizer: tf.Optimizer;
 }
 
 /**
- * Replaces every slot of a variable by a function of it, in all optimizers that the variable passes
- * through: what must happen to moments when the parameter itself is rescaled. Inside `reparametrize` these are
- * the slots of W, which stands for the variable.
+ * Replaces every slot of a variable by a function of it, in all optimizers that the variable passes through. Use it
+ * when the variable itself is rescaled. Inside `reparametrize` the slots are those of W, which replaces the variable.
  *
  * @param fn gets the slot's name (`m`, `v`, `momentum`, …), its value, and how it scales with the gradient; returns a
  *   tensor of the same shape
@@ -35,12 +34,12 @@ export function transformState(
   const root = asTensorOptimizer(optimizer);
   nodeOf(root).bind(keyed([variable]), 'names');
   tf.tidy(() => {
-    pathTo(root, variable).forEach(({ optimizer: keeper, variable: own }, i, path) => {
-      // Variables that stand for others keep their own moments; what is here for the original are these themselves.
-      if ((path[i + 1]?.variable ?? own) !== own) return;
+    pathTo(root, variable).forEach(({ optimizer: keeper, variable: substitute }, i, path) => {
+      // Substituted variables keep their own moments; skip the original.
+      if ((path[i + 1]?.variable ?? substitute) !== substitute) return;
       const powers = keeper.gradientPowers;
       const { wrapped } = nodeOf(keeper);
-      for (const [name, slot] of keeper.slots(own)) {
+      for (const [name, slot] of keeper.slots(substitute)) {
         const gradientPower = Object.hasOwn(powers, name) ? (powers[name] as number) : null;
         slot.assign(fn(name, slot, { gradientPower, optimizer: wrapped ?? keeper }));
       }

@@ -8,6 +8,7 @@ import {
   Tile,
   util,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 
 type Call = Parameters<KernelFunc>[0];
 
@@ -90,7 +91,7 @@ export const withAllAxes =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
     const { x } = call.inputs as { x: TensorInfo };
-    const attrs = call.attrs as unknown as StridedSliceAttrs;
+    const attrs = attributes<StridedSliceAttrs>(call.attrs);
     if (attrs.shrinkAxisMask === 0) return stock(call);
     const { begin, end, strides, finalShape } = slice_util.sliceInfo(
       x.shape,

@@ -1,4 +1,5 @@
 import type { CastAttrs, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
@@ -11,7 +12,7 @@ export function cast(stock: KernelFunc): KernelFunc {
   return (call) => {
     const backend = call.backend as WasmBackend;
     const { x } = call.inputs as { x: TensorInfo };
-    const { dtype } = call.attrs as unknown as CastAttrs;
+    const { dtype } = attributes<CastAttrs>(call.attrs);
     if (dtype !== 'bool' || (x.dtype !== 'float32' && x.dtype !== 'int32')) return stock(call);
     const out = backend.makeOutput(x.shape, 'bool');
     const [to, from] = [backend.typedArrayFromHeap(out), backend.typedArrayFromHeap(x)];

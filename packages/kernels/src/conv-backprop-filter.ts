@@ -5,6 +5,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import {
   type Geometry,
   geometryOf2D,
@@ -29,7 +30,7 @@ export const conv2DBackpropFilter: KernelFunc = ({ inputs, backend: anyBackend, 
   const backend = anyBackend as WasmBackend;
   const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
   const { strides, pad, dataFormat, dimRoundingMode, filterShape } =
-    attrs as unknown as Conv2DBackpropFilterAttrs;
+    attributes<Conv2DBackpropFilterAttrs>(attrs);
   const info = backend_util.computeConv2DInfo(
     x.shape as [number, number, number, number],
     filterShape,
@@ -52,7 +53,7 @@ export const conv2DBackpropFilter: KernelFunc = ({ inputs, backend: anyBackend, 
  */
 export const conv3DBackpropFilter: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
-  const { strides, pad, filterShape } = attrs as unknown as Conv3DBackpropFilterV2Attrs;
+  const { strides, pad, filterShape } = attributes<Conv3DBackpropFilterV2Attrs>(attrs);
   const shape = x.shape as [number, number, number, number, number];
   const info = backend_util.computeConv3DInfo(shape, filterShape, strides, 1, pad);
   return backpropFilter(backend as WasmBackend, x, dy, filterShape, geometryOf3D(info), false);

@@ -5,6 +5,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import {
   eachRun,
   type Geometry,
@@ -28,7 +29,7 @@ export function conv2DBackpropInput(stock: KernelFunc): KernelFunc {
   return (call) => {
     const { dy, filter } = call.inputs as { dy: TensorInfo; filter: TensorInfo };
     const { strides, pad, dataFormat, dimRoundingMode, inputShape } =
-      call.attrs as unknown as Conv2DBackpropInputAttrs;
+      attributes<Conv2DBackpropInputAttrs>(call.attrs);
     if (dataFormat === 'NCHW') return stock(call);
     const shape = filter.shape as [number, number, number, number];
     const { computeConv2DInfo } = backend_util;
@@ -44,7 +45,7 @@ export function conv2DBackpropInput(stock: KernelFunc): KernelFunc {
  */
 export const conv3DBackpropInput: KernelFunc = (call) => {
   const { dy, filter } = call.inputs as { dy: TensorInfo; filter: TensorInfo };
-  const { strides, pad, inputShape } = call.attrs as unknown as Conv3DBackpropInputV2Attrs;
+  const { strides, pad, inputShape } = attributes<Conv3DBackpropInputV2Attrs>(call.attrs);
   const shape = filter.shape as [number, number, number, number, number];
   const info = backend_util.computeConv3DInfo(inputShape, shape, strides, 1, pad);
   return backpropInput(call.backend as WasmBackend, dy, filter, inputShape, geometryOf3D(info));

@@ -6,6 +6,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { explicitPadding } from './gradients/windows.ts';
 import { withSides } from './pool-padding.ts';
 
@@ -23,8 +24,9 @@ export function withExplicitPadding(kernelName: string, stock: KernelFunc): Kern
   const isDepthwise = [DepthwiseConv2dNative, FusedDepthwiseConv2D].includes(kernelName);
   return (call) => {
     const { x, filter } = call.inputs as { x: TensorInfo; filter: TensorInfo };
-    const { strides, dilations, pad, dataFormat, dimRoundingMode } =
-      call.attrs as unknown as FusedConv2DAttrs;
+    const { strides, dilations, pad, dataFormat, dimRoundingMode } = attributes<FusedConv2DAttrs>(
+      call.attrs,
+    );
     if (pad === 'valid' || dataFormat === 'NCHW') return stock(call);
     const info = backend_util.computeConv2DInfo(
       x.shape as Shape,

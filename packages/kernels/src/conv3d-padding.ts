@@ -6,6 +6,7 @@ import {
   Slice,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 
 type Shape = [number, number, number, number, number];
 type Sides = [number, number, number];
@@ -52,10 +53,10 @@ interface Disposing {
 
 /** The sides of the windows of a kernel: of its filter, of the shape of it, or of the pool. */
 function windowOf({ inputs, attrs }: Call): Sides {
-  const { filterShape, filterSize } = attrs as unknown as {
+  const { filterShape, filterSize } = attributes<{
     filterShape?: Shape;
     filterSize?: Sides | number;
-  };
+  }>(attrs);
   if (typeof filterSize === 'number') return [filterSize, filterSize, filterSize];
   return (filterSize ?? filterShape ?? inputs['filter']!.shape).slice(0, 3) as Sides;
 }
@@ -65,7 +66,7 @@ export const withMetElements =
   (backendName: string, stock: KernelFunc): KernelFunc =>
   (call) => {
     const { x } = call.inputs as { x: TensorInfo };
-    const size = metShape(x.shape, windowOf(call), call.attrs as unknown as Attrs);
+    const size = metShape(x.shape, windowOf(call), attributes<Attrs>(call.attrs));
     if (size === null) return stock(call);
     const { backend } = call;
     const slice = { begin: [0, 0, 0, 0, 0], size };
@@ -81,7 +82,7 @@ export const withMetElements =
 export const withUnmetZeros =
   (backendName: string, stock: KernelFunc): KernelFunc =>
   (call) => {
-    const attrs = call.attrs as unknown as Attrs & { inputShape: Shape };
+    const attrs = attributes<Attrs & { inputShape: Shape }>(call.attrs);
     const shape = metShape(attrs.inputShape, windowOf(call), attrs);
     if (shape === null) return stock(call);
     const { backend } = call;

@@ -4,6 +4,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { eachRun, geometryOf3D, outRows, patchSize, rowsAtOnce } from './conv-geometry.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, matricesOf } from './wasm-matrices.ts';
@@ -19,7 +20,7 @@ export function conv3D(stock: KernelFunc): KernelFunc {
   return (call) => {
     const backend = call.backend as WasmBackend;
     const { x, filter } = call.inputs as { x: TensorInfo; filter: TensorInfo };
-    const { strides, pad, dilations } = call.attrs as unknown as Conv3DAttrs;
+    const { strides, pad, dilations } = attributes<Conv3DAttrs>(call.attrs);
     const info = backend_util.computeConv3DInfo(
       x.shape as [number, number, number, number, number],
       filter.shape as [number, number, number, number, number],

@@ -4,6 +4,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { eachSpan } from './depthwise-spans.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
@@ -27,7 +28,7 @@ export const depthwiseConv2dBackpropFilter: KernelFunc = ({
   const backend = anyBackend as WasmBackend;
   const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
   const { strides, dilations, pad, dimRoundingMode, filterShape } =
-    attrs as unknown as DepthwiseConv2dNativeBackpropFilterAttrs;
+    attributes<DepthwiseConv2dNativeBackpropFilterAttrs>(attrs);
   const info = backend_util.computeConv2DInfo(
     x.shape as [number, number, number, number],
     filterShape,

@@ -6,6 +6,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { eachSpan } from './depthwise-spans.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
@@ -27,7 +28,7 @@ export const depthwiseConv2dBackpropInput: KernelFunc = (call) => {
   const backend = call.backend as WasmBackend;
   const { dy, filter } = call.inputs as { dy: TensorInfo; filter: TensorInfo };
   const { strides, dilations, pad, dimRoundingMode, inputShape } =
-    call.attrs as unknown as DepthwiseConv2dNativeBackpropInputAttrs;
+    attributes<DepthwiseConv2dNativeBackpropInputAttrs>(call.attrs);
   const info = backend_util.computeConv2DInfo(
     inputShape,
     filter.shape as Shape,

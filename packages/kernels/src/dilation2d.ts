@@ -4,6 +4,7 @@ import {
   type KernelFunc,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
@@ -15,7 +16,7 @@ import type { WasmBackend } from './wasm-backend.ts';
 export function dilation2D(stock: KernelFunc): KernelFunc {
   return (call) => {
     const { x, filter } = call.inputs as { x: TensorInfo; filter: TensorInfo };
-    const { strides, pad, dilations } = call.attrs as unknown as Dilation2DAttrs;
+    const { strides, pad, dilations } = attributes<Dilation2DAttrs>(call.attrs);
     if (x.dtype !== 'float32' || filter.dtype !== 'float32') return stock(call);
     const info = backend_util.computeDilation2DInfo(
       x.shape as [number, number, number, number],

@@ -11,6 +11,7 @@ import {
   Transpose,
   util,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { isOneOf, parseEquation, permutation } from './einsum-equation.ts';
 
 /** What every backend of tfjs has: it counts the tensors on each data. */
@@ -41,7 +42,7 @@ export const einsum =
   (backendName: string): KernelFunc =>
   ({ inputs, backend: anyBackend, attrs }) => {
     const backend = anyBackend as CountingBackend;
-    const { equation } = attrs as unknown as EinsumAttrs;
+    const { equation } = attributes<EinsumAttrs>(attrs);
     const tensors = Object.values(inputs) as TensorInfo[];
     const { allDims, idDims } = backend_util.decodeEinsumEquation(equation, tensors.length);
     backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as never);

@@ -6,6 +6,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
@@ -17,7 +18,7 @@ import type { WasmBackend } from './wasm-backend.ts';
 export function gather(stock: KernelFunc): KernelFunc {
   return (call) => {
     const { x, indices } = call.inputs as { x: TensorInfo; indices: TensorInfo };
-    const { axis, batchDims } = call.attrs as unknown as GatherV2Attrs;
+    const { axis, batchDims } = attributes<GatherV2Attrs>(call.attrs);
     if (!batchDims || x.dtype === 'string') return stock(call);
     const backend = call.backend as WasmBackend;
     const shape = backend_util.segment_util.collectGatherOpShapeInfo(

@@ -1,4 +1,5 @@
 import type { KernelFunc, MaxPoolWithArgmaxAttrs, TensorInfo } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { type PoolAttrs, type Windows, windowsOfPool } from './gradients/windows.ts';
 import { makeZeros, valuesOf } from './typed-arrays.ts';
 import type { WasmBackend } from './wasm-backend.ts';
@@ -9,7 +10,7 @@ import type { WasmBackend } from './wasm-backend.ts';
  */
 export const maxPool3D: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x } = inputs as { x: TensorInfo };
-  const axes = windowsOfPool(x.shape, attrs as unknown as PoolAttrs);
+  const axes = windowsOfPool(x.shape, attributes<PoolAttrs>(attrs));
   const out = makeZeros(backend, [x.shape[0]!, ...axes.map(({ count }) => count), x.shape.at(-1)!]);
   const [values, results] = [valuesOf(backend, x), valuesOf(backend, out)];
   eachMaximum(x.shape, axes, values, (window, at) => {
@@ -24,8 +25,8 @@ export const maxPool3D: KernelFunc = ({ inputs, backend, attrs }) => {
  */
 export const maxPoolWithArgmax: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x } = inputs as { x: TensorInfo };
-  const { includeBatchInIndex } = attrs as unknown as MaxPoolWithArgmaxAttrs;
-  const axes = windowsOfPool(x.shape, attrs as unknown as PoolAttrs);
+  const { includeBatchInIndex } = attributes<MaxPoolWithArgmaxAttrs>(attrs);
+  const axes = windowsOfPool(x.shape, attributes<PoolAttrs>(attrs));
   const shape = [x.shape[0]!, ...axes.map(({ count }) => count), x.shape.at(-1)!];
   const wasm = backend as WasmBackend;
   const [result, indexes] = [wasm.makeOutput(shape, 'float32'), wasm.makeOutput(shape, 'int32')];
@@ -48,7 +49,7 @@ export const maxPoolGrad: KernelFunc = ({ inputs, backend, attrs }) => {
   const out = makeZeros(backend, input.shape);
   const sums = valuesOf(backend, out);
   const [values, dyValues] = [valuesOf(backend, input), valuesOf(backend, dy)];
-  const axes = windowsOfPool(input.shape, attrs as unknown as PoolAttrs);
+  const axes = windowsOfPool(input.shape, attributes<PoolAttrs>(attrs));
   eachMaximum(input.shape, axes, values, (window, at) => {
     sums[at]! += dyValues[window]!;
   });

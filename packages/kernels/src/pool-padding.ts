@@ -1,4 +1,5 @@
 import type { backend_util, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { explicitPadding, type PoolAttrs, windowsOfPool } from './gradients/windows.ts';
 
 /**
@@ -8,7 +9,7 @@ import { explicitPadding, type PoolAttrs, windowsOfPool } from './gradients/wind
 export const withSides =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
-    const { pad, dataFormat } = call.attrs as unknown as { pad: unknown; dataFormat?: string };
+    const { pad, dataFormat } = attributes<{ pad: unknown; dataFormat?: string }>(call.attrs);
     if (typeof pad !== 'number') return stock(call);
     const sides = explicitPadding(pad, dataFormat === 'NCHW');
     return stock({ ...call, attrs: { ...call.attrs, pad: sides as never } });
@@ -25,7 +26,7 @@ export const withPadding =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
     const { x } = call.inputs as { x: TensorInfo };
-    const attrs = call.attrs as unknown as PoolAttrs;
+    const attrs = attributes<PoolAttrs>(call.attrs);
     if (typeof attrs.pad === 'string') return stock(call);
     const sides = windowsOfPool(x.shape, attrs).map(
       ({ size, filter, stride, before, count }): [number, number] => [

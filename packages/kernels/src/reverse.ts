@@ -1,4 +1,5 @@
 import { type KernelFunc, type ReverseAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { WasmBackend } from './wasm-backend.ts';
 export const reverse: KernelFunc = ({ inputs, backend: anyBackend, attrs }) => {
   const backend = anyBackend as WasmBackend;
   const { x } = inputs as { x: TensorInfo };
-  const { dims } = attrs as unknown as ReverseAttrs;
+  const { dims } = attributes<ReverseAttrs>(attrs);
   const axes = new Set(util.parseAxisParam(dims, x.shape));
   const last = Math.max(...axes, -1);
   const out = backend.makeOutput(x.shape, x.dtype);

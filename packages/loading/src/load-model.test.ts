@@ -213,7 +213,7 @@ test.each<[title: string, path: string, value: unknown, message: RegExp]>([
     /"toString" of layer "d" is not registered/,
   ],
   [
-    'a class that is no layer',
+    'a class that is not one of layers',
     `${D} class_name`,
     'Zeros',
     /layer "d" must be of a class of layers. Received "Zeros"/,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import { whileRecording } from '@tfjs-lrm/core/kit';
 import { describe, expect, test } from 'vitest';
 import { eachBackend } from '../../../test/backends.ts';
 import { Gated, weightOf } from '../test/layers.ts';
@@ -16,9 +17,11 @@ const wrapped = (): LayersModel =>
 const plain = (): LayersModel =>
   sequential({ layers: [layers.dense({ units: 5, inputShape: [3] }), layers.dense({ units: 2 })] });
 
-async function kernelsRun(model: LayersModel, x: tf.Tensor): Promise<string[]> {
+async function kernelsRun(model: LayersModel, x: tf.Tensor, isRecorded = false): Promise<string[]> {
+  const predict = (): void => tf.dispose(model.predict(x));
   const profile = await tf.profile(() => {
-    (model.predict(x) as tf.Tensor).dispose();
+    if (isRecorded) whileRecording(() => {}, predict);
+    else predict();
     return [] as unknown as tf.TensorContainer;
   });
   return profile.kernels.map(({ name }) => name).sort();
@@ -140,16 +143,7 @@ eachBackend(() => {
 
   test('nothing is remembered, and nothing remembered is used, while a step is being recorded', async () => {
     const [model, x] = [wrapped(), tf.ones([4, 3])];
-    const flags = globalThis as { [key: symbol]: unknown };
-    const flag = Symbol.for('tfjs-lrm/tracing');
-    const recorded = async (): Promise<string[]> => {
-      flags[flag] = { roots: new Set() };
-      try {
-        return await kernelsRun(model, x);
-      } finally {
-        delete flags[flag];
-      }
-    };
+    const recorded = (): Promise<string[]> => kernelsRun(model, x, true);
     const before = tf.memory().numTensors;
     const cold = await recorded();
     expect(cold).toContain('Multiply');

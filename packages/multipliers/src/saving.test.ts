@@ -224,9 +224,9 @@ describe('a configuration is data', () => {
       /"toString" is not registered/,
     ],
     [
-      'a class that is no layer',
+      'a class that is not one of layers',
       broken((config) => Object.assign(config, { layer: { className: 'Zeros', config: {} } })),
-      /"Zeros" is no layer/,
+      /"Zeros" is not a class of layers/,
     ],
     [
       'a wrapper in a wrapper',

@@ -1,12 +1,12 @@
 import { nearest, type Rule } from '@tfjs-lrm/core/kit';
 
-/** Iterations by name; the table in the README has what each does to singular values. */
+/** Iterations by name. The README's table shows what each does to singular values. */
 export type Preset = 'jordan' | 'quintic' | 'polar-express-5' | 'polar-express-8' | 'hybrid-10';
 
-/** One [a, b, c] an iteration, each of which maps every singular value s to a·s + b·s³ + c·s⁵. */
+/** One [a, b, c] for each step of the iteration, which maps every singular value s to a·s + b·s³ + c·s⁵. */
 export type Coefficients = readonly (readonly [a: number, b: number, c: number])[];
 
-/** What is done to a matrix: its Frobenius norm is brought to 1 / (1 + safety), then the tuples act in turn. */
+/** A whole iteration: it scales a matrix to a Frobenius norm of 1 / (1 + safety), then applies the tuples in turn. */
 export interface Iteration {
   readonly tuples: Coefficients;
   readonly safety: number;
@@ -66,7 +66,7 @@ const PRESETS: Readonly<Record<Preset, Iteration>> = {
 
 const NAMES = Object.keys(PRESETS) as Preset[];
 
-/** The iteration of a preset, or of one's own tuples, which get no safety factor. */
+/** The iteration of a preset, or of custom tuples, which get no safety factor. */
 export function iterationOf(coefficients: Preset | Coefficients): Iteration {
   return typeof coefficients === 'string'
     ? PRESETS[coefficients]

@@ -288,7 +288,7 @@ onCpu(() => {
   test('a name that no variable has is an error that lists those that are there', () => {
     const split = [{ name: 'gates/kernl', axis: 1, sizes: [3, 3] }];
     expect(attempt({ split })).toThrow(
-      /muon: "split" names "gates\/kernl", which is no variable of this step\. Muon takes "test\d+\/gates\/kernel" \[4, 6\]\. Did you mean "test\d+\/gates\/kernel"\?/,
+      /muon: "split" names "gates\/kernl", which is not a variable of this step\. Muon takes "test\d+\/gates\/kernel" \[4, 6\]\. Did you mean "test\d+\/gates\/kernel"\?/,
     );
     const [kernel, bias] = [variable(gradient, [4, 6]), variable([1, 1], [2], 'bias')];
     const optimizer = muon({ split: [{ name: bias.name, axis: 0, sizes: [1, 1] }] });

@@ -1,19 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { kernelAxes, show } from '@tfjs-lrm/core/kit';
 
-/** Which axes of a kernel are inputs and which are outputs; the others are a batch of matrices. @inline */
+/** The axes of a kernel that are inputs and outputs; the remaining axes are a batch of matrices. @inline */
 export interface View {
   readonly in: readonly number[];
   readonly out: readonly number[];
 }
 
-/** A kernel that holds several matrices side by side along an axis, with the length of each. @inline */
+/** The axis along which a kernel holds several matrices side by side, and the length of each. @inline */
 export interface Split {
   readonly axis: number;
   readonly sizes: readonly number[];
 }
 
-/** How a kernel is seen as matrices: parts along an axis, each of them [batch, inputs, outputs]. */
+/** How a kernel divides into matrices: parts along an axis, each [batch, inputs, outputs]. */
 export interface Layout {
   readonly axis: number;
   readonly sizes: readonly number[];
@@ -42,7 +42,7 @@ export function viewOfKernel(variable: tf.Variable): View | null {
  * The layout of a kernel. Without a view the last axis is the outputs and all others together are the inputs:
  * the layout of tfjs' dense kernels [in, out] and convolution kernels [k, k, in, out].
  *
- * @throws RangeError when view or split do not fit the kernel
+ * @throws RangeError if view or split does not fit the kernel
  */
 export function layoutOf(
   { name, shape }: { name: string; shape: readonly number[] },
@@ -108,7 +108,7 @@ export function matricesOf(
   });
 }
 
-/** The kernel that `matricesOf` takes apart into these matrices. */
+/** The kernel that consists of these matrices; the inverse of `matricesOf`. */
 export function kernelOf(
   matrices: readonly tf.Tensor[],
   { axis, order, parts }: Layout,

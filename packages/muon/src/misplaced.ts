@@ -12,8 +12,8 @@ const EMBEDDING = /(^|_)(embed|embeddings?|wte|wpe)(_?\d+)?$/i;
 const MOST = 128;
 
 /**
- * Why a variable that Muon takes is probably none of the hidden matrices that Muon is for, or null. It is said
- * only of a variable whose role follows from nothing but its rank: who sets a role means it.
+ * Why a variable that Muon takes is probably not a hidden matrix, which Muon is for; null if it looks like one. Only a
+ * variable whose role follows from its rank alone is suspected: a role that was set is deliberate.
  */
 export function looksMisplaced(variable: tf.Variable, { parts }: Layout): string | null {
   const { role, source } = explainRole(variable);

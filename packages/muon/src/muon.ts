@@ -80,7 +80,7 @@ class Muon extends TensorOptimizer {
     return { momentum: 1 };
   }
 
-  // The default fallback has Muon's base rate, whatever it is set to; a given one has its own.
+  // The default fallback follows Muon's base rate; a fallback from the options has its own.
   override get learningRate(): number {
     return super.learningRate;
   }
@@ -94,23 +94,23 @@ class Muon extends TensorOptimizer {
     return this.#select.has(variable);
   }
 
-  #divide(entries: readonly Entry[]): { taken: Entry[]; left: Entry[] } {
-    const [taken, left]: [Entry[], Entry[]] = [[], []];
-    for (const entry of entries) (this.accepts(entry.variable) ? taken : left).push(entry);
-    return { taken, left };
+  #divide(entries: readonly Entry[]): { taken: Entry[]; others: Entry[] } {
+    const [taken, others]: [Entry[], Entry[]] = [[], []];
+    for (const entry of entries) (this.accepts(entry.variable) ? taken : others).push(entry);
+    return { taken, others };
   }
 
   override check(entries: readonly Entry[]): void {
-    const { taken, left } = this.#divide(entries);
+    const { taken, others } = this.#divide(entries);
     const variablesOf = (part: readonly Entry[]) => part.map(({ variable }) => variable);
-    this.#checkVariables(variablesOf(taken), variablesOf(left));
+    this.#checkVariables(variablesOf(taken), variablesOf(others));
     super.check(entries);
   }
 
   override update(entries: readonly Entry[]): void {
-    const { taken, left } = this.#divide(entries);
+    const { taken, others } = this.#divide(entries);
     this.#step(taken.filter(({ gradient }) => gradient !== null));
-    if (left.length > 0) this.#fallback.update(left);
+    if (others.length > 0) this.#fallback.update(others);
   }
 
   #step(entries: readonly Entry[]): void {
@@ -131,7 +131,7 @@ class Muon extends TensorOptimizer {
     }
   }
 
-  /** What is to be orthogonalised: the running mean of the gradients, or Nesterov's look ahead. */
+  /** The matrix to orthogonalise: the running mean of the gradients, or Nesterov's look-ahead. */
   #directionOf({ variable, gradient }: Entry): tf.Tensor {
     const momentum = this.slot(variable, 'momentum');
     const fresh = tf.mul(gradient as tf.Tensor, 1 - this.#momentum);
@@ -140,8 +140,8 @@ class Muon extends TensorOptimizer {
     return this.#nesterov ? tf.add(tf.mul(mean, this.#momentum), fresh) : mean;
   }
 
-  /** Everything that can be wrong with the variables of a step. */
-  #checkVariables(taken: readonly tf.Variable[], left: readonly tf.Variable[]): void {
+  /** Throws for variables that Muon cannot train, and warns about those that it probably should not. */
+  #checkVariables(taken: readonly tf.Variable[], others: readonly tf.Variable[]): void {
     const flat = taken.filter(({ rank }) => rank < 2);
     if (flat.length > 0) {
       throw new Error(
@@ -150,7 +150,7 @@ class Muon extends TensorOptimizer {
     }
     const fresh = taken.filter((variable) => !this.#layouts.has(variable));
     const layouts = fresh.map((variable) => this.#makeLayout(variable));
-    this.#checkNames(taken, left);
+    this.#checkNames(taken, others);
     fresh.forEach((variable, i) => {
       this.#layouts.set(variable, layouts[i] as Layout);
     });
@@ -164,20 +164,20 @@ class Muon extends TensorOptimizer {
 
   #makeLayout(variable: tf.Variable): Layout {
     const { split, view } = this.#options;
-    const found =
+    const parts =
       typeof split === 'function'
         ? split(variable)
         : this.#splits.find(({ selection }) => selection.has(variable))?.split;
-    if (found != null && !isSplit({ name: '', ...found })) {
+    if (parts != null && !isSplit({ name: '', ...parts })) {
       throw new RangeError(
-        `muon: "split" must return { axis, sizes } with a whole axis and whole sizes > 0, or null. Received ${show(found)} for ${listed([variable])}.`,
+        `muon: "split" must return { axis, sizes } with a whole axis and whole sizes > 0, or null. Received ${show(parts)} for ${listed([variable])}.`,
       );
     }
-    return layoutOf(variable, view?.(variable) ?? viewOfKernel(variable), found ?? null);
+    return layoutOf(variable, view?.(variable) ?? viewOfKernel(variable), parts ?? null);
   }
 
-  // A misspelt name would be a matrix that is silently taken as a whole.
-  #checkNames(taken: readonly tf.Variable[], left: readonly tf.Variable[]): void {
+  // With a misspelt name, a matrix would silently be taken as a whole.
+  #checkNames(taken: readonly tf.Variable[], others: readonly tf.Variable[]): void {
     if (this.#hasCheckedNames || taken.length === 0) return;
     for (const { split, selection } of this.#splits) {
       const { name } = split;
@@ -188,7 +188,7 @@ class Muon extends TensorOptimizer {
         taken.map((variable) => variable.name),
       );
       throw new Error(
-        `muon: "split" names "${name}", which is ${left.some(isSelected) ? 'left to the fallback' : 'no variable of this step'}. Muon takes ${listed(taken)}. Did you mean "${hint}"?`,
+        `muon: "split" names "${name}", which is ${others.some(isSelected) ? 'left to the fallback' : 'not a variable of this step'}. Muon takes ${listed(taken)}. Did you mean "${hint}"?`,
       );
     }
     this.#hasCheckedNames = true;
@@ -196,14 +196,14 @@ class Muon extends TensorOptimizer {
 
   #warnOf(fresh: readonly tf.Variable[]): void {
     if (this.#hasWarned) return;
-    const found = fresh.flatMap((variable) => {
+    const suspects = fresh.flatMap((variable) => {
       const why = looksMisplaced(variable, this.#layoutOf(variable));
       return why === null ? [] : [`${listed([variable])} (${why})`];
     });
-    if (found.length === 0) return;
+    if (suspects.length === 0) return;
     this.#hasWarned = true;
     console.warn(
-      `muon: it is for hidden matrices, which these do not look like: ${found.join(', ')}. Call assignRoles(model), or setRole(variable, 'head') or 'embedding', to leave them to the fallback; setRole(variable, 'matrix') says that they are meant.`,
+      `muon: it is for hidden matrices, which these do not look like: ${suspects.join(', ')}. Call assignRoles(model), or setRole(variable, 'head') or 'embedding', to leave them to the fallback; setRole(variable, 'matrix') says that they are meant.`,
     );
   }
 
@@ -242,14 +242,14 @@ class Muon extends TensorOptimizer {
  *   'rms-to-rms'       √(out / in)            changes outputs by η at most, in RMS (Bernstein, 2025)
  *   'none'             1                      η is the change in spectral norm
  *
- * Decay is not its business: put `withWeightDecay` around it, which uses η without the scale.
+ * Muon does not decay weights: put `withWeightDecay` around it, which uses η without the scale.
  *
  * @param options learningRate per step (1e-3); momentum (0.95); nesterov (true); coefficients ('quintic');
  *   scale ('match-rms-adamw'); select what Muon takes ('matrix'); split, kernels with several matrices side by
  *   side, such as those of an LSTM; view, the axes of inputs and outputs of other kernels, all further ones being a
  *   batch; fallback, the optimizer of everything else (adam at the same learning rate, following it)
- * @throws RangeError for an unknown option or a value out of range; TypeError for a fallback that is no
- *   optimizer. At a step, before it changes anything: Error for a variable that is no matrix, and for a split that
+ * @throws RangeError for an unknown option or a value out of range; TypeError for a fallback that is not an
+ *   optimizer. At a step, before it changes anything: Error for a variable that is not a matrix, and for a split that
  *   names no variable; RangeError for a split or view that does not fit
  * @example
  * model.compile({ optimizer: muon({ learningRate: 2e-3 }), loss: 'meanSquaredError' });

@@ -63,7 +63,7 @@ onCpu(() => {
     expect(() => muon(options as never)).toThrow(RangeError);
   });
 
-  test('something that is no optimizer, or no options, is refused', () => {
+  test('something that is not an optimizer, or not options, is refused', () => {
     expect(() => muon({ fallback: 'adam' as never })).toThrow(TypeError);
     expect(() => muon({ fallback: 'adam' as never })).toThrow('expected a tf.Optimizer');
     expect(() => muon(0.02 as never)).toThrow(

@@ -20,23 +20,23 @@ export interface MuonOptions {
   readonly learningRate?: number | undefined;
   /** Decay of the running mean of gradients. */
   readonly momentum?: number | undefined;
-  /** Whether the update looks one step of the mean ahead. */
+  /** Whether the update looks ahead by one step of the mean. */
   readonly nesterov?: boolean | undefined;
-  /** The iteration that orthogonalises: a preset, or tuples of one's own. */
+  /** The iteration that orthogonalises: a preset or custom tuples. */
   readonly coefficients?: Preset | Coefficients | undefined;
-  /** What an update is multiplied by, given the inputs and outputs of the matrix. */
+  /** The scale of an update, given the inputs and outputs of the matrix. */
   readonly scale?: Scale | undefined;
-  /** What Muon takes; everything else goes to the fallback. */
+  /** What Muon trains; everything else goes to the fallback. */
   readonly select?: Selector | undefined;
   /** Kernels that hold several matrices side by side; a function is called once a variable. */
   readonly split?: readonly NamedSplit[] | ((variable: tf.Variable) => Split | null) | undefined;
   /** Inputs and outputs of kernels that are neither dense nor convolutions; called once a variable. */
   readonly view?: ((variable: tf.Variable) => View | null) | undefined;
-  /** The optimizer of everything that Muon does not take. */
+  /** The optimizer of everything that Muon does not train. */
   readonly fallback?: tf.Optimizer | undefined;
 }
 
-/** What an update of a matrix [inputs, outputs] is multiplied by. */
+/** The scale of an update of a matrix [inputs, outputs]. */
 export const SCALES = {
   'match-rms-adamw': (inputs: number, outputs: number): number =>
     0.2 * Math.sqrt(Math.max(inputs, outputs)),

@@ -11,7 +11,7 @@ import {
 
 /** @inline */
 interface OrthogonalizeOptions {
-  /** The iteration: a preset, or tuples of one's own. */
+  /** The iteration: a preset or custom tuples. */
   readonly coefficients?: Preset | Coefficients | undefined;
 }
 
@@ -27,7 +27,7 @@ interface OrthogonalizeOptions {
  * @param matrix [..., rows, columns], float32; leading axes are a batch of matrices
  * @param options coefficients: a preset ('quintic') or tuples
  * @returns a tensor of the same shape
- * @throws TypeError for something that is no float32 tensor of rank 2 or more; RangeError for wrong options
+ * @throws TypeError for something that is not a float32 tensor of rank 2 or more; RangeError for wrong options
  * @see Jordan et al., Muon, 2024; Bernstein and Newhouse, 2024 (arXiv 2409.20325)
  * @example
  * orthogonalize(tf.randomNormal([4, 6]), { coefficients: 'polar-express-8' });
@@ -46,7 +46,7 @@ export function orthogonalize(matrix: tf.Tensor, options: OrthogonalizeOptions =
   return orthogonalizeBy(matrix, iterationOf(options.coefficients ?? 'quintic'));
 }
 
-/** What `orthogonalize` does, for an iteration that was checked before. */
+/** `orthogonalize`, for an iteration that is already checked. */
 export function orthogonalizeBy(matrix: tf.Tensor, iteration: Iteration): tf.Tensor {
   if (matrix.size === 0) return tf.clone(matrix);
   if (matrix.rank === 2 || !isSlowInBatches()) return tf.tidy(() => iterate(matrix, iteration));
@@ -61,8 +61,9 @@ export function orthogonalizeBy(matrix: tf.Tensor, iteration: Iteration): tf.Ten
 const isSlowInBatches = (): boolean => tf.getBackend() === 'wasm';
 
 /**
- * Each matrix, or batch of matrices, orthogonalised. Where batches are fast, all that have sides of the same lengths,
- * in either order, go through the iteration as one: a small product takes TensorFlow longer to start than to do.
+ * Each matrix, or batch of matrices, orthogonalised. Where batches are fast, all matrices with the same pair of sides,
+ * in either order, go through the iteration as one batch: a small product takes TensorFlow longer to start than to
+ * compute.
  *
  * @param matrices [inputs, outputs] or [batch, inputs, outputs] each
  */
@@ -78,9 +79,9 @@ export function orthogonalizeEach(
   });
   const results: tf.Tensor[] = [];
   for (const members of groups.values()) {
-    const own = members.map((i) => matrices[i] as tf.Tensor);
-    for (const [at, result] of together(own, iteration).entries()) {
-      results[members[at] as number] = result;
+    const group = members.map((i) => matrices[i] as tf.Tensor);
+    for (const [i, result] of together(group, iteration).entries()) {
+      results[members[i] as number] = result;
     }
   }
   return results;
@@ -111,10 +112,10 @@ const isWide = ({ shape }: tf.Tensor): boolean =>
 function normalize(matrix: tf.Tensor, safety: number): tf.Tensor {
   const [rows, columns] = matrix.shape.slice(-2) as [number, number];
   const { quotient } = dividedByLargest(matrix, [-2, -1]);
-  // By the mean: half precision cannot hold the sum.
+  // From the mean, because half precision cannot hold the sum.
   const rms = tf.sqrt(tf.mean(tf.square(quotient), [-2, -1], true));
   const norm = tf.mul(rms, Math.sqrt(rows * columns) * (1 + safety));
-  // At least 1, since the largest element is 1, except where all are 0.
+  // At least 1, because the largest element is 1, unless all are 0.
   return tf.div(quotient, tf.maximum(norm, 1));
 }
 
@@ -144,8 +145,8 @@ function isLong({ shape }: tf.Tensor): boolean {
 }
 
 /**
- * Steps taken on the Gram matrix before it is made anew from X. Its rounding grows with each; with three, the
- * result is as near to float64 as without (singular values over six decades, all presets), with five it is not.
+ * Steps taken on the Gram matrix before it is recomputed from X. Its rounding error grows with each step: with three,
+ * the result is as close to float64 as without (singular values over six decades, all presets), with five it is not.
  */
 const BY_GRAM = 3;
 

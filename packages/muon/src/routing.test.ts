@@ -274,7 +274,7 @@ onCpu(() => {
     ] as const) {
       const optimizer = new Passing(byRole({ [role]: wrap(muon()), default: muon() }));
       expect(() => step(optimizer, gradientsOf(Object.values(roles)))).toThrow(
-        `byRole: the optimizer of role '${role}' (muon) leaves "${target!.name}" [${target!.shape.join(', ')}] to another one. Give '${role}' the optimizer that shall have them, or this one options by which it takes them.`,
+        `byRole: the optimizer of role '${role}' (muon) leaves "${target!.name}" [${target!.shape.join(', ')}] to another optimizer. Give '${role}' the optimizer that should train them, or give this one options that make it take them.`,
       );
       expect(Object.values(roles).map(values)).toEqual(before);
     }

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Multiplications of a product from which on Muon's fifteen take a noticeable time in plain JavaScript: 128 × 128 matrices. */
+/** Multiplications in a product for which Muon's fifteen products take noticeable time in plain JavaScript: 128 × 128 matrices. */
 const LARGE = 128 ** 3;
 
 let hasWarned = false;
 
-/** Warns once of a large matrix on the backend `cpu`, which multiplies in plain JavaScript. */
+/** Warns once about a large matrix on the backend `cpu`, which multiplies in plain JavaScript. */
 export function warnOfSlowBackend(variables: readonly tf.Variable[]): void {
   if (hasWarned || tf.getBackend() !== 'cpu') return;
   const large = variables.find(({ shape, size }) => {

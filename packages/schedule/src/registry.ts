@@ -2,8 +2,9 @@
 import { checkOptions, knownOptions, type Rule, show } from '@tfjs-lrm/core/kit';
 
 /**
- * The factor of the base learning rate at a step, counted from 0. One that was made by a function of this package, or by
- * one that `schedule` made, carries that function's name and its configuration, so that an optimizer with it can be saved.
+ * The factor of the base learning rate at a step, counted from 0. A schedule from a function of this package, or from
+ * one that `schedule` returned, carries the name of that function and its options, so that an optimizer with it can be
+ * saved.
  */
 export interface Schedule {
   (step: number): number;
@@ -13,27 +14,27 @@ export interface Schedule {
 
 type Load = (config: Readonly<Record<string, unknown>>) => Schedule;
 
-// On globalThis, so that two copies of this package in one process load each other's files.
+// On globalThis, so that two copies of this package in one process can load each other's files.
 const LOADERS: unique symbol = Symbol.for('tfjs-lrm/schedules');
 const shared = globalThis as { [LOADERS]?: Map<string, Load> };
 shared[LOADERS] ??= new Map();
 const loaders: Map<string, Load> = shared[LOADERS];
 
-/** A schedule with what a file holds of it. */
+/** A schedule with its saved form. */
 export function named(className: string, config: object, at: (step: number) => number): Schedule {
   return Object.assign((step: number): number => at(step), { className, config });
 }
 
-/** Says how a schedule is made again from its configuration. */
+/** Registers how a schedule is built from its saved options. */
 export function loadable(className: string, load: Load): void {
   loaders.set(className, load);
 }
 
 /**
- * Makes the function by which users get a schedule of your own, and registers it, so that optimizers with it are saved
- * and loaded.
+ * Makes the function with which users create a schedule of your own, and registers it, so that optimizers with it can be
+ * saved and loaded.
  *
- * @param name the name of the function; files hold it
+ * @param name the name of the function, which files hold
  * @param make gets the checked options, plain data, and returns the factor at a step, counted from 0
  * @param rules a rule for each option
  * @example
@@ -46,25 +47,25 @@ export function schedule<Options extends object>(
   make: (options: Options) => (step: number) => number,
   rules: { readonly [option in keyof Options]-?: Rule },
 ): (options?: Options) => Schedule {
-  const made = (options: Options = {} as Options): Schedule => {
+  const create = (options: Options = {} as Options): Schedule => {
     checkOptions(name, options, rules);
     return named(name, { ...options }, make(options));
   };
-  loadable(name, (config) => made(knownOptions(config, Object.keys(rules)) as Options));
-  return made;
+  loadable(name, (config) => create(knownOptions(config, Object.keys(rules)) as Options));
+  return create;
 }
 
 /** A schedule as plain data; null for a bare function. */
-export function scheduleToConfig(given: Schedule): { className: string; config: object } | null {
-  return given.className === undefined || given.config === undefined
+export function scheduleToConfig(schedule: Schedule): { className: string; config: object } | null {
+  return schedule.className === undefined || schedule.config === undefined
     ? null
-    : { className: given.className, config: given.config };
+    : { className: schedule.className, config: schedule.config };
 }
 
 /**
  * The schedule that `scheduleToConfig` wrote.
  *
- * @throws RangeError for an unknown one or values out of range
+ * @throws RangeError for an unknown schedule or values out of range
  */
 export function scheduleFromConfig(data: unknown): Schedule {
   const { className, config } = (data ?? {}) as { className?: unknown; config?: unknown };

@@ -136,7 +136,7 @@ interface Part {
 }
 
 /**
- * Schedules one after the other: each counts from 0 and lasts `steps`; the last one goes on for ever.
+ * Schedules one after the other: each counts from 0 and lasts `steps` steps; the last one goes on for ever.
  *
  * @throws RangeError for an empty list or a part without a schedule
  * @example
@@ -158,7 +158,7 @@ export function chain(parts: readonly Part[]): Schedule {
   const config = {
     parts: parts.map((part) => ({ steps: part.steps, schedule: scheduleToConfig(part.schedule) })),
   };
-  const at = (t: number): number => {
+  const factorAt = (t: number): number => {
     let start = 0;
     for (const part of parts) {
       if (t < start + part.steps || part === parts.at(-1)) return part.schedule(t - start);
@@ -166,8 +166,10 @@ export function chain(parts: readonly Part[]): Schedule {
     }
     return 1;
   };
-  // A part that cannot be saved makes the whole chain one that cannot be saved.
-  return config.parts.every(({ schedule }) => schedule !== null) ? named('chain', config, at) : at;
+  // A chain can be saved only if all of its parts can.
+  return config.parts.every(({ schedule }) => schedule !== null)
+    ? named('chain', config, factorAt)
+    : factorAt;
 }
 
 const isFunction = (value: unknown) =>

@@ -3,7 +3,7 @@ import { adapter, OptimizerAdapter } from '@tfjs-lrm/core';
 import { anyRule, connect, nodeOf, show, treeOf } from '@tfjs-lrm/core/kit';
 import { type Schedule, scheduleFromConfig, scheduleToConfig } from './registry.ts';
 
-/** The factor at a step; throws when it is no factor. */
+/** The factor at a step; throws if the schedule returns something else. */
 function factorAt(schedule: Schedule, step: number): number {
   const value = schedule(step);
   if (!(Number.isFinite(value) && value >= 0)) {
@@ -71,7 +71,7 @@ const makeScheduled = adapter(
  * Multiplies the base learning rate of all optimizers inside by schedule(step), step counted from 0. Setting
  * `learningRate`, at any time, sets the base rate. Nested schedules multiply.
  *
- * @throws TypeError when the schedule is no function; RangeError, before the step, when it returns a
+ * @throws TypeError if the schedule is not a function; RangeError, before the step, if it returns a
  *   negative or non-finite factor
  * @example
  * withSchedule(tf.train.sgd(0.1), cosine({ steps: 1000 }));
@@ -82,7 +82,7 @@ export function withSchedule(optimizer: tf.Optimizer, schedule: Schedule): Optim
       `withSchedule: the schedule must be a function of the step. Received ${show(schedule)}. Try cosine({ steps: 1000 }).`,
     );
   }
-  // Before the optimizer is taken, so that it stays free when the schedule is wrong from the start.
+  // Checked before the optimizer is taken, so that a schedule that is wrong from the start leaves it free.
   factorAt(schedule, 0);
   return makeScheduled(optimizer, { schedule });
 }

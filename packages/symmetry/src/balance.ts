@@ -1,20 +1,20 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Orbit } from './symmetry.ts';
 
-/** The sums of squares of each side of an orbit: for each of its slices, one for each scale. */
+/** The sums of squares of an orbit: for each of its slices, one sum for each scale. */
 export type Sums = readonly (ArrayLike<number> | undefined)[];
 
 /**
- * How far each scale of an orbit is from its balanced point, in nats: scaling by e^t brings it there. With
- * S₊ and S₋ the sums of squares of what is multiplied and of what is divided by the scale,
+ * The distance t of each scale of an orbit from its balanced point, in nats: scaling by e^t brings it there. With S₊
+ * and S₋ the sums of squares of the weights that are multiplied and divided by the scale,
  *
  *   t = ¼ · log(S₋ / S₊),
  *
- * the least sum of squares on the orbit, where S₊ = S₋. A normalisation has one side; it is balanced where
- * the columns of the kernels that write have a mean squared norm of 1: t = −½ · log(S₊ / columns). A scale
- * with a side of zeros has no balanced point and stays: 0.
+ * the point with the least sum of squares on the orbit, where S₊ = S₋. A normalisation has one side; it is balanced
+ * where the columns of the kernels that write have a mean squared norm of 1: t = −½ · log(S₊ / columns). A scale
+ * with a side of zeros has no balanced point; its distance is 0.
  *
- * @param sums undefined for slices that do not count: those of weights that are not trained
+ * @param sums undefined for slices of weights that are not trained, which do not count
  */
 export function distances({ kind, scales, slices }: Orbit, sums: Sums): Float64Array {
   const [plus, minus] = [new Float64Array(scales), new Float64Array(scales)];
@@ -22,23 +22,23 @@ export function distances({ kind, scales, slices }: Orbit, sums: Sums): Float64A
   let largest = 0;
   let smallest = 0;
   slices.forEach(({ weight, index, exponent }, side) => {
-    const own = sums[side];
-    if (own === undefined || (kind === 'normalisation' && weight.shape.length < 2)) return;
+    const values = sums[side];
+    if (values === undefined || (kind === 'normalisation' && weight.shape.length < 2)) return;
     largest = Math.max(largest, exponent);
     smallest = Math.min(smallest, exponent);
     const to = exponent > 0 ? plus : minus;
-    for (let at = 0; at < scales; at++)
-      to[at] = (to[at] as number) + Math.abs(exponent) * (own[at] as number);
-    for (const at of index) if (at >= 0) count[at] = (count[at] as number) + 1;
+    for (let i = 0; i < scales; i++)
+      to[i] = (to[i] as number) + Math.abs(exponent) * (values[i] as number);
+    for (const i of index) if (i >= 0) count[i] = (count[i] as number) + 1;
   });
-  return plus.map((sum, at) => {
-    const other = kind === 'normalisation' ? (count[at] as number) : (minus[at] as number);
+  return plus.map((sum, i) => {
+    const other = kind === 'normalisation' ? (count[i] as number) : (minus[i] as number);
     if (!(sum > 0 && other > 0)) return 0;
     return Math.log(other / sum) / (2 * (largest - smallest));
   });
 }
 
-/** For each element of a weight the scale of its slice, or −1. */
+/** The scale of each element of a weight, or −1 for an element that does not move. */
 export function scaleOfElements(
   weight: LayerVariable,
   axes: readonly number[],
@@ -63,8 +63,8 @@ export function sumsByScale(
   scales: number,
 ): Float64Array {
   const sums = new Float64Array(scales);
-  index.forEach((scale, at) => {
-    if (scale >= 0) sums[scale] = (sums[scale] as number) + (values[at] as number);
+  index.forEach((scale, i) => {
+    if (scale >= 0) sums[scale] = (sums[scale] as number) + (values[i] as number);
   });
   return sums;
 }

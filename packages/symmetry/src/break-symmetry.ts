@@ -6,10 +6,10 @@ import { checkSpread, type SpreadOptions } from './symmetry-breaking.ts';
 import { walk } from './walk.ts';
 
 /**
- * Moves a model to a random point on the orbit of each of its multiplicative symmetries: every scale is
- * multiplied by e^(spread · N(0, 1)), and what compensates it is divided. Outputs stay as they are, to
- * rounding, but channels that were equal are not any more, and get different gradients. Of a general-linear
- * or complex group it uses the positive factors. Normalisations are left alone; they treat channels alike.
+ * Moves a model to a random point on the orbit of each of its multiplicative symmetries: one side of every scale is
+ * multiplied by e^(spread · N(0, 1)), the other divided by it. Outputs stay the same up to rounding, but channels that
+ * were equal no longer are, and get different gradients. In a general-linear or complex group only the positive factors
+ * are used. Normalisations are left alone, because they treat all channels alike.
  *
  * Call it before training: moments of an optimizer are not moved.
  *
@@ -24,7 +24,7 @@ export function breakSymmetry(model: LayersModel, options: SpreadOptions): void 
   const orbits = orbitsOf(circuit).filter(({ kind }) => kind === 'multiplicative');
   const total = orbits.reduce((sum, { scales }) => sum + scales, 0);
   const { spread, seed } = options;
-  // One draw for all, so that no two orbits get the same numbers.
+  // A single draw, so that no two orbits get the same numbers.
   const drawn = tf.tidy(() => tf.randomNormal([total], 0, spread, 'float32', seed).dataSync());
   let from = 0;
   const moves = orbits.map((orbit) => {

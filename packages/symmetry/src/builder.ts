@@ -52,7 +52,7 @@ export class Builder {
     return y;
   }
 
-  /** linear, relu and softmax by name; what any other one reads and writes is fixed. */
+  /** An activation by its name. Other than linear, relu and softmax, it fixes what it reads and writes. */
   activation(name: string | undefined, x: Wire): Wire {
     if (name === undefined || name === 'linear') return x;
     if (name === 'relu') return this.map('homogeneous', x);
@@ -102,7 +102,7 @@ export class Builder {
     this.operations.push({ type: 'fix', x, centred });
   }
 
-  /** A fixed wire, computed from what must stay as it is. */
+  /** A fixed wire, computed from inputs that must stay as they are. */
   opaque(xs: readonly Wire[], size: number): Wire {
     for (const x of xs) this.fix(x);
     return { size };

@@ -5,12 +5,12 @@ export interface Wire {
   readonly size: number;
 }
 
-/** What a model computes, in the order in which its outputs need it. */
+/** A model as operations between wires, in order of computation. */
 export interface Circuit {
   readonly operations: readonly Operation[];
   /**
-   * The weights that may move: those that the model trains, its layers and itself not being frozen, and that
-   * have no constraint.
+   * The weights that may move: those that are trained, since neither their layer nor the model is frozen, and that have
+   * no constraint.
    */
   readonly trained: ReadonlySet<LayerVariable>;
   /** The plain layer that holds each weight, and the layer of the model that contains it. */
@@ -18,18 +18,18 @@ export interface Circuit {
 }
 
 /**
- * What happens between wires, in order of computation. Every layer that takes part becomes a few of these;
- * a wire that no operation writes is fixed: an input, or the output of an opaque layer.
+ * A step of the computation between wires. Every layer that takes part becomes a few of these. A wire that no operation
+ * writes is fixed: an input, or the output of an opaque layer.
  *
- * `shifts` says whether a constant added to each channel of x adds a constant to each channel of y, the same at
- * all positions: not where zeros are padded.
+ * `shifts` is true if a constant added to each channel of x adds a constant to each channel of y, the same at all
+ * positions; false where zeros are padded.
  */
 export type Operation =
-  /** y = x · W over the channels; without x (an embedding) the input axis stands for tokens. */
+  /** y = x · W over the channels; without x (an embedding) the input axis is tokens. */
   | {
       readonly type: 'matmul';
       readonly kernel: LayerVariable;
-      /** Axes of the kernel that stand for inputs and outputs. */
+      /** The axes of the kernel for inputs and outputs. */
       readonly input: number;
       readonly output: number;
       readonly x: Wire | null;
@@ -63,8 +63,8 @@ export type Operation =
       readonly shifts: boolean;
     }
   /**
-   * Several inputs become one, channel by channel, and scale together: their sum, their mean, or at each
-   * position one of them (the largest; what lies there after a concatenation along another axis).
+   * Combines several inputs channel by channel, which then scale together: their sum, their mean, or at each position
+   * one of them (the largest, or the one found there after a concatenation along another axis).
    */
   | {
       readonly type: 'combine';
@@ -78,17 +78,17 @@ export type Operation =
   /** y = Π x, channel by channel. */
   | { readonly type: 'product'; readonly xs: readonly Wire[]; readonly y: Wire }
   /**
-   * y does not change when x is scaled: as a whole where statistics are taken over the channels, each channel
-   * by itself where they are taken over the batch or over positions.
+   * Scaling x leaves y unchanged: scaling it as a whole if statistics are taken over the channels, or each channel by
+   * itself if they are taken over the batch or over positions.
    */
   | {
       readonly type: 'normalise';
       readonly x: Wire;
       readonly y: Wire;
       readonly over: 'channels' | 'positions';
-      /** Whether the mean is subtracted, so that a constant added to what is normalised together is not seen. */
+      /** Whether the mean is subtracted, so that a constant added to all that is normalised together has no effect. */
       readonly centred: boolean;
-      /** What is subtracted and divided by in inference, where these are kept. */
+      /** The statistics used in inference, if the layer keeps them. */
       readonly statistics: {
         readonly mean: LayerVariable;
         readonly variance: LayerVariable;
@@ -103,7 +103,7 @@ export type Operation =
       readonly keyHeads: number;
       readonly pairs: readonly number[] | null;
     }
-  /** y = probabilities · value per head, in which value heads may be shared. */
+  /** y = probabilities · value per head, where several heads may share a value head. */
   | {
       readonly type: 'mix';
       readonly x: Wire;
@@ -111,11 +111,11 @@ export type Operation =
       readonly heads: number;
       readonly keyHeads: number;
     }
-  /** y = softmax(x) over the channels: a number added to all of x is not seen, and y has a sum of 1. */
+  /** y = softmax(x) over the channels: a number added to all of x has no effect, and y has a sum of 1. */
   | { readonly type: 'softmax'; readonly x: Wire; readonly y: Wire }
-  /** What reads x must see it as it is, but for a number added to all channels where it is centred. */
+  /** x must stay as it is, except, if centred, for a number added to all of its channels. */
   | { readonly type: 'fix'; readonly x: Wire; readonly centred: boolean }
-  /** A multiplier of a kernel, along these axes of it; none for a scalar. */
+  /** A multiplier of a kernel, along the given axes of the kernel; none for a scalar. */
   | {
       readonly type: 'factor';
       readonly which: 'row' | 'column' | 'scalar';
@@ -127,7 +127,7 @@ export type Operation =
 /** 0, 1, …, size − 1 */
 export const inOrder = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
 
-/** For each output channel of attention the value channel that it comes from: heads that share one repeat it. */
+/** The value channel that each output channel of attention comes from; heads that share a value head repeat it. */
 export function sharedChannels(size: number, heads: number, keyHeads: number): number[] {
   const width = size / keyHeads;
   const group = heads / keyHeads;
@@ -137,22 +137,22 @@ export function sharedChannels(size: number, heads: number, keyHeads: number): n
 }
 
 /** The wires that an operation reads. */
-export function inputsOf(at: Operation): readonly Wire[] {
-  switch (at.type) {
+export function inputsOf(operation: Operation): readonly Wire[] {
+  switch (operation.type) {
     case 'combine':
     case 'concatenate':
     case 'product':
-      return at.xs;
+      return operation.xs;
     case 'score':
-      return [at.query, at.key];
+      return [operation.query, operation.key];
     case 'factor':
       return [];
     default:
-      return at.x === null ? [] : [at.x];
+      return operation.x === null ? [] : [operation.x];
   }
 }
 
-/** Looks up operations by the wires that they read and write, and how often each weight is used. */
+/** Finds the operations that read or write a wire, and how often each weight is used. */
 export class Wiring {
   readonly #readers = new Map<Wire, Operation[]>();
   readonly #writers = new Map<Wire, Operation>();
@@ -161,10 +161,16 @@ export class Wiring {
 
   constructor({ operations, trained }: Circuit) {
     this.#trained = trained;
-    for (const at of operations) {
-      for (const wire of inputsOf(at)) this.#readers.set(wire, [...this.readersOf(wire), at]);
-      if ('y' in at) this.#writers.set(at.y, at);
-      const weight = at.type === 'matmul' ? at.kernel : 'vector' in at ? at.vector : null;
+    for (const operation of operations) {
+      for (const wire of inputsOf(operation))
+        this.#readers.set(wire, [...this.readersOf(wire), operation]);
+      if ('y' in operation) this.#writers.set(operation.y, operation);
+      const weight =
+        operation.type === 'matmul'
+          ? operation.kernel
+          : 'vector' in operation
+            ? operation.vector
+            : null;
       if (weight !== null) this.#uses.set(weight, (this.#uses.get(weight) ?? 0) + 1);
     }
   }
@@ -173,12 +179,12 @@ export class Wiring {
     return this.#readers.get(wire) ?? [];
   }
 
-  /** Undefined for a fixed wire. */
+  /** The operation that writes a wire; undefined for a fixed wire. */
   writerOf(wire: Wire): Operation | undefined {
     return this.#writers.get(wire);
   }
 
-  /** Whether a weight may move, and is used in one place alone. */
+  /** Whether a weight may move and is used only once. */
   isFree(weight: LayerVariable): boolean {
     return this.#trained.has(weight) && this.#uses.get(weight) === 1;
   }

@@ -1,7 +1,7 @@
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { type Algebra, descriptionOf, show } from '@tfjs-lrm/core/kit';
 
-/** What a layer's class was described as, or null. */
+/** The description of a layer's class, or null. */
 export function describedAs(layer: layers.Layer): Algebra | null {
   const describe = descriptionOf(layer.getClassName());
   if (describe === undefined) return null;
@@ -39,7 +39,7 @@ function checkGroups(where: string, groups: unknown): void {
   );
 }
 
-/** The weight of a layer by its own name, without the layer's. */
+/** The weight of a layer by its name without the layer's. */
 export const weightNamed = (layer: layers.Layer, name: string | undefined): LayerVariable | null =>
   layer.weights.find(({ originalName }) => originalName.split('/').at(-1) === name) ?? null;
 

@@ -10,7 +10,7 @@ import type { Builder } from './builder.ts';
 import { inOrder, type Wire } from './circuit.ts';
 import { weightNamed } from './describe-layer.ts';
 
-/** Turns a call of a described layer into operations, its weights told by rank and name; null where it is opaque. */
+/** Turns a call of a described layer into operations, recognising weights by rank and name; null if it is opaque. */
 export function lowerDescribed(
   algebra: Algebra,
   layer: layers.Layer,
@@ -59,7 +59,7 @@ function normalising(
   return y;
 }
 
-/** Each of equal parts of the channels, normalised by itself. */
+/** Several equal groups of channels, each normalised by itself. */
 function normalised(x: Wire, groups: number, to: Builder): Wire {
   if (groups === 1) return to.normalise(x, 'channels');
   const width = x.size / groups;
@@ -80,7 +80,7 @@ function channelwise(
   const weight = weightNamed(layer, kernel);
   const channels = to.concatenate(inputs.slice(0, count));
   if (weight === null || weight.shape.at(-1) !== channels.size) return null;
-  // Before the first step it reads zeros, so a constant is not seen alike at all steps.
+  // Before the first time step it reads zeros, so a constant does not have the same effect at all steps.
   const convolved = to.gain(weight, channels, { axes: [weight.shape.length - 1], shifts: false });
   const y = to.opaque([convolved, ...inputs.slice(count)], x.size);
   return gain === undefined ? y : to.gain(weightNamed(layer, gain), y);
@@ -89,8 +89,8 @@ function channelwise(
 function bilinear(algebra: Bilinear, inputs: readonly Wire[], to: Builder): Wire | null {
   if ('product' in algebra) {
     if (algebra.product.length !== inputs.length) return null;
-    const terms = inputs.map((x, at) => {
-      const how = algebra.product[at];
+    const terms = inputs.map((x, i) => {
+      const how = algebra.product[i];
       if (how === 'linear') return x;
       return how === 'homogeneous' ? to.map('homogeneous', x) : to.opaque([x], x.size);
     });

@@ -9,23 +9,22 @@ type Matmul = Extract<Operation, { type: 'matmul' }>;
 const triangle = (n: number): number => (n * (n - 1)) / 2;
 
 /**
- * The directions in which all invertible matrices move `size` channels that `rows` independent vectors write and
- * `columns` read: a matrix that differs from the identity only where nothing writes and nothing reads moves no
- * weight.
+ * The number of directions in which invertible matrices move `size` channels that `rows` independent vectors write and
+ * `columns` read. A matrix that differs from the identity only where nothing writes and nothing reads moves no weight.
  */
 export function mixingDimension(size: number, rows: number, columns: number): number {
   return size ** 2 - Math.max(0, size - rows) * Math.max(0, size - columns);
 }
 
-/** The same for rotations, which move both alike. */
+/** The same for rotations, which move both sides alike. */
 export function rotationDimension(size: number, vectors: number): number {
   return triangle(size) - triangle(Math.max(0, size - vectors));
 }
 
 /**
  * Counts the independent vectors by which weights write and read channels, so that no direction is counted in two
- * symmetries: not those that a translation moves anyway, nor more than what reaches a kernel through
- * linear layers before it. Where it cannot tell it counts fewer.
+ * symmetries. It leaves out directions that a translation covers, and counts no more than reach a kernel through the
+ * linear layers before it. When in doubt it counts fewer.
  */
 export class Vectors {
   readonly #matmuls = new Map<LayerVariable, Matmul[]>();
@@ -42,12 +41,15 @@ export class Vectors {
     const { shifts } = translationsOf(circuit);
     for (const [weight, elements] of shifts.weights())
       if (elements.some((element) => shifts.resolve(element).size > 0)) this.#shifted.add(weight);
-    for (const at of circuit.operations)
-      if (at.type === 'matmul')
-        this.#matmuls.set(at.kernel, [...(this.#matmuls.get(at.kernel) ?? []), at]);
+    for (const operation of circuit.operations)
+      if (operation.type === 'matmul')
+        this.#matmuls.set(operation.kernel, [
+          ...(this.#matmuls.get(operation.kernel) ?? []),
+          operation,
+        ]);
   }
 
-  /** How many vectors of a weight lie along the given axes. */
+  /** The number of vectors of a weight along the given axes. */
   count(weight: LayerVariable, axes: readonly number[]): number {
     const others = weight.shape.reduce<number>(
       (size, n, axis) => (axes.includes(axis) ? size : size * (n as number)),
@@ -63,7 +65,7 @@ export class Vectors {
     return Math.min(...uses.map((use) => this.#rowsOf(use)));
   }
 
-  /** How many vectors of a kernel write channels, in one of its uses. */
+  /** The number of vectors of a kernel that write channels, in one of its uses. */
   #rowsOf({ kernel, input, output, x }: Matmul): number {
     const inputs = kernel.shape[input] as number;
     if (x === null) return inputs - (this.#shifted.has(kernel) ? 1 : 0);
@@ -72,32 +74,32 @@ export class Vectors {
     return positions * Math.max(0, this.#reachOf(x) - (this.#unseen.has(kernel) ? 1 : 0));
   }
 
-  /** How many of the channels of a wire move independently under the matrices that act before it. */
+  /** The number of channels of a wire that move independently under the matrices before it. */
   #reachOf(wire: Wire): number {
-    const known = this.#reach.get(wire);
-    if (known !== undefined) return known;
+    const reached = this.#reach.get(wire);
+    if (reached !== undefined) return reached;
     const reach = Math.min(wire.size, this.#writtenTo(wire));
     this.#reach.set(wire, reach);
     return reach;
   }
 
   #writtenTo(wire: Wire): number {
-    const at = this.#wiring.writerOf(wire);
-    switch (at?.type) {
+    const operation = this.#wiring.writerOf(wire);
+    switch (operation?.type) {
       case 'matmul':
-        return this.#rowsOf(at);
+        return this.#rowsOf(operation);
       case 'bias':
-        return this.#reachOf(at.x);
+        return this.#reachOf(operation.x);
       case 'map':
       case 'mix':
-        return at.type === 'map' && at.how === 'homogeneous'
+        return operation.type === 'map' && operation.how === 'homogeneous'
           ? wire.size
-          : Math.floor((this.#reachOf(at.x) * wire.size) / at.x.size);
+          : Math.floor((this.#reachOf(operation.x) * wire.size) / operation.x.size);
       case 'combine':
       case 'concatenate':
-        return at.type === 'combine' && at.how === 'homogeneous'
+        return operation.type === 'combine' && operation.how === 'homogeneous'
           ? wire.size
-          : at.xs.reduce((sum, x) => sum + this.#reachOf(x), 0);
+          : operation.xs.reduce((sum, x) => sum + this.#reachOf(x), 0);
       default:
         return wire.size;
     }

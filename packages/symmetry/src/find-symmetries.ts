@@ -9,16 +9,16 @@ import { withoutScales } from './without-scales.ts';
 export type SymmetryList = readonly Symmetry[];
 
 const sideText = ({ variable, axes, exponent }: Side): string => {
-  const at = axes.length === 0 ? '' : `[${axes}]`;
+  const slice = axes.length === 0 ? '' : `[${axes}]`;
   const power = exponent === 1 || exponent === 0 ? '' : exponent === -1 ? '⁻¹' : `^${exponent}`;
-  return `${variable}${at}${power}`;
+  return `${variable}${slice}${power}`;
 };
 
 /**
- * The continuous symmetries of a model: the ways known to this package to change its trainable weights
- * without changing any output, in inference or in training. They are found from its graph alone, through nested
- * models, layers with multipliers, and TimeDistributed; no value is read. Frozen weights and those with a
- * constraint do not move.
+ * The continuous symmetries of a model: the ways, as far as this package knows them, to change its trainable weights
+ * without changing any output, in inference or in training. They follow from its graph alone, through nested models,
+ * layers with multipliers, and TimeDistributed; no value is read. Frozen weights and those with a constraint do not
+ * move.
  *
  * Directions are independent: each is counted once, so that the sum of the dimensions is that of the
  * space of weights with equal outputs. A scaling inside a larger group is part of that group and not

@@ -3,7 +3,7 @@ import { type Kernel, kernelsWithAxes } from '@tfjs-lrm/core/kit';
 import type { Builder } from './builder.ts';
 import { inOrder, type Wire } from './circuit.ts';
 
-/** What the graph says about a call of a layer. */
+/** A call of a layer, as the graph describes it. */
 export interface Call {
   /** The size of the last axis of the output. */
   readonly size: number;
@@ -11,10 +11,10 @@ export interface Call {
   readonly rank: number;
 }
 
-/** Turns a call of a layer into operations; null where the layer is opaque. */
+/** Turns a call of a layer into operations; null if the layer is opaque. */
 type Rule = (layer: Properties, inputs: readonly Wire[], to: Builder, call: Call) => Wire | null;
 
-/** What tfjs-layers declares private: weights, activations and settings of a layer. */
+/** Properties of layers that tfjs-layers declares private: weights, activations and settings. */
 interface Properties extends layers.Layer {
   readonly bias?: LayerVariable | null;
   readonly gamma?: LayerVariable | null;
@@ -39,7 +39,7 @@ const first = (inputs: readonly Wire[]): Wire => inputs[0] as Wire;
 const kernelsOf = (layer: layers.Layer): [Kernel, Kernel] =>
   kernelsWithAxes(layer) as unknown as [Kernel, Kernel];
 
-/** Adds the bias and applies the activation, where the layer has them. */
+/** Adds the bias and applies the activation, if the layer has them. */
 const finished = (layer: Properties, y: Wire, to: Builder): Wire =>
   to.activation(layer.activation?.getClassName(), to.bias(layer.bias, y));
 
@@ -53,7 +53,7 @@ const combined =
   (_, inputs, to) =>
     to.combine(inputs, by, how);
 
-/** The rule where the channels are the last axis. */
+/** A rule that holds only if the channels are the last axis. */
 const channelsLast =
   (rule: Rule): Rule =>
   (layer, inputs, to, call) =>
@@ -64,7 +64,7 @@ const dense: Rule = (layer, inputs, to) =>
 
 const convolution: Rule = channelsLast((layer, inputs, to) => {
   const [kernel] = kernelsOf(layer);
-  // Zeros around the border are not shifted with the rest; a transposed kernel overlaps there.
+  // The zeros around the border do not shift with the rest; a transposed kernel overlaps there.
   const isTransposed = kernel.axes.column === -1;
   const shifts = layer.padding === 'valid' && !isTransposed;
   return finished(layer, to.matmul(kernel, first(inputs), shifts), to);
@@ -78,20 +78,20 @@ function depthwise(layer: Properties, x: Wire, to: Builder): Wire {
   return to.gain(kernel, x, { axes: [2, 3], from, shifts: layer.padding === 'valid' });
 }
 
-/** Zeros, or factors, drawn anew for each channel, which keeps its scale; channels do not mix and do not shift. */
+/** Random zeros or factors, as in dropout: channels keep their scale and do not mix, but constants do not pass. */
 const dropped = (rate: number | undefined, x: Wire, to: Builder): Wire =>
   rate === 0 ? x : to.map('homogeneous', x);
 
 const dropout: Rule = (layer, inputs, to) => dropped(layer.rate, first(inputs), to);
 
-/** The channels of the last axis, over and over: what reshaping to a longer last axis gives. */
+/** The channels of the last axis, repeated, as reshaping to a longer last axis gives them. */
 const reshaped: Rule = (_, inputs, to, { size }) => {
   const x = first(inputs);
   if (x.size === 0 || size === 0 || size % x.size !== 0) return null;
   return to.map('linear', x, { from: inOrder(size).map((i) => i % x.size) });
 };
 
-/** Gates are not homogeneous, so only the kernel that reads the input can move. */
+/** A recurrent layer: gates are not homogeneous, so only the kernel that reads the input can move. */
 const gated: Rule = (layer, inputs, to, { size }) => {
   const { cell } = layer;
   const [kernel] = kernelsOf(layer);
@@ -103,7 +103,7 @@ const gated: Rule = (layer, inputs, to, { size }) => {
 const axesOf = ({ axis = -1 }: Properties, rank: number): number[] =>
   [axis].flat().map((each) => (each < 0 ? each + rank : each));
 
-/** Over the channels alone; tfjs has no softmax along another single axis. */
+/** Softmax over the channels; tfjs has none along another single axis. */
 const softmax: Rule = (layer, inputs, to, { rank }) => {
   const axes = axesOf(layer, rank);
   return axes.length === 1 && axes[0] === rank - 1 ? to.activation('softmax', first(inputs)) : null;
@@ -116,14 +116,14 @@ const batchNormalization: Rule = (layer, inputs, to, { rank }) => {
   return to.bias(layer.beta, to.gain(layer.gamma, y));
 };
 
-/** Over the channels, or over positions, where gain and bias are not those of channels. */
+/** Normalisation over the channels, or over positions, where gain and bias do not belong to channels. */
 const layerNormalization: Rule = (layer, inputs, to, { size, rank }) => {
   const [x, axes] = [first(inputs), axesOf(layer, rank)];
   const overChannels = axes.includes(rank - 1);
-  // One channel less its mean is zero.
+  // A single channel minus its mean is zero.
   if (overChannels && size === 1) return null;
   if (!overChannels) return to.opaque([to.normalise(x, 'positions', true)], size);
-  // A mean over positions too does not see a constant, but sees what differs between positions.
+  // If the mean is over positions too, constants have no effect, but differences between positions do.
   if (axes.length > 1) return to.opaque([to.normalise(x, 'channels', false)], size);
   return to.bias(layer.beta, to.gain(layer.gamma, to.normalise(x, 'channels', true)));
 };
@@ -167,7 +167,7 @@ export const KNOWN_LAYERS: Readonly<Record<string, Rule>> = {
   Cropping2D: channelsLast(identity('linear')),
   UpSampling2D: channelsLast(identity('linear')),
   ZeroPadding2D: channelsLast(identity('linear', false)),
-  // The mean or the maximum of values to which a constant was added is larger by that constant.
+  // Adding a constant to values adds it to their mean and to their maximum.
   AveragePooling1D: identity('linear'),
   AveragePooling2D: channelsLast(identity('linear')),
   AveragePooling3D: channelsLast(identity('linear')),

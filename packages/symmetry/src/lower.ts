@@ -6,8 +6,8 @@ import { lowerDescribed } from './described-layers.ts';
 import { type Call, KNOWN_LAYERS } from './known-layers.ts';
 
 /**
- * Turns a call of a layer into operations and returns the wire that it writes. What is neither described nor known is
- * opaque, and so is a class of tfjs that was extended under its old name, since it may compute something else.
+ * Turns a call of a layer into operations and returns the wire that it writes. A class that is neither described nor
+ * known is opaque, and so is a subclass of one of tfjs' that kept its name, because it may compute something else.
  */
 export function lower(layer: layers.Layer, inputs: readonly Wire[], to: Builder, call: Call): Wire {
   const before = to.operations.length;

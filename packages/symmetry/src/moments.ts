@@ -17,9 +17,9 @@ function powerOf(
 }
 
 /**
- * Checks that everything an optimizer keeps for these variables can be scaled with them.
+ * Throws unless all state that an optimizer keeps for these variables can be scaled with them.
  *
- * @throws RangeError for a slot that is not known
+ * @throws RangeError for a slot without a known power
  */
 export function checkMoments(
   where: string,
@@ -35,7 +35,7 @@ export function checkMoments(
   }
 }
 
-/** What moments would be, had the variable been `by` times as large in all steps so far: gradients are divided by it. */
+/** Scales moments as if the variable had been `by` times as large in all steps so far, and its gradients divided by it. */
 export function scaleMoments(
   where: string,
   optimizer: tf.Optimizer,

@@ -1,5 +1,5 @@
 /**
- * A product of powers of unknown scales: unknown → exponent. The empty one is 1, a scale that is fixed.
+ * A product of powers of unknown scales: unknown → exponent. The empty product is 1, a fixed scale.
  */
 export type Monomial = ReadonlyMap<number, number>;
 
@@ -19,8 +19,8 @@ export function times(a: Monomial, b: Monomial, power = 1): Monomial {
 }
 
 /**
- * Unknown scales under equations between products of their powers: linear equations between logarithms,
- * solved by elimination as they come. What stays unknown may be chosen freely.
+ * Solves equations between products of powers of unknown scales, which are linear in their logarithms, by elimination
+ * as they are added. The remaining unknowns are free.
  */
 export class Scales {
   #count = 0;
@@ -32,7 +32,7 @@ export class Scales {
     return new Map([[this.#count, 1]]);
   }
 
-  /** The monomial in free unknowns alone. */
+  /** The monomial in terms of free unknowns only. */
   resolve(monomial: Monomial): Monomial {
     let resolved: Monomial = monomial;
     for (const [unknown, exponent] of monomial) {
@@ -45,7 +45,7 @@ export class Scales {
     return resolved;
   }
 
-  /** Demands that two products are equal. */
+  /** Adds the equation that two products are equal. */
   equate(a: Monomial, b: Monomial): void {
     const quotient = this.resolve(times(this.resolve(a), b, -1));
     const [first] = quotient;

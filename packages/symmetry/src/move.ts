@@ -4,7 +4,7 @@ import { variableOf } from '@tfjs-lrm/core/kit';
 import { scaleMoments } from './moments.ts';
 import type { Orbit, Slices } from './symmetry.ts';
 
-/** How far to go along an orbit: the logarithm of each of its scales, in nats. */
+/** A move along an orbit: the logarithm of each of its scales, in nats. */
 export interface Move {
   readonly orbit: Orbit;
   readonly logs: ArrayLike<number>;
@@ -12,8 +12,8 @@ export interface Move {
 
 /** The factors of a weight's slices, in a shape that broadcasts over the weight. */
 function factorOf({ weight, axes, exponent, index }: Slices, logs: ArrayLike<number>): tf.Tensor {
-  const factors = Float32Array.from(index, (at) =>
-    at < 0 ? 1 : Math.exp(exponent * (logs[at] as number)),
+  const factors = Float32Array.from(index, (i) =>
+    i < 0 ? 1 : Math.exp(exponent * (logs[i] as number)),
   );
   return tf.tensor(
     factors,
@@ -21,14 +21,14 @@ function factorOf({ weight, axes, exponent, index }: Slices, logs: ArrayLike<num
   );
 }
 
-/** The weights that moves along these orbits change. */
+/** The weights that change in moves along these orbits. */
 export function weightsOf(orbits: readonly Orbit[]): LayerVariable[] {
   return [...new Set(orbits.flatMap(({ slices }) => slices.map(({ weight }) => weight)))];
 }
 
 /**
- * Moves along several orbits at once: every weight is multiplied once, by the product of all its factors,
- * and its moments are scaled along.
+ * Moves along several orbits at once: multiplies every weight once, by the product of all its factors, and scales its
+ * moments to match.
  */
 export function apply(
   where: string,
@@ -38,16 +38,16 @@ export function apply(
   const factors = new Map<LayerVariable, (() => tf.Tensor)[]>();
   for (const { orbit, logs } of moves) {
     for (const slices of orbit.slices) {
-      const known = factors.get(slices.weight) ?? [];
-      factors.set(slices.weight, [...known, () => factorOf(slices, logs)]);
+      const makers = factors.get(slices.weight) ?? [];
+      factors.set(slices.weight, [...makers, () => factorOf(slices, logs)]);
     }
   }
   for (const [weight, makers] of factors) {
     tf.tidy(() => {
-      const by = makers.map((make) => make()).reduce((product, next) => tf.mul(product, next));
+      const factor = makers.map((make) => make()).reduce((product, next) => tf.mul(product, next));
       const variable = variableOf(weight);
-      variable.assign(tf.mul(variable, by));
-      if (optimizer !== null && weight.trainable) scaleMoments(where, optimizer, variable, by);
+      variable.assign(tf.mul(variable, factor));
+      if (optimizer !== null && weight.trainable) scaleMoments(where, optimizer, variable, factor);
     });
   }
 }

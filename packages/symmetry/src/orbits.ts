@@ -4,46 +4,46 @@ import { mixingDimension, Vectors } from './dimensions.ts';
 import { type Solution, solve, type Trait } from './solve.ts';
 import { type Orbit, publicSide, type Slices } from './symmetry.ts';
 
-/** Where one free scale appears: positions along axes of a weight, by side and exponent. */
+/** The positions along axes of a weight where one free scale appears, with side and exponent. */
 interface Place {
   readonly side: number;
   readonly exponent: number;
   readonly positions: number[];
 }
 
-/** The places of each free scale, in the order of the sides. */
+/** The places of each free scale, in order of the sides. */
 function placesOf({ sides }: Solution): Map<number, Map<string, Place>> {
   const places = new Map<number, Map<string, Place>>();
   sides.forEach(({ scales }, side) => {
     scales.forEach((monomial, position) => {
       for (const [unknown, exponent] of monomial) {
         if (!places.has(unknown)) places.set(unknown, new Map());
-        const own = places.get(unknown) as Map<string, Place>;
+        const placesOfUnknown = places.get(unknown) as Map<string, Place>;
         const key = `${side}^${exponent}`;
-        if (!own.has(key)) own.set(key, { side, exponent, positions: [] });
-        own.get(key)?.positions.push(position);
+        if (!placesOfUnknown.has(key)) placesOfUnknown.set(key, { side, exponent, positions: [] });
+        placesOfUnknown.get(key)?.positions.push(position);
       }
     });
   });
   return places;
 }
 
-/** For each free scale what tells it from those that it may be mixed with; null where it must stay alone. */
+/** Labels of each free scale, which scales that may be mixed have in common; null if it must stay separate. */
 function labelsOf({ uses }: Solution): Map<number, string[] | null> {
   const labels = new Map<number, string[] | null>();
-  uses.forEach((use, at) => {
+  uses.forEach((use, i) => {
     use.scales.forEach((monomial, position) => {
       const [only] = monomial;
       const mixes = use.labels !== null && monomial.size === 1 && Math.abs(only?.[1] ?? 0) === 1;
       for (const unknown of monomial.keys()) {
-        const known = labels.get(unknown);
-        if (!mixes || known === null) {
+        const current = labels.get(unknown);
+        if (!mixes || current === null) {
           labels.set(unknown, null);
           continue;
         }
-        const label = `${at}:${use.labels?.[position]}`;
-        if (known === undefined) labels.set(unknown, [label]);
-        else if (!known.includes(label)) known.push(label);
+        const label = `${i}:${use.labels?.[position]}`;
+        if (current === undefined) labels.set(unknown, [label]);
+        else if (!current.includes(label)) current.push(label);
       }
     });
   });
@@ -66,7 +66,7 @@ function reasonOf(traits: ReadonlySet<Trait>, block: number): string {
   return 'row against column across linear functions';
 }
 
-/** The directions of all invertible matrices that mix a block, less those of matrices that move no weight. */
+/** The number of directions of invertible matrices that mix a block, minus those that move no weight. */
 function blockDimension(
   size: number,
   scale: number,
@@ -75,7 +75,7 @@ function blockDimension(
 ): number {
   let [rows, columns] = [0, 0];
   for (const { weight, axes, index, exponent } of slices) {
-    const copies = index.filter((at) => at === scale).length;
+    const copies = index.filter((each) => each === scale).length;
     const count = copies * vectors.count(weight, axes);
     if (exponent > 0) rows += count;
     else columns += count;
@@ -90,8 +90,8 @@ function wireOrbits(circuit: Circuit): Orbit[] {
   const labels = labelsOf(solution);
   const blocks = new Map<string, number[]>();
   for (const unknown of places.keys()) {
-    const own = labels.get(unknown) ?? null;
-    const key = own === null ? `${unknown}` : own.join(' ');
+    const label = labels.get(unknown) ?? null;
+    const key = label === null ? `${unknown}` : label.join(' ');
     const block = blocks.get(key);
     if (block === undefined) blocks.set(key, [unknown]);
     else block.push(unknown);
@@ -118,14 +118,14 @@ function wireOrbits(circuit: Circuit): Orbit[] {
     return sum;
   };
   return [...rows.values()].map(({ of, size, complex }): Orbit => {
-    const number = new Map(of.map((unknown, at) => [unknown, at]));
+    const number = new Map(of.map((unknown, i) => [unknown, i]));
     const slices = [...(places.get(of[0] as number)?.values() ?? [])].map(
       ({ side, exponent }): Slices => {
         const { weight, axes, scales } = solution.sides[side] as Solution['sides'][number];
         const index = Int32Array.from(scales, (monomial) => {
           for (const [unknown, power] of monomial) {
-            const at = number.get(unknown);
-            if (at !== undefined && power === exponent) return at;
+            const i = number.get(unknown);
+            if (i !== undefined && power === exponent) return i;
           }
           return -1;
         });
@@ -149,15 +149,25 @@ function wireOrbits(circuit: Circuit): Orbit[] {
 const sizeOf = (weight: LayerVariable, axes: readonly number[]): number =>
   axes.reduce((size, axis) => size * (weight.shape[axis] as number), 1);
 
-/** Each factor against the kernel that it multiplies. */
+/** The symmetries between each factor and the kernel that it multiplies. */
 function factorOrbits({ operations, trained }: Circuit): Orbit[] {
-  return operations.flatMap((at): Orbit[] => {
-    if (at.type !== 'factor' || !trained.has(at.factor) || !trained.has(at.kernel)) return [];
-    const scales = sizeOf(at.kernel, at.axes);
+  return operations.flatMap((operation): Orbit[] => {
+    if (
+      operation.type !== 'factor' ||
+      !trained.has(operation.factor) ||
+      !trained.has(operation.kernel)
+    )
+      return [];
+    const scales = sizeOf(operation.kernel, operation.axes);
     const index = Int32Array.from({ length: scales }, (_, i) => i);
     const slices: Slices[] = [
-      { weight: at.factor, axes: at.factor.shape.map((_, axis) => axis), exponent: 1, index },
-      { weight: at.kernel, axes: at.axes, exponent: -1, index },
+      {
+        weight: operation.factor,
+        axes: operation.factor.shape.map((_, axis) => axis),
+        exponent: 1,
+        index,
+      },
+      { weight: operation.kernel, axes: operation.axes, exponent: -1, index },
     ];
     return [
       {
@@ -165,7 +175,7 @@ function factorOrbits({ operations, trained }: Circuit): Orbit[] {
         group: 'scaling',
         dimension: scales,
         sides: slices.map(publicSide),
-        reason: `${at.which} multiplier against the kernel itself`,
+        reason: `${operation.which} multiplier against the kernel itself`,
         scales,
         block: 1,
         slices,

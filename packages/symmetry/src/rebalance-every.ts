@@ -21,8 +21,8 @@ class RebalanceEvery extends CustomCallback {
 }
 
 /**
- * A callback for `fit` that rebalances the model, and the moments of its optimizer, after every so many
- * batches. Batches are counted through epochs, and on when the same callback is used again.
+ * A callback for `fit` that rebalances the model, and the moments of its optimizer, every few batches. The count of
+ * batches continues across epochs, and when the same callback is used again.
  *
  * @param steps batches between two rebalances, 1 or more; every 100 to 1,000 keeps drift small at little cost
  * @param options those of `rebalance`

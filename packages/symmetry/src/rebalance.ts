@@ -8,13 +8,13 @@ import { orbitsOf } from './orbits.ts';
 import type { Orbit } from './symmetry.ts';
 import { walk } from './walk.ts';
 
-/** What else moves, and how. */
+/** The options of `rebalance`. */
 export interface RebalanceOptions {
-  /** The optimizer whose moments are scaled along. Default: the one that the model is compiled with, if any. */
+  /** The optimizer whose moments are scaled to match. Default: the one that the model is compiled with, if any. */
   readonly optimizer?: tf.Optimizer | undefined;
   /**
-   * Whether to move along normalisations too. Default false: the small number that a normalisation adds to
-   * the variance makes them symmetries only nearly.
+   * Whether to move along normalisations too. Default false, because the epsilon that a normalisation adds to the
+   * variance makes them only approximate symmetries.
    */
   readonly normalisation?: boolean | undefined;
 }
@@ -24,13 +24,13 @@ const isOptimizer: Rule = (value) =>
     ? null
     : { must: 'be a tf.Optimizer', try: 'model.optimizer' };
 
-/** The rules of the options, for what passes them on. */
+/** The rules of the options, also for functions that pass them on. */
 export const rules: { readonly [option in keyof Required<RebalanceOptions>]: Rule } = {
   optimizer: isOptimizer,
   normalisation: booleanRule(false),
 };
 
-// Nats; float32 holds no smaller change of a weight.
+// In nats. A float32 weight cannot change by less.
 const CLOSE = 1e-8;
 const MOST_SWEEPS = 500;
 
@@ -63,13 +63,13 @@ function balancedPoint(orbits: readonly Orbit[]): Float64Array[] {
         if (side === undefined) continue;
         const { values, index, exponent } = side;
         const factors = logs.map((log) => Math.exp(2 * exponent * log));
-        for (let at = 0; at < values.length; at++) {
-          const scale = index[at] as number;
-          if (scale >= 0) values[at] = (values[at] as number) * (factors[scale] as number);
+        for (let i = 0; i < values.length; i++) {
+          const scale = index[i] as number;
+          if (scale >= 0) values[i] = (values[i] as number) * (factors[scale] as number);
         }
       }
-      logs.forEach((log, at) => {
-        total[at] = (total[at] as number) + log;
+      logs.forEach((log, i) => {
+        total[i] = (total[i] as number) + log;
         farthest = Math.max(farthest, Math.abs(log));
       });
     }
@@ -79,18 +79,18 @@ function balancedPoint(orbits: readonly Orbit[]): Float64Array[] {
 }
 
 /**
- * Moves a model along all of its scaling symmetries at once to the balanced point, where on each of them the
- * sums of squares on both sides are equal: the point with the least sum of squares that computes the same.
- * Under θ → a·θ a gradient becomes g/a, so Adam's moments become m/a and v/a², as if the weights had been
- * there from the start. Outputs stay as they are, to rounding; weights that are frozen stay too.
+ * Moves a model along all of its scaling symmetries at once to the balanced point, where the sums of squares on both
+ * sides of each are equal: the point with the least sum of squares that computes the same function. Under θ → a·θ a
+ * gradient becomes g/a, so Adam's moments become m/a and v/a², as if the weights had been there from the start. Outputs
+ * stay the same up to rounding, and frozen weights stay as they are.
  *
- * What changes is the way from there. Plain gradient descent takes other steps, since ∂L/∂(a·θ) = g/a. Adam's
- * step has the same size η in a·θ as in θ, so the side that became larger moves less, in relation to itself,
- * and the other more; its epsilon weighs more where a > 1 made v smaller. Decoupled decay is the same
- * fraction on all sides and acts on the product as before; decay that is not the same on both sides, as of a kernel and its multiplier,
- * starts from other sizes.
+ * What changes is the training from there on. Plain gradient descent takes other steps, since ∂L/∂(a·θ) = g/a. Adam's
+ * step has the same size η in a·θ as in θ, so the side that became larger moves less relative to its size, and the
+ * other more; its epsilon weighs more where a > 1 made v smaller. Decoupled decay that is the same fraction on both
+ * sides acts on the product as before; decay that differs, as between a kernel and its multiplier, starts from other
+ * sizes.
  *
- * It reads all moving weights once, and so waits for the device.
+ * It reads all moving weights once and so waits for the device.
  *
  * @param options the optimizer, by default the model's own; `normalisation` to move along those too
  * @throws TypeError for something that is not a model; RangeError for wrong options, and for an optimizer with
@@ -112,6 +112,6 @@ export function rebalance(model: LayersModel, options: RebalanceOptions = {}): v
     checkMoments('rebalance', optimizer, trained.map(variableOf));
   }
   const logs = balancedPoint(orbits);
-  const moves = orbits.map((orbit, at) => ({ orbit, logs: logs[at] as Float64Array }));
+  const moves = orbits.map((orbit, i) => ({ orbit, logs: logs[i] as Float64Array }));
   apply('rebalance', moves, optimizer);
 }

@@ -4,12 +4,12 @@ import { rotationDimension, Vectors } from './dimensions.ts';
 import { kernelsReading, type Reader } from './readers.ts';
 import type { Symmetry } from './symmetry.ts';
 
-/** A stream whose channels may be rotated: no normalisation of all channels together sees it. */
+/** A stream whose channels may be rotated, because normalisation over all channels is invariant to that. */
 export interface Rotation extends Symmetry {
   readonly writers: readonly { readonly weight: LayerVariable; readonly axis: number }[];
   readonly readers: readonly Reader[];
   readonly size: number;
-  /** Whether the sum of the channels must stay, because a mean over them is subtracted. */
+  /** Whether rotations must preserve the sum of the channels, because their mean is subtracted. */
   readonly centred: boolean;
 }
 
@@ -30,41 +30,45 @@ function streamOf(start: Wire, wiring: Wiring) {
     } else if (from.type === 'combine' && from.how === 'linear') {
       for (const x of from.xs) wires.add(x);
     } else return null;
-    for (const at of wiring.readersOf(wire)) {
-      if (at.type === 'bias' || (at.type === 'combine' && at.how === 'linear')) {
-        wires.add(at.y);
+    for (const operation of wiring.readersOf(wire)) {
+      if (
+        operation.type === 'bias' ||
+        (operation.type === 'combine' && operation.how === 'linear')
+      ) {
+        wires.add(operation.y);
         continue;
       }
-      const normalises = at.type === 'normalise' && at.over === 'channels';
+      const normalises = operation.type === 'normalise' && operation.over === 'channels';
       const kernels = normalises
-        ? kernelsReading(at.y, wiring)
-        : at.type === 'matmul' && wiring.isFree(at.kernel)
-          ? [{ kernel: at, gains: [], biases: [] }]
+        ? kernelsReading(operation.y, wiring)
+        : operation.type === 'matmul' && wiring.isFree(operation.kernel)
+          ? [{ kernel: operation, gains: [], biases: [] }]
           : null;
       if (kernels === null) return null;
       readers.push(...kernels);
-      if (normalises) centred ||= at.centred;
+      if (normalises) centred ||= operation.centred;
     }
   }
   return { wires, writers: [...writers], readers, centred };
 }
 
-/** The streams between normalisations whose channels may be rotated into each other. */
+/** The rotations of the streams between normalisations. */
 export function rotationsOf(circuit: Circuit): Rotation[] {
   const wiring = new Wiring(circuit);
   let vectors: Vectors | null = null;
   const seen = new Set<Wire>();
-  return circuit.operations.flatMap((at): Rotation[] => {
-    if (at.type !== 'normalise' || at.over !== 'channels' || seen.has(at.x)) return [];
-    const stream = streamOf(at.x, wiring);
+  return circuit.operations.flatMap((operation): Rotation[] => {
+    if (operation.type !== 'normalise' || operation.over !== 'channels' || seen.has(operation.x))
+      return [];
+    const stream = streamOf(operation.x, wiring);
     if (stream === null) return [];
     const { wires, writers, readers, centred } = stream;
     for (const wire of wires) seen.add(wire);
-    const size = at.x.size;
+    const size = operation.x.size;
     vectors ??= new Vectors(circuit);
     const count = (weight: LayerVariable, axis: number): number =>
       (vectors as Vectors).count(weight, [axis]);
-    // Where a mean is subtracted the sum of the channels stays.
+    // Where a mean is subtracted, rotations preserve the sum of the channels.
     const free = centred ? size - 1 : size;
     const biases = new Set(readers.flatMap((reader) => reader.biases));
     const moved = [

@@ -1,7 +1,7 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Operation } from './circuit.ts';
 
-/** What is added to a channel: a sum of unknowns with coefficients. The empty one is zero. */
+/** A number added to a channel: a sum of unknowns with coefficients. The empty sum is zero. */
 export type Shift = ReadonlyMap<number, number>;
 
 /** The shift of a channel that nothing moves. */
@@ -9,11 +9,11 @@ export const NO_SHIFT: Shift = new Map();
 
 /** What an unknown stands for. */
 export type Unknown =
-  /** What is added to one element of a vector, or to that column of a table. */
+  /** A number added to one element of a vector, or to one column of a table. */
   | { readonly weight: LayerVariable; readonly index: number }
   /**
-   * The shift of a channel that a kernel or a gain writes, given those that it reads: it depends on the values
-   * of the weight, and of it is known only whether it is zero.
+   * The shift of a channel that a kernel or a gain writes. It depends on the values of the weight, so all that is
+   * known is whether it is zero.
    */
   | {
       readonly at: Extract<Operation, { type: 'matmul' | 'gain' }>;
@@ -29,7 +29,7 @@ export function plus(a: Shift, b: Shift, factor = 1): Shift {
   const sum = new Map(a);
   for (const [unknown, coefficient] of b) {
     const value = (sum.get(unknown) ?? 0) + factor * coefficient;
-    // Means over several inputs round.
+    // Means over several inputs have rounding errors.
     if (Math.abs(value) < 1e-9) sum.delete(unknown);
     else sum.set(unknown, value);
   }
@@ -37,9 +37,9 @@ export function plus(a: Shift, b: Shift, factor = 1): Shift {
 }
 
 /**
- * Unknown shifts under equations: linear ones, solved by elimination as they come. An element of a vector is
- * solved for where it appears itself; where unknowns appear behind weights alone, these are taken to be such
- * that only zero satisfies the equation. What stays unknown may be chosen freely.
+ * Solves linear equations between unknown shifts by elimination as they are added. An equation is solved for an element
+ * of a vector that appears in it directly; if unknowns appear only behind weights, the weights are assumed to allow no
+ * solution but zero. The remaining unknowns are free.
  */
 export class Shifts {
   readonly #unknowns: Unknown[] = [];
@@ -51,10 +51,10 @@ export class Shifts {
     return this.#unknowns[at] as Unknown;
   }
 
-  /** One unknown for each of the elements of a vector: the same ones each time. */
+  /** One unknown for each element of a vector, always the same ones. */
   elementsOf(weight: LayerVariable, size: number): readonly Shift[] {
-    const known = this.#elements.get(weight);
-    if (known !== undefined) return known;
+    const existing = this.#elements.get(weight);
+    if (existing !== undefined) return existing;
     const elements = Array.from({ length: size }, (_, index) => this.#fresh({ weight, index }));
     this.#elements.set(weight, elements);
     return elements;
@@ -83,7 +83,7 @@ export class Shifts {
     });
   }
 
-  /** The shift in free unknowns alone. */
+  /** The shift in terms of free unknowns only. */
   resolve(shift: Shift): Shift {
     let resolved = shift;
     for (const [at, coefficient] of shift) {
@@ -98,7 +98,7 @@ export class Shifts {
     return resolved;
   }
 
-  /** Demands that a shift is zero. */
+  /** Adds the equation that a shift is zero. */
   vanish(shift: Shift): void {
     const equation = this.resolve(shift);
     if (equation.size === 0) return;
@@ -122,13 +122,13 @@ export class Shifts {
     this.#solved.set(pivot, plus(NO_SHIFT, rest, -1 / coefficient));
   }
 
-  /** Demands that all shifts are the same. */
+  /** Adds the equations that all shifts are equal. */
   equate(shifts: readonly Shift[]): void {
     const [first = NO_SHIFT, ...others] = shifts;
     for (const other of others) this.vanish(plus(other, first, -1));
   }
 
-  /** The free elements of vectors on which shifts depend, behind weights too. */
+  /** The free elements of vectors that shifts depend on, directly or behind weights. */
   #originsOf(shifts: readonly Shift[]): Set<number> {
     const origins = new Set<number>();
     const seen = new Set<ReadonlySet<number>>();

@@ -2,21 +2,21 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { type Circuit, inOrder, sharedChannels, type Wire } from './circuit.ts';
 import { FIXED, type Monomial, Scales, times } from './monomials.ts';
 
-/** A weight that scales, and by what each index of these axes of it is multiplied. */
+/** A weight that scales, with the factor of each index along the given axes. */
 export interface ScaledSide {
   readonly weight: LayerVariable;
   readonly axes: readonly number[];
   readonly scales: readonly Monomial[];
 }
 
-/** What an operation does to channels beside scaling: it tells which of them may be mixed with each other. */
+/** A use of channels by an operation, which determines which of them may be mixed with each other. */
 interface Use {
   readonly scales: readonly Monomial[];
-  /** Channels may be mixed with those of the same label; null: with none. */
+  /** Only channels with the same label may be mixed; null if none may. */
   readonly labels: readonly number[] | null;
 }
 
-/** Why a scale is free, for the reason of a symmetry. */
+/** A property of a free scale, from which the reason of a symmetry is worded. */
 export type Trait =
   | 'normalised'
   | 'score'
@@ -36,8 +36,8 @@ export interface Solution {
 }
 
 /**
- * Solves for all ways to scale channels that leave the function unchanged: each operation demands equations
- * between the scales of what it reads, of what it writes, and of its weights.
+ * Solves for all scalings of channels that leave the function unchanged: each operation adds equations between the
+ * scales of its inputs, its output and its weights.
  */
 export function solve({ operations, trained: mayMove }: Circuit): Solution {
   const scales = new Scales();
@@ -50,8 +50,8 @@ export function solve({ operations, trained: mayMove }: Circuit): Solution {
     wires.get(wire) ?? new Array<Monomial>(wire.size).fill(FIXED);
   const fresh = (size: number): Monomial[] => Array.from({ length: size }, () => scales.fresh());
   const equate = (a: readonly Monomial[], b: readonly Monomial[]): void =>
-    a.forEach((each, at) => {
-      scales.equate(each, b[at] as Monomial);
+    a.forEach((each, i) => {
+      scales.equate(each, b[i] as Monomial);
     });
   const pin = (some: readonly Monomial[]): void => {
     for (const each of some) scales.equate(each, FIXED);
@@ -65,113 +65,118 @@ export function solve({ operations, trained: mayMove }: Circuit): Solution {
   const mark = (trait: Trait, of: readonly Monomial[]): void => {
     marks.push({ of, trait });
   };
-  /** Demands that a weight scales like this; what is used twice, or frozen, must do so each time, or never. */
+  /** Records how a weight scales. If it is used twice, both scales must be equal. */
   const scale = (
     weight: LayerVariable,
     axes: readonly number[],
     by: readonly Monomial[],
   ): readonly Monomial[] => {
     const key = `${weight.id}:${axes}`;
-    const known = sides.get(key);
-    if (known !== undefined) equate(known.scales, by);
+    const side = sides.get(key);
+    if (side !== undefined) equate(side.scales, by);
     else sides.set(key, { weight, axes, scales: by });
-    return known?.scales ?? by;
+    return side?.scales ?? by;
   };
   const trained = (weight: LayerVariable, by: readonly Monomial[]): void => {
     if (!mayMove.has(weight)) pin(by);
   };
 
-  for (const at of operations) {
-    switch (at.type) {
+  for (const operation of operations) {
+    switch (operation.type) {
       case 'matmul': {
-        if (at.x !== null) {
-          const x = read(at.x);
+        if (operation.x !== null) {
+          const x = read(operation.x);
           scale(
-            at.kernel,
-            [at.input],
+            operation.kernel,
+            [operation.input],
             x.map((each) => times(FIXED, each, -1)),
           );
           together(x);
-          trained(at.kernel, x);
+          trained(operation.kernel, x);
         }
-        const known = sides.get(`${at.kernel.id}:${at.output}`)?.scales;
-        const y = known ?? scale(at.kernel, [at.output], fresh(at.y.size));
+        const scalesSoFar = sides.get(`${operation.kernel.id}:${operation.output}`)?.scales;
+        const y =
+          scalesSoFar ?? scale(operation.kernel, [operation.output], fresh(operation.y.size));
         together(y);
-        trained(at.kernel, y);
-        wires.set(at.y, y);
+        trained(operation.kernel, y);
+        wires.set(operation.y, y);
         break;
       }
       case 'bias': {
-        const y = read(at.x);
-        scale(at.vector, [0], y);
-        trained(at.vector, y);
+        const y = read(operation.x);
+        scale(operation.vector, [0], y);
+        trained(operation.vector, y);
         together(y);
-        wires.set(at.y, y);
+        wires.set(operation.y, y);
         break;
       }
       case 'gain': {
-        const x = at.from.map((from) => read(at.x)[from] as Monomial);
-        const known = sides.get(`${at.vector.id}:${at.axes}`)?.scales;
-        const y = known?.map((own, i) => times(own, x[i] as Monomial)) ?? fresh(at.y.size);
-        const own = y.map((each, i) => times(each, x[i] as Monomial, -1));
-        if (known === undefined) scale(at.vector, at.axes, own);
-        trained(at.vector, own);
+        const x = operation.from.map((from) => read(operation.x)[from] as Monomial);
+        const scalesSoFar = sides.get(`${operation.vector.id}:${operation.axes}`)?.scales;
+        const y =
+          scalesSoFar?.map((gains, i) => times(gains, x[i] as Monomial)) ?? fresh(operation.y.size);
+        const gains = y.map((each, i) => times(each, x[i] as Monomial, -1));
+        if (scalesSoFar === undefined) scale(operation.vector, operation.axes, gains);
+        trained(operation.vector, gains);
         alone(x);
         // Outputs of a depthwise kernel that share an input may be mixed.
-        if (at.axes.length > 1) uses.push({ scales: y, labels: at.from });
+        if (operation.axes.length > 1) uses.push({ scales: y, labels: operation.from });
         else alone(y);
-        if (at.axes.length === 1) mark('gain', own);
-        wires.set(at.y, y);
+        if (operation.axes.length === 1) mark('gain', gains);
+        wires.set(operation.y, y);
         break;
       }
       case 'map': {
-        const x = read(at.x);
-        if (at.how === 'homogeneous') {
+        const x = read(operation.x);
+        if (operation.how === 'homogeneous') {
           alone(x);
           mark('homogeneous', x);
         }
         wires.set(
-          at.y,
-          at.from.map((from) => x[from] as Monomial),
+          operation.y,
+          operation.from.map((from) => x[from] as Monomial),
         );
         break;
       }
       case 'combine': {
-        const [x, ...others] = at.xs.map(read) as [readonly Monomial[], ...(readonly Monomial[])[]];
+        const [x, ...others] = operation.xs.map(read) as [
+          readonly Monomial[],
+          ...(readonly Monomial[])[],
+        ];
         for (const other of others) equate(x, other);
-        if (at.how === 'homogeneous') alone(x);
+        if (operation.how === 'homogeneous') alone(x);
         mark('residual', x);
-        wires.set(at.y, x);
+        wires.set(operation.y, x);
         break;
       }
       case 'concatenate':
-        wires.set(at.y, at.xs.flatMap(read));
+        wires.set(operation.y, operation.xs.flatMap(read));
         break;
       case 'product': {
-        const xs = at.xs.map(read);
+        const xs = operation.xs.map(read);
         for (const x of xs) {
           alone(x);
           mark('product', x);
         }
         wires.set(
-          at.y,
-          inOrder(at.y.size).map((i) =>
+          operation.y,
+          inOrder(operation.y.size).map((i) =>
             xs.reduce((product, x) => times(product, x[i] as Monomial), FIXED),
           ),
         );
         break;
       }
       case 'normalise': {
-        const x = read(at.x);
+        const x = read(operation.x);
         alone(x);
-        if (at.over === 'channels')
+        if (operation.over === 'channels')
           equate(
             x,
             x.map(() => x[0] as Monomial),
           );
         mark('normalised', x);
-        if (at.statistics !== null) {
-          const { mean, variance } = at.statistics;
+        if (operation.statistics !== null) {
+          const { mean, variance } = operation.statistics;
           scale(mean, [0], x);
           scale(
             variance,
@@ -182,13 +187,13 @@ export function solve({ operations, trained: mayMove }: Circuit): Solution {
         break;
       }
       case 'score': {
-        const [query, key] = [read(at.query), read(at.key)];
-        const width = key.length / at.keyHeads;
-        const keyOf = sharedChannels(key.length, at.heads, at.keyHeads);
+        const [query, key] = [read(operation.query), read(operation.key)];
+        const width = key.length / operation.keyHeads;
+        const keyOf = sharedChannels(key.length, operation.heads, operation.keyHeads);
         keyOf.forEach((from, i) => {
           scales.equate(times(query[i] as Monomial, key[from] as Monomial), FIXED);
         });
-        const { pairs } = at;
+        const { pairs } = operation;
         const labels = key.map((_, i) => {
           const head = Math.floor(i / width) * width;
           return pairs === null ? head : head + Math.min(i % width, pairs[i % width] as number);
@@ -203,19 +208,21 @@ export function solve({ operations, trained: mayMove }: Circuit): Solution {
         break;
       }
       case 'mix': {
-        const x = read(at.x);
-        const width = x.length / at.keyHeads;
+        const x = read(operation.x);
+        const width = x.length / operation.keyHeads;
         uses.push({ scales: x, labels: x.map((_, i) => Math.floor(i / width)) });
         mark('value', x);
         wires.set(
-          at.y,
-          sharedChannels(x.length, at.heads, at.keyHeads).map((from) => x[from] as Monomial),
+          operation.y,
+          sharedChannels(x.length, operation.heads, operation.keyHeads).map(
+            (from) => x[from] as Monomial,
+          ),
         );
         break;
       }
       case 'fix':
       case 'softmax':
-        pin(read(at.x));
+        pin(read(operation.x));
         break;
       case 'factor':
         break;

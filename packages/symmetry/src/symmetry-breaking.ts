@@ -2,11 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
 import { checkOptions, knownOptions, numberRule, type Rule, savedData } from '@tfjs-lrm/core/kit';
 
-/** How far apart, and which random numbers. */
+/** The amount of randomness, and its seed. */
 export interface SpreadOptions {
   /** The standard deviation of the factors' logarithms, in nats: 0.1 is ten per cent. */
   readonly spread: number;
-  /** Of the random numbers, a whole number. */
+  /** The seed of the random numbers, a whole number. */
   readonly seed: number;
 }
 
@@ -21,7 +21,7 @@ export const rules: Readonly<Record<'spread' | 'seed', Rule>> = {
   seed: numberRule({ integer: true, try: '1' }),
 };
 
-/** The options, all of them given. */
+/** The options, all of which are required. */
 export function checkSpread(where: string, options: unknown): void {
   checkOptions(where, options, rules);
   for (const name of ['spread', 'seed'] as const) {
@@ -66,12 +66,11 @@ class SymmetryBreaking extends Base {
 tf.serialization.registerClass(SymmetryBreaking as never);
 
 /**
- * An initializer of positive random factors with geometric mean 1: e^(spread · N(0, 1)), each by itself. For
- * multipliers, where a layer would otherwise start with channels that are the same, and for any weight of a
- * tfjs layer that should start near 1. It is registered, so models that use it can be saved and loaded.
+ * An initializer of independent positive random factors with geometric mean 1: e^(spread · N(0, 1)). It is for
+ * multipliers, where a layer would otherwise start with equal channels, and for any weight of a tfjs layer that should
+ * start near 1. It is registered, so models that use it can be saved and loaded.
  *
- * Weights of the same shape get the same numbers from the same seed, as with the initializers of tfjs: give each
- * its own.
+ * Weights of the same shape get the same numbers from the same seed, as with the initializers of tfjs: give each its own.
  *
  * @param options spread, the standard deviation of the logarithm, in nats; seed, a whole number
  * @throws TypeError for something that is not an options object, RangeError for a wrong or missing option

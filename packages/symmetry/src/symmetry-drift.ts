@@ -7,19 +7,19 @@ import type { Slices } from './symmetry.ts';
 import { walk } from './walk.ts';
 import { withoutScales } from './without-scales.ts';
 
-/** Σ θ² over all axes but those of the slices: one for each position along these. */
+/** Σ θ² over all axes except those of the slices, one sum for each position along those. */
 function squares({ weight, axes }: Slices): tf.Tensor1D {
   const others = weight.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   return tf.reshape(tf.sum(tf.square(variableOf(weight)), others), [-1]);
 }
 
 /**
- * How far a model is from balance along each of its symmetries, in nats: the root mean square over the
- * scales of |t|, where scaling by e^t would bring that scale to its balanced point; see `rebalance`. A ratio
- * of norms of e^2 between the two sides is 1 nat. The order is that of `findSymmetries(model)`; a rotation
- * or translation has no balance and gives 0. Scales with a side of zeros are left out.
+ * The distance of a model from balance along each of its symmetries, in nats: the root mean square over the scales of
+ * |t|, where scaling by e^t would bring a scale to its balanced point; see `rebalance`. A ratio of norms of e^2 between
+ * the two sides is 1 nat. The order is that of `findSymmetries(model)`; rotations and translations have no balanced
+ * point and give 0. Scales with a side of zeros are left out.
  *
- * It sums on the device and waits for it once: cheap enough to log every 100 steps.
+ * The sums are computed on the device and read once: cheap enough to log every 100 steps.
  *
  * @returns one number for each symmetry
  * @throws TypeError for something that is not a model
@@ -46,8 +46,8 @@ export function symmetryDrift(model: LayersModel): number[] {
   }
   const drift = orbits.map((orbit) => {
     const bySide = orbit.slices.map((slices) => {
-      const own = sums.get(keyOf(slices));
-      return own && sumsByScale(slices.index, own, orbit.scales);
+      const sumsOfSide = sums.get(keyOf(slices));
+      return sumsOfSide && sumsByScale(slices.index, sumsOfSide, orbit.scales);
     });
     const distance = distances(orbit, bySide);
     const logs = [...distance].filter((log) => log !== 0);

@@ -4,9 +4,9 @@ import { type Circuit, sharedChannels, type Wire } from './circuit.ts';
 import { NO_SHIFT, plus, type Shift, Shifts } from './shifts.ts';
 import type { Symmetry } from './symmetry.ts';
 
-/** Elements of a vector to which anything can be added, because other vectors take it up or nothing sees it. */
+/** Elements of a vector to which anything can be added, because other vectors compensate it or it has no effect. */
 export interface Translation extends Symmetry {
-  /** The unknowns that may be chosen, all of one vector. */
+  /** The free unknowns, all of one vector. */
   readonly free: readonly number[];
 }
 
@@ -17,10 +17,11 @@ export interface Translations {
 }
 
 /**
- * Solves for the constants: each operation says what becomes of those that it reads, and which it would show.
+ * Solves for the constants: each operation determines how those added to its inputs pass through, and which must be zero
+ * because they would change an output.
  *
- * A vector to which the same number can be added in all channels (see `centringsOf`) has that as a symmetry of
- * its own; here its first element stays.
+ * A vector to which one number can be added in all channels (see `centringsOf`) has that as a separate symmetry; here
+ * its first element stays fixed.
  */
 export function translationsOf(circuit: Circuit): Translations {
   const { operations, trained } = circuit;
@@ -39,85 +40,92 @@ export function translationsOf(circuit: Circuit): Translations {
     return elements;
   };
   const multiplied = new Set(
-    operations.flatMap((at) => (at.type === 'matmul' && at.x !== null ? [at.kernel] : [])),
+    operations.flatMap((operation) =>
+      operation.type === 'matmul' && operation.x !== null ? [operation.kernel] : [],
+    ),
   );
 
-  for (const at of operations) {
-    switch (at.type) {
+  for (const operation of operations) {
+    switch (operation.type) {
       case 'matmul':
-        if (at.x === null) {
-          if (!multiplied.has(at.kernel)) wires.set(at.y, source(at.kernel, at.y.size));
-        } else if (at.shifts) wires.set(at.y, shifts.throughKernel(at, read(at.x)));
-        else hold(at.x);
+        if (operation.x === null) {
+          if (!multiplied.has(operation.kernel))
+            wires.set(operation.y, source(operation.kernel, operation.y.size));
+        } else if (operation.shifts)
+          wires.set(operation.y, shifts.throughKernel(operation, read(operation.x)));
+        else hold(operation.x);
         break;
       case 'bias': {
-        const own = source(at.vector, at.y.size);
+        const added = source(operation.vector, operation.y.size);
         wires.set(
-          at.y,
-          read(at.x).map((shift, i) => plus(shift, own[i] as Shift)),
+          operation.y,
+          read(operation.x).map((shift, i) => plus(shift, added[i] as Shift)),
         );
         break;
       }
       case 'gain':
-        if (at.shifts) wires.set(at.y, shifts.throughGain(at, read(at.x)));
-        else hold(at.x);
+        if (operation.shifts)
+          wires.set(operation.y, shifts.throughGain(operation, read(operation.x)));
+        else hold(operation.x);
         break;
       case 'map':
-        if (at.shifts)
+        if (operation.shifts)
           wires.set(
-            at.y,
-            at.from.map((from) => read(at.x)[from] as Shift),
+            operation.y,
+            operation.from.map((from) => read(operation.x)[from] as Shift),
           );
-        else hold(at.x);
+        else hold(operation.x);
         break;
       case 'combine': {
-        const xs = at.xs.map(read) as [readonly Shift[], ...(readonly Shift[])[]];
-        if (at.by === 'choice')
+        const xs = operation.xs.map(read) as [readonly Shift[], ...(readonly Shift[])[]];
+        if (operation.by === 'choice')
           xs[0].forEach((_, i) => {
             shifts.equate(xs.map((x) => x[i] as Shift));
           });
-        const weight = at.by === 'sum' ? 1 : 1 / xs.length;
+        const weight = operation.by === 'sum' ? 1 : 1 / xs.length;
         wires.set(
-          at.y,
+          operation.y,
           xs[0].map((_, i) => xs.reduce((sum, x) => plus(sum, x[i] as Shift, weight), NO_SHIFT)),
         );
         break;
       }
       case 'concatenate':
-        wires.set(at.y, at.xs.flatMap(read));
+        wires.set(operation.y, operation.xs.flatMap(read));
         break;
       case 'product':
-        for (const x of at.xs) hold(x);
+        for (const x of operation.xs) hold(x);
         break;
       case 'normalise':
-        if (!at.centred) hold(at.x);
-        else if (at.over === 'channels') shifts.equate(read(at.x));
-        else if (at.statistics !== null) {
-          const mean = shifts.elementsOf(at.statistics.mean, at.x.size);
-          read(at.x).forEach((shift, i) => {
+        if (!operation.centred) hold(operation.x);
+        else if (operation.over === 'channels') shifts.equate(read(operation.x));
+        else if (operation.statistics !== null) {
+          const mean = shifts.elementsOf(operation.statistics.mean, operation.x.size);
+          read(operation.x).forEach((shift, i) => {
             shifts.vanish(plus(mean[i] as Shift, shift, -1));
           });
         }
         break;
       case 'score':
-        hold(at.query);
+        hold(operation.query);
         // A constant added to all keys adds the same number to all scores of a query.
-        if (at.pairs !== null) hold(at.key);
+        if (operation.pairs !== null) hold(operation.key);
         break;
       case 'mix': {
-        const x = read(at.x);
+        const x = read(operation.x);
         wires.set(
-          at.y,
-          sharedChannels(x.length, at.heads, at.keyHeads).map((from) => x[from] as Shift),
+          operation.y,
+          sharedChannels(x.length, operation.heads, operation.keyHeads).map(
+            (from) => x[from] as Shift,
+          ),
         );
         break;
       }
       case 'softmax':
-        shifts.equate(read(at.x));
+        shifts.equate(read(operation.x));
         break;
       case 'fix':
-        if (at.centred) shifts.equate(read(at.x));
-        else hold(at.x);
+        if (operation.centred) shifts.equate(read(operation.x));
+        else hold(operation.x);
         break;
       case 'factor':
         break;
@@ -126,7 +134,7 @@ export function translationsOf(circuit: Circuit): Translations {
   return { shifts, list: grouped(shifts) };
 }
 
-/** The free unknowns, those of one vector that move the same other vectors together. */
+/** The free unknowns, grouped by their vector and by the other vectors that must move with them. */
 function grouped(shifts: Shifts): Translation[] {
   const followers = new Map<number, Set<LayerVariable>>();
   const behindWeights = new Map<ReadonlySet<number>, Set<LayerVariable>>();
@@ -134,9 +142,9 @@ function grouped(shifts: Shifts): Translation[] {
     for (const each of shifts.resolve(new Map([[at, 1]])).keys()) {
       const unknown = shifts.unknown(each);
       const [key, all] = 'weight' in unknown ? [each, followers] : [unknown.origins, behindWeights];
-      const known = (all as Map<typeof key, Set<LayerVariable>>).get(key) ?? new Set();
-      if (known.has(weight)) continue;
-      (all as Map<typeof key, Set<LayerVariable>>).set(key, known.add(weight));
+      const weights = (all as Map<typeof key, Set<LayerVariable>>).get(key) ?? new Set();
+      if (weights.has(weight)) continue;
+      (all as Map<typeof key, Set<LayerVariable>>).set(key, weights.add(weight));
       if ('origins' in unknown) for (const origin of unknown.origins) follow(origin, weight);
     }
   };
@@ -161,8 +169,8 @@ function grouped(shifts: Shifts): Translation[] {
       kind: 'translation',
       group: 'translation',
       dimension: free.length,
-      sides: weights.map((weight, at) => ({
-        variable: names[at] as string,
+      sides: weights.map((weight, i) => ({
+        variable: names[i] as string,
         axes: [weight.shape.length - 1],
         exponent: 0,
       })),

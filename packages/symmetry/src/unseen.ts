@@ -4,28 +4,29 @@ import { type Circuit, type Wire, Wiring } from './circuit.ts';
 import { kernelsReading, type Reader } from './readers.ts';
 import type { Symmetry } from './symmetry.ts';
 
-/** A kernel to all of whose inputs' weights the same number can be added: the sum of its inputs is constant. */
+/** A kernel to which one number can be added for all inputs, because the sum of its inputs is constant. */
 export interface Unseen extends Symmetry {
   readonly reader: Reader;
   /** The sum of the inputs before gains and biases: zero after a mean was subtracted, one after softmax. */
   readonly sum: 0 | 1;
-  /** The bias that takes up what the sum adds, where it is not zero. */
+  /** The bias that compensates what the sum adds, if it is not zero. */
   readonly absorber: LayerVariable | null;
 }
 
 /**
- * The kernels that read channels whose sum is constant: what is the same for all inputs adds a constant, or
- * nothing. Where the outputs of such a kernel are centred, one of these directions is among those of
- * `centringsOf` and is not counted again.
+ * The kernels that read channels whose sum is constant: weights that are the same for all inputs add a constant, or
+ * nothing. If the outputs of such a kernel are centred, one of these directions is among those of `centringsOf` and is
+ * not counted again.
  */
 export function unseenOf(circuit: Circuit): Unseen[] {
   const wiring = new Wiring(circuit);
   const centred = centredWeights(circuit);
-  return circuit.operations.flatMap((at): Unseen[] => {
-    const isMeanFree = at.type === 'normalise' && at.over === 'channels' && at.centred;
-    if (!isMeanFree && at.type !== 'softmax') return [];
+  return circuit.operations.flatMap((operation): Unseen[] => {
+    const isMeanFree =
+      operation.type === 'normalise' && operation.over === 'channels' && operation.centred;
+    if (!isMeanFree && operation.type !== 'softmax') return [];
     const sum = isMeanFree ? 0 : 1;
-    return (kernelsReading(at.y, wiring) ?? []).flatMap((reader): Unseen[] => {
+    return (kernelsReading(operation.y, wiring) ?? []).flatMap((reader): Unseen[] => {
       const { kernel, biases } = reader;
       const [after, ...others] = wiring.readersOf(kernel.y);
       const absorber =

@@ -19,27 +19,29 @@ const widthOf = ({ shape }: SymbolicTensor): number => shape.at(-1) ?? 0;
 const isConstrained = (weight: LayerVariable): boolean =>
   (weight as unknown as { constraint: unknown }).constraint != null;
 
-/** True for a layer with multipliers, of whichever copy of `@tfjs-lrm/multipliers`. */
+/** True for a layer with multipliers, from any copy of `@tfjs-lrm/multipliers`. */
 const isMultiplied = (layer: layers.Layer): layer is MultiplierLayer =>
   'effective' in layer && 'kernels' in layer;
 
 const isOverTime = (layer: layers.Layer): layer is layers.Layer & { layer: layers.Layer } =>
   layer.getClassName() === 'TimeDistributed';
 
-/** The factors of a layer with multipliers, which says to which kernel each belongs. */
+/** The factors of a layer with multipliers, each with the kernel that it belongs to. */
 function factors({ kernels }: MultiplierLayer): Operation[] {
-  return kernels.flatMap(({ kernel, factors: own, axes: { row, column } }) =>
-    (Object.entries(own) as [Factor['which'], LayerVariable][]).map(([which, factor]): Factor => {
-      const axes = { row, column: column === null ? [] : [column], scalar: [] }[which];
-      const rank = kernel.shape.length;
-      return { type: 'factor', which, factor, kernel, axes: axes.map((axis) => rank + axis) };
-    }),
+  return kernels.flatMap(({ kernel, factors: factorsOfKernel, axes: { row, column } }) =>
+    (Object.entries(factorsOfKernel) as [Factor['which'], LayerVariable][]).map(
+      ([which, factor]): Factor => {
+        const axes = { row, column: column === null ? [] : [column], scalar: [] }[which];
+        const rank = kernel.shape.length;
+        return { type: 'factor', which, factor, kernel, axes: axes.map((axis) => rank + axis) };
+      },
+    ),
   );
 }
 
 /**
- * The operations between the wires of a model, walked from its outputs back to its inputs, through nested
- * models and wrapped layers. Inputs and outputs are fixed.
+ * The circuit of a model, found by walking from its outputs back to its inputs, through nested models and wrapped
+ * layers. Inputs and outputs are fixed.
  *
  * @throws TypeError for something that is not a model, and for a model without layers
  */
@@ -77,19 +79,19 @@ export function walk(where: string, model: LayersModel): Circuit {
 
   const run = (inner: LayersModel, inputs: readonly Wire[] | null): Wire[] => {
     const wires = new Map<SymbolicTensor, Wire>();
-    inner.inputs.forEach((tensor, at) => {
-      wires.set(tensor, inputs?.[at] ?? { size: widthOf(tensor) });
+    inner.inputs.forEach((tensor, i) => {
+      wires.set(tensor, inputs?.[i] ?? { size: widthOf(tensor) });
     });
     const wireOf = (tensor: SymbolicTensor): Wire => {
-      const known = wires.get(tensor);
-      if (known !== undefined) return known;
+      const wire = wires.get(tensor);
+      if (wire !== undefined) return wire;
       const layer = tensor.sourceLayer;
       const node = layer.inboundNodes[tensor.nodeIndex] as unknown as GraphNode;
       const inputs = node.inputTensors.map(wireOf);
       if (isModel(layer)) {
         const outputs = run(layer, inputs);
-        node.outputTensors.forEach((output, at) => {
-          wires.set(output, outputs[at] as Wire);
+        node.outputTensors.forEach((output, i) => {
+          wires.set(output, outputs[i] as Wire);
         });
       } else if (node.outputTensors.length === 1) {
         const rank = node.inputTensors[0]?.shape.length ?? 0;

@@ -5,7 +5,7 @@ import type { Symmetry } from './symmetry.ts';
 import { translationsOf } from './translations.ts';
 import { unseenOf } from './unseen.ts';
 
-/** The symmetries along which no scale changes: rotations and translations. */
+/** The symmetries without scales: rotations and translations. */
 export function withoutScales(circuit: Circuit): Symmetry[] {
   return [
     ...rotationsOf(circuit),

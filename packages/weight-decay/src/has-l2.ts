@@ -4,8 +4,8 @@ import { isWeight, layerOf, variableOf } from '@tfjs-lrm/core/kit';
 type Part = Readonly<Record<string, unknown>>;
 
 /**
- * True where a variable's layer, or the layer inside that wrapper, has an L2 regularizer for it, as far as `assignRoles`
- * has seen the layer. Not those of recurrent cells: tfjs never asks for their losses.
+ * True if a variable's layer, or the layer inside that wrapper, has an L2 regularizer for it, and `assignRoles` has seen
+ * the layer. False for recurrent cells, whose losses tfjs never computes.
  */
 export function hasL2(variable: tf.Variable): boolean {
   const layer: unknown = layerOf(variable);
@@ -17,7 +17,7 @@ function isRegularizedIn(layer: Part, variable: tf.Variable): boolean {
     const name = key.match(/^(.+)Regularizer$/)?.[1];
     const { l2 } = (value ?? {}) as { l2?: unknown };
     if (name === undefined || !(Number(l2) > 0)) return false;
-    // The one of `kernel` is `kernelRegularizer`, that of `depthwiseKernel` is `depthwiseRegularizer`.
+    // `kernel` has `kernelRegularizer`, and `depthwiseKernel` has `depthwiseRegularizer`.
     const weight = layer[name] ?? layer[`${name}Kernel`];
     return isWeight(weight) && variableOf(weight) === variable;
   });

@@ -34,7 +34,7 @@ interface WeightDecayOptions {
    * embeddings and heads; a record changes the roles it names.
    */
   readonly decay?: Decay | undefined;
-  /** How the decay goes with the learning rate η of the variable. */
+  /** How the decay depends on the learning rate η of the variable. */
   readonly coupling?: Coupling | undefined;
   /** Decay only where the update already shrinks the weight. */
   readonly cautious?: boolean | undefined;
@@ -42,7 +42,7 @@ interface WeightDecayOptions {
   readonly exclude?: Selector | undefined;
 }
 
-/** The paper's: 0.1 (app. A), 2e-3 on multipliers (sec. 4.1), none on vectors. */
+/** The paper's decay: 0.1 (app. A), 2e-3 on multipliers (sec. 4.1), none on vectors. */
 const PAPER: Readonly<Record<Role, number>> = {
   matrix: 0.1,
   embedding: 0.1,
@@ -92,11 +92,11 @@ class WeightDecay extends OptimizerAdapter {
     { decay = {}, coupling = 'learning-rate', cautious = false, exclude = [] }: WeightDecayOptions,
   ) {
     super(inner);
-    const given =
+    const decays =
       typeof decay === 'number' ? { matrix: decay, embedding: decay, head: decay } : decay;
     this.#decay = {
       ...PAPER,
-      ...Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)),
+      ...Object.fromEntries(Object.entries(decays).filter(([, v]) => v !== undefined)),
     };
     this.#coupling = coupling;
     this.#cautious = cautious;
@@ -130,7 +130,7 @@ class WeightDecay extends OptimizerAdapter {
     this.inner.update(entries);
   }
 
-  /** Once, of variables that decay and whose layer has an L2 regularizer, as far as assignRoles has seen. */
+  /** Warns once about decaying variables whose layer has an L2 regularizer; needs `assignRoles`. */
   #warnOfL2(decaying: readonly { variable: tf.Variable }[]): void {
     if (this.#hasWarned) return;
     const names = decaying.flatMap(({ variable }) => (hasL2(variable) ? [variable.name] : []));
@@ -141,16 +141,16 @@ class WeightDecay extends OptimizerAdapter {
     );
   }
 
-  /** The share of the weight that this step takes away, a scalar; made once for each rate and decay. */
-  #share(variable: tf.Variable, decay: number, made: Map<string, tf.Tensor>): tf.Tensor {
+  /** The share of the weight that this step removes, a scalar; computed once for each rate and decay. */
+  #share(variable: tf.Variable, decay: number, shares: Map<string, tf.Tensor>): tf.Tensor {
     const owner = updaterOf(this.inner, variable);
     const rate = this.#coupling === 'independent' ? owner.rateFactor : owner.rate;
     const key = `${rate.id} ${decay}`;
-    let share = made.get(key);
+    let share = shares.get(key);
     if (share === undefined) {
       const power = this.#coupling === 'learning-rate-squared' ? tf.square(rate) : rate;
       share = tf.mul(power, tf.scalar(decay));
-      made.set(key, share);
+      shares.set(key, share);
     }
     return share;
   }
@@ -184,7 +184,7 @@ class WeightDecay extends OptimizerAdapter {
  * update, every variable that has a gradient in this step and decays is shrunk:
  *
  *   'learning-rate'          w ← (1 − η·λ)·w     as PyTorch's AdamW; η is the variable's own current rate
- *   'independent'            w ← (1 − f·λ)·w     f is the schedules' factor; the base rate plays no part
+ *   'independent'            w ← (1 − f·λ)·w     f is the schedules' factor; the base rate has no effect
  *   'learning-rate-squared'  w ← (1 − η²·λ)·w
  *
  * With `cautious` the decay acts only on coordinates that the inner update moves towards zero. What decays is
@@ -193,7 +193,7 @@ class WeightDecay extends OptimizerAdapter {
  * @param options decay: 0.1 for matrix, embedding and head, 2e-3 for multiplier, 0 for vector (paper,
  *   arXiv 2601.04890, sec. 4.1 and app. A); coupling 'learning-rate'; cautious false; exclude nothing
  * @throws RangeError for an unknown option or a value out of range; Error around `reparametrize`, which must be
- *   outside of it
+ *   outside
  * @example
  * withWeightDecay(adam({ learningRate: 4e-3 }), { decay: { matrix: 0.5, vector: 0.01 } });
  */

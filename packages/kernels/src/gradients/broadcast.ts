@@ -21,6 +21,7 @@ import {
   sum,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** The sum of `gradient` over the axes along which a tensor of `shape` was broadcast. */
@@ -67,7 +68,7 @@ const matMulGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor;
     const [a, b] = saved as [Tensor, Tensor];
-    const { transposeA, transposeB } = attrs as unknown as BatchMatMulAttrs;
+    const { transposeA, transposeB } = attributes<BatchMatMulAttrs>(attrs);
     const ofA = (): Tensor =>
       transposeA ? matMul(b, dy, transposeB, true) : matMul(dy, b, false, !transposeB);
     const ofB = (): Tensor =>

@@ -12,6 +12,7 @@ import {
   type Tensor,
   type Tensor5D,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /**
@@ -24,7 +25,7 @@ const gradient: GradConfig = {
   inputsToSave: ['dy', 'filter'],
   gradFunc: (ddx, saved, attrs) => {
     const [dy, filter] = saved as [Tensor5D, Tensor5D];
-    const { strides, pad } = attrs as unknown as Conv3DBackpropInputV2Attrs;
+    const { strides, pad } = attributes<Conv3DBackpropInputV2Attrs>(attrs);
     return {
       dy: () => conv3d(ddx as Tensor5D, filter, strides, pad),
       filter: () => {

@@ -35,6 +35,7 @@ import {
   type Tensor5D,
   transpose,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import { padAny } from './axes.ts';
 import type { Example, Gradient } from './gradient.ts';
 import { explicitPadding } from './windows.ts';
@@ -174,7 +175,7 @@ const conv2DGradient: GradConfig = {
   inputsToSave: ['x', 'filter'],
   gradFunc: (gradient, saved, config) => {
     const [x, filter] = saved as [Tensor4D, Tensor4D];
-    const attrs = config as unknown as Conv2DAttrs;
+    const attrs = attributes<Conv2DAttrs>(config);
     const { strides, pad, dataFormat } = attrs;
     if (!isDilated(attrs.dilations) && typeof pad === 'string') {
       const [dy, common] = [gradient as Tensor4D, { strides, pad, dataFormat }];
@@ -220,7 +221,7 @@ const conv3DGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor5D;
     const [x, filter] = saved as [Tensor5D, Tensor5D];
-    const { strides, pad, dilations } = attrs as unknown as Conv3DAttrs;
+    const { strides, pad, dilations } = attributes<Conv3DAttrs>(attrs);
     if (!isDilated(dilations)) {
       const common = { strides, pad };
       return {
@@ -260,7 +261,7 @@ const depthwiseGradient: GradConfig = {
   gradFunc: (gradient, saved, config) => {
     const dy = gradient as Tensor4D;
     const [x, filter] = saved as [Tensor4D, Tensor4D];
-    const attrs = config as unknown as DepthwiseConv2dNativeAttrs;
+    const attrs = attributes<DepthwiseConv2dNativeAttrs>(config);
     const names = [
       DepthwiseConv2dNativeBackpropInput,
       DepthwiseConv2dNativeBackpropFilter,
@@ -352,7 +353,7 @@ const filterGradient: GradConfig = {
     const filter = gradient as Tensor4D;
     const [x, dy] = saved as [Tensor4D, Tensor4D];
     const { strides, pad, dataFormat, dimRoundingMode } =
-      attrs as unknown as Conv2DBackpropFilterAttrs;
+      attributes<Conv2DBackpropFilterAttrs>(attrs);
     return {
       x: () =>
         run(
@@ -371,7 +372,7 @@ const filter3DGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const filter = gradient as Tensor5D;
     const [x, dy] = saved as [Tensor5D, Tensor5D];
-    const { strides, pad } = attrs as unknown as Conv3DBackpropFilterV2Attrs;
+    const { strides, pad } = attributes<Conv3DBackpropFilterV2Attrs>(attrs);
     return {
       x: () =>
         run(Conv3DBackpropInputV2, { dy, filter }, { strides, pad, inputShape: x.shape as Shape5 }),
@@ -387,7 +388,7 @@ const depthwiseFilterGradient: GradConfig = {
     const filter = gradient as Tensor4D;
     const [x, dy] = saved as [Tensor4D, Tensor4D];
     const { filterShape: _, ...common } =
-      attrs as unknown as DepthwiseConv2dNativeBackpropFilterAttrs;
+      attributes<DepthwiseConv2dNativeBackpropFilterAttrs>(attrs);
     return {
       x: () =>
         run(DepthwiseConv2dNativeBackpropInput, { dy, filter }, { ...common, inputShape: x.shape }),
@@ -402,8 +403,7 @@ const depthwiseInputGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const x = gradient as Tensor4D;
     const [dy, filter] = saved as [Tensor4D, Tensor4D];
-    const { inputShape: _, ...common } =
-      attrs as unknown as DepthwiseConv2dNativeBackpropInputAttrs;
+    const { inputShape: _, ...common } = attributes<DepthwiseConv2dNativeBackpropInputAttrs>(attrs);
     return {
       dy: () => convolveDepthwise(x, filter, common),
       filter: () =>

@@ -20,6 +20,7 @@ import {
   util,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import { aroundAxis, padAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
@@ -27,7 +28,7 @@ import type { Gradient } from './gradient.ts';
 const cumsumGradient: GradConfig = {
   kernelName: Cumsum,
   gradFunc: (dy, _, attrs) => {
-    const { axis, exclusive, reverse } = attrs as unknown as CumsumAttrs;
+    const { axis, exclusive, reverse } = attributes<CumsumAttrs>(attrs);
     return { x: () => cumsum(dy as Tensor, axis, exclusive, !reverse) };
   },
 };
@@ -41,7 +42,7 @@ const cumprodGradient: GradConfig = {
   inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
     const [x] = saved as [Tensor];
-    const { axis, exclusive, reverse: isReverse } = attrs as unknown as CumprodAttrs;
+    const { axis, exclusive, reverse: isReverse } = attributes<CumprodAttrs>(attrs);
     return {
       x: () => {
         const flip = (t: Tensor3D): Tensor3D => (isReverse ? reverse(t, 1) : t);
@@ -84,7 +85,7 @@ const prodGradient: GradConfig = {
   gradFunc: (given, saved, attrs) => {
     const dy = given as Tensor;
     const [x] = saved as [Tensor];
-    const axes = util.parseAxisParam((attrs as unknown as ProdAttrs).axis, x.shape);
+    const axes = util.parseAxisParam(attributes<ProdAttrs>(attrs).axis, x.shape);
     return {
       x: () => {
         const kept = [...x.shape.keys()].filter((axis) => !axes.includes(axis));

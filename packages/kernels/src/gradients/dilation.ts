@@ -25,6 +25,7 @@ import {
   type Tensor4D,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 import { inverseStridedSlice } from './slices.ts';
 
@@ -41,7 +42,7 @@ const dilationGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor4D;
     const [x, filter, y] = saved as [Tensor4D, Tensor3D, Tensor4D];
-    const { strides, pad: padding, dilations } = attrs as unknown as Dilation2DAttrs;
+    const { strides, pad: padding, dilations } = attributes<Dilation2DAttrs>(attrs);
     const info = backend_util.computeDilation2DInfo(
       x.shape,
       filter.shape,

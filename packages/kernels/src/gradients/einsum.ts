@@ -9,6 +9,7 @@ import {
   sum,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import { isOneOf, parseEquation } from '../einsum-equation.ts';
 import type { Gradient } from './gradient.ts';
 
@@ -21,7 +22,7 @@ const gradient: GradConfig = {
   kernelName: Einsum,
   saveAllInputs: true,
   gradFunc: (dy, saved, attrs) => {
-    const { equation } = attrs as unknown as EinsumAttrs;
+    const { equation } = attributes<EinsumAttrs>(attrs);
     const { operands, result } = parseEquation(equation);
     return Object.fromEntries(
       operands.map((letters, i) => {

@@ -36,6 +36,7 @@ import {
   util,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 const { sizeFromShape } = util;
@@ -46,7 +47,7 @@ const gatherGradient: GradConfig = {
   inputsToSave: ['x', 'indices'],
   gradFunc: (dy, saved, attrs) => {
     const [x, indices] = saved as [Tensor, Tensor];
-    const { axis: given, batchDims = 0 } = attrs as unknown as GatherV2Attrs;
+    const { axis: given, batchDims = 0 } = attributes<GatherV2Attrs>(attrs);
     const axis = util.parseAxisParam(given, x.shape)[0]!;
     const batch = sizeFromShape(x.shape.slice(0, batchDims));
     const outer = sizeFromShape(x.shape.slice(batchDims, axis));
@@ -80,7 +81,7 @@ const unsortedSegmentSumGradient: GradConfig = {
   inputsToSave: ['segmentIds'],
   gradFunc: (dy, saved, attrs) => {
     const [ids] = saved as [Tensor1D];
-    const { numSegments } = attrs as unknown as UnsortedSegmentSumAttrs;
+    const { numSegments } = attributes<UnsortedSegmentSumAttrs>(attrs);
     const ofX = (): Tensor => {
       const inside = logicalAnd(greaterEqual(ids, 0), less(ids, numSegments));
       // Those outside take the first row, times nothing; clipping would take floats for integers on some backends.

@@ -22,6 +22,7 @@ import {
   type Tensor,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Operations whose results change in jumps alone, with their inputs: their derivative is zero. */
@@ -54,7 +55,7 @@ const castGradient: GradConfig = {
   kernelName: Cast,
   gradFunc: (gradient, _, attrs) => {
     const dy = gradient as Tensor;
-    const { dtype } = attrs as unknown as CastAttrs;
+    const { dtype } = attributes<CastAttrs>(attrs);
     return { x: () => (dtype === 'int32' || dtype === 'bool' ? zeros(dy.shape) : clone(dy)) };
   },
 };

@@ -28,6 +28,7 @@ import {
   type Tensor4D,
   tensor2d,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import { sumTo } from './broadcast.ts';
 import type { Gradient } from './gradient.ts';
 import { connectSaved } from './saved-outputs.ts';
@@ -46,7 +47,7 @@ const batchNormGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor;
     const [x, mean, variance, scale] = saved as [Tensor, Tensor, Tensor, Tensor | undefined];
-    const { varianceEpsilon } = attrs as unknown as FusedBatchNormAttrs;
+    const { varianceEpsilon } = attributes<FusedBatchNormAttrs>(attrs);
     const inverse = rsqrt(add(variance, varianceEpsilon));
     const dx = mul(dy, scale === undefined ? inverse : mul(inverse, scale));
     const centered = (): Tensor => sub(x, mean);
@@ -73,7 +74,7 @@ const lrnGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor4D;
     const [x] = saved as [Tensor4D];
-    const { depthRadius, bias, alpha, beta } = attrs as unknown as LRNAttrs;
+    const { depthRadius, bias, alpha, beta } = attributes<LRNAttrs>(attrs);
     return {
       x: () => {
         const channels = x.shape[3];

@@ -32,6 +32,7 @@ import {
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 import {
   cropWindows,
@@ -62,7 +63,7 @@ const averageGradient = (kernelName: string, gradKernelName: string): GradConfig
   inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
     const [x] = saved as [Tensor];
-    const pool = attrs as unknown as PoolAttrs;
+    const pool = attributes<PoolAttrs>(attrs);
     const { filterSize, strides } = pool;
     return {
       x: () => {
@@ -101,7 +102,7 @@ const maximumGradient = (
   outputsToSave,
   gradFunc: (dy, saved, attrs) => {
     const [x, y] = saved as [Tensor, Tensor];
-    const pool = attrs as unknown as PoolAttrs;
+    const pool = attributes<PoolAttrs>(attrs);
     return {
       x: () => {
         const inputs = { dy: Array.isArray(dy) ? dy[0]! : dy, input: x, output: y };
@@ -124,7 +125,7 @@ const averageGradGradient = (kernelName: string): GradConfig => ({
   inputsToSave: ['input'],
   gradFunc: (ddx, saved, attrs) => {
     const [input] = saved as [Tensor];
-    const { filterSize, strides, pad } = attrs as unknown as PoolAttrs;
+    const { filterSize, strides, pad } = attributes<PoolAttrs>(attrs);
     const [filter, stride] = [filterSize as never, strides as never];
     return {
       dy: () =>
@@ -144,7 +145,7 @@ const maximumGradGradient = (kernelName: string): GradConfig => ({
     const [input, output] = saved as [Tensor, Tensor];
     return {
       dy: () => {
-        const axes = windowsOfPool(input.shape, attrs as unknown as PoolAttrs, output.shape);
+        const axes = windowsOfPool(input.shape, attributes<PoolAttrs>(attrs), output.shape);
         const x = padWindows(input, axes, LEAST);
         const incoming = padWindows(ddx as Tensor, axes, 0);
         let [taken, result] = [null as Tensor | null, zerosLike(output)];

@@ -32,6 +32,7 @@ import {
   transpose,
   unsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** By how much each of `size` elements counts in each of `count` results, along one axis: [count, size]. */
@@ -80,7 +81,7 @@ const resizeGradient = (kernelName: string, weights: Weights): GradConfig => ({
   gradFunc: (gradient, saved, config) => {
     const dy = gradient as Tensor4D;
     const [images] = saved as [Tensor4D];
-    const attrs = config as unknown as ResizeNearestNeighborAttrs;
+    const attrs = attributes<ResizeNearestNeighborAttrs>(config);
     const [batch, height, width, channels] = images.shape;
     const [, outHeight, outWidth] = dy.shape;
     return {
@@ -131,7 +132,7 @@ const cropGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor4D;
     const [images, boxes, boxInd] = saved as [Tensor4D, Tensor2D, Tensor1D];
-    const { cropSize, method } = attrs as unknown as CropAndResizeAttrs;
+    const { cropSize, method } = attributes<CropAndResizeAttrs>(attrs);
     const [batch, height, width, channels] = images.shape;
     const [cropHeight, cropWidth] = cropSize;
     const crops = boxes.shape[0];

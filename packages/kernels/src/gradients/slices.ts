@@ -30,6 +30,7 @@ import {
   type Tensor4D,
   transpose,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import { aroundAxis, padAny, padAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
@@ -39,7 +40,7 @@ const stridedSliceGradient: GradConfig = {
   inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
     const [x] = saved as [Tensor];
-    const a = attrs as unknown as StridedSliceAttrs;
+    const a = attributes<StridedSliceAttrs>(attrs);
     const { begin, end, strides } = slice_util.sliceInfo(
       x.shape,
       a.begin,
@@ -106,7 +107,7 @@ function spread(x: Tensor, axis: number, size: number, begin: number, stride: nu
 const mirrorPadGradient: GradConfig = {
   kernelName: MirrorPad,
   gradFunc: (dy, _, attrs) => {
-    const { paddings, mode } = attrs as unknown as MirrorPadAttrs;
+    const { paddings, mode } = attributes<MirrorPadAttrs>(attrs);
     return {
       x: () => {
         let gradient = dy as Tensor;
@@ -135,7 +136,7 @@ function fold(x: Tensor, axis: number, [before, after]: [number, number], edge: 
 const depthToSpaceGradient: GradConfig = {
   kernelName: DepthToSpace,
   gradFunc: (dy, _, attrs) => {
-    const { blockSize, dataFormat } = attrs as unknown as DepthToSpaceAttrs;
+    const { blockSize, dataFormat } = attributes<DepthToSpaceAttrs>(attrs);
     const y = dy as Tensor4D;
     const block = blockSize;
     return {
@@ -173,7 +174,7 @@ const allOf = (dys: Tensor | Tensor[]): Tensor[] => (Array.isArray(dys) ? dys : 
 const splitGradient: GradConfig = {
   kernelName: SplitV,
   gradFunc: (dys, _, attrs) => ({
-    x: () => concat(allOf(dys), (attrs as unknown as SplitVAttrs).axis),
+    x: () => concat(allOf(dys), attributes<SplitVAttrs>(attrs).axis),
   }),
 };
 
@@ -183,7 +184,7 @@ const sliceGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor;
     const [x] = saved as [Tensor];
-    const { begin, size } = attrs as unknown as SliceAttrs;
+    const { begin, size } = attributes<SliceAttrs>(attrs);
     const [starts] = slice_util.parseSliceParams(x, begin, size) as [number[], number[]];
     const paddings = starts.map((start, axis): [number, number] => [
       start,

@@ -7,6 +7,7 @@ import {
   type TileAttrs,
   tile,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /**
@@ -18,7 +19,7 @@ const gradient: GradConfig = {
   inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
     const [x] = saved as [Tensor];
-    const { reps } = attrs as unknown as TileAttrs;
+    const { reps } = attributes<TileAttrs>(attrs);
     return { x: () => sumOfRepetitions(dy as Tensor, x.shape, reps) };
   },
 };

@@ -25,6 +25,7 @@ import {
   tensor2d,
   unsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Where each pixel of the result was read: [batch or 1, height, width], in pixels of the image. */
@@ -77,7 +78,7 @@ const transformGradient: GradConfig = {
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor4D;
     const [source, transforms] = saved as [Tensor4D, Tensor];
-    const { interpolation, fillMode } = attrs as unknown as TransformAttrs;
+    const { interpolation, fillMode } = attributes<TransformAttrs>(attrs);
     return {
       image: () => {
         if (fillMode !== 'constant')
@@ -116,7 +117,7 @@ const rotateGradient: GradConfig = {
   inputsToSave: ['image'],
   gradFunc: (dy, saved, attrs) => {
     const [source] = saved as [Tensor4D];
-    const { radians, center } = attrs as unknown as RotateWithOffsetAttrs;
+    const { radians, center } = attributes<RotateWithOffsetAttrs>(attrs);
     return {
       image: () => {
         const [, height, width] = source.shape;

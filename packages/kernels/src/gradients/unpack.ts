@@ -7,13 +7,14 @@ import {
   type UnpackAttrs,
   unstack,
 } from '@tensorflow/tfjs-core';
+import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Of one output there is one gradient, and no list of them. */
 const gradient: GradConfig = {
   kernelName: Unpack,
   gradFunc: (dy, _, attrs) => {
-    const { axis } = attrs as unknown as UnpackAttrs;
+    const { axis } = attributes<UnpackAttrs>(attrs);
     return { value: () => stack(Array.isArray(dy) ? (dy as Tensor[]) : [dy as Tensor], axis) };
   },
 };
