@@ -1,5 +1,5 @@
 /** A user's project, which installs what a README says and runs its examples. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
@@ -38,7 +38,6 @@ export const COMPILER_OPTIONS = {
   exactOptionalPropertyTypes: true,
   skipLibCheck: true,
   noEmit: true,
-  types: [],
 };
 
 /**
@@ -60,7 +59,9 @@ export function makeProject(folder, packages, way, env) {
   const words = [...new Set(pages.flatMap(({ install }) => install))];
   const flags = words.filter((each) => each.startsWith('-'));
   const named = words.filter((each) => !each.startsWith('-'));
-  const installs = named
+  // Whoever imports modules of Node in TypeScript has their types.
+  const isForNode = pages.some(({ examples }) => examples.some((code) => /from 'node:/.test(code)));
+  const installs = [...named, ...(isForNode ? ['@types/node@20'] : [])]
     .flatMap((each) => (each === '@tensorflow/tfjs' ? WAYS[way].installs : [each]))
     .map((each) => (each.startsWith('@tensorflow/') ? `${each}@${TFJS}` : each));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
@@ -88,7 +89,8 @@ export function typeCheck(
   { compiler = join(root, 'node_modules/typescript'), module, moduleResolution },
 ) {
   const config = `tsconfig.${moduleResolution}.json`;
-  const compilerOptions = { ...COMPILER_OPTIONS, module, moduleResolution };
+  const types = existsSync(join(folder, 'node_modules/@types/node')) ? ['node'] : [];
+  const compilerOptions = { ...COMPILER_OPTIONS, types, module, moduleResolution };
   writeFileSync(join(folder, config), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
   run('node', [join(compiler, 'bin/tsc'), '-p', config], { cwd: folder });
 }
