@@ -30,6 +30,8 @@ function manifestProblems({ manifest, nodeOnly }) {
     ...(nodeOnly ? ['./linked'] : []),
     // Helpers for the authors of packages, which users never see.
     './kit',
+    // What needs Node, in a package that also runs in a browser, where this entry refuses by name.
+    ...('browser' in (manifest.exports['./node'] ?? {}) ? ['./node'] : []),
   ];
   const entries = Object.keys(manifest.exports).filter((each) => !more.includes(each));
   if (entries.toString() !== ENTRIES) {
@@ -42,7 +44,7 @@ function manifestProblems({ manifest, nodeOnly }) {
 }
 
 const DEEP = [
-  [/^@tfjs-lrm\/[^/]+\/(?!kit$).+/, 'the inside of another package'],
+  [/^@tfjs-lrm\/[^/]+\/(?!(kit|node)$).+/, 'the inside of another package'],
   [/^(\.\.\/){2,}/, 'a file outside its package'],
   [/^@tensorflow\/tfjs(-[a-z]+)*\/.+/, 'the inside of tfjs'],
   [/^@tensorflow\/tfjs$/, 'the union package, of which users may have only the parts'],
