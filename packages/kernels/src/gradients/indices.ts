@@ -175,8 +175,8 @@ const topKGradient: GradConfig = {
 };
 
 /**
- * Gradients of operations with indices, most of which tfjs lacks; those of `gather` loop over a batch, or fail on an
- * empty one.
+ * Gradients of operations with indices, most of which tfjs lacks; that of `gather` loops over a batch, or does not
+ * support one.
  */
 export const indexGradients: readonly Gradient[] = [
   {
