@@ -14,18 +14,18 @@ import {
 interface AccumulationOptions {
   /** How many micro-batches make a step. */
   readonly steps: number;
-  /** What is made of their gradients. */
+  /** How their gradients are combined. */
   readonly reduce?: 'mean' | 'sum' | undefined;
 }
 
 /** An adapter that makes one step of several micro-batches. */
 export interface AccumulationOptimizer extends OptimizerAdapter {
   /**
-   * How many examples the next micro-batches have, or any other weight of theirs; 1 until it is set. Set it where
-   * batches differ: the mean is then that over examples.
+   * How many examples the next micro-batches have, or any other weight for them; 1 until it is set. Set it where
+   * batches differ in size, so that the mean is over examples.
    */
   examples: number;
-  /** Makes the step of the micro-batches so far at once; does nothing where there are none. */
+  /** Takes the step now, with the micro-batches so far; does nothing when there are none. */
   flush(): void;
 }
 
@@ -39,7 +39,7 @@ class Accumulation extends OptimizerAdapter implements AccumulationOptimizer {
   readonly #reduce: 'mean' | 'sum';
   #examples = 1;
   readonly #weight = new MirroredScalar();
-  /** Sums that nothing was added to since the last step. */
+  /** Sums that have received nothing since the last step. */
   readonly #empty = new WeakSet<tf.Variable>();
   #isFirst = false;
   #isLast = false;
@@ -80,7 +80,7 @@ class Accumulation extends OptimizerAdapter implements AccumulationOptimizer {
     return (iterations + 1) % this.#steps === 0;
   }
 
-  /** Only the last micro-batch is a step of the optimizers inside: their schedules and counts are those of steps. */
+  /** The optimizers inside see only the last micro-batch of a step, so their schedules and counts are in steps. */
   override beforeStep(): void {
     this.#isFirst = this.iterations % this.#steps === 0;
     this.#isLast = this.#isLastAt(this.iterations);
@@ -120,10 +120,10 @@ class Accumulation extends OptimizerAdapter implements AccumulationOptimizer {
     total.assign(tf.zerosLike(total));
   }
 
-  /** What the micro-batches give a variable together: null where none of them had a gradient, or where it is frozen. */
+  /** The combined gradient of a variable; null where no micro-batch had a gradient for it, or where it is frozen. */
   #gradientOf(variable: tf.Variable, total: tf.Tensor): tf.Tensor | null {
     const sum = this.slots(variable).get(SUM);
-    // In a recording other micro-batches may have added to it, by operations that JavaScript did not see.
+    // While a step is recorded, other micro-batches may have added to it by operations that JavaScript did not see.
     const isEmpty = sum === undefined || (this.#empty.has(sum) && !isRecording());
     if (isEmpty || !variable.trainable) return null;
     return this.#reduce === 'mean' ? tf.div(sum, total) : tf.clone(sum);
@@ -134,7 +134,7 @@ class Accumulation extends OptimizerAdapter implements AccumulationOptimizer {
     const taken = this.iterations % this.#steps;
     if (taken === 0) return;
     tf.tidy(() => {
-      // Counted as if the micro-batches that are left out had been taken.
+      // Counts skipped micro-batches as if they had been taken.
       this.iterations_ += this.#steps - taken - 1;
       super.beforeStep();
       this.#step(this.#owners());
@@ -157,18 +157,18 @@ const accumulate = adapter('withAccumulation', Accumulation, {
 });
 
 /**
- * Makes one step of the gradients of several micro-batches: a large batch where memory holds a small one. With g_i the
- * gradient of micro-batch i and n_i its examples, the optimizer inside gets once in `steps` calls
+ * Makes one step from the gradients of several micro-batches: a large batch where memory holds only a small one. With
+ * g_i the gradient of micro-batch i and n_i its number of examples, the optimizer inside gets, once in `steps` calls,
  *
  *   Σ n_i·g_i / Σ n_i   'mean'; the gradient of the whole batch where the loss is a mean over examples
  *   Σ n_i·g_i           'sum'
  *
- * and changes nothing in the other calls. Schedules and decay inside count steps. It belongs outermost: clipping inside
- * cuts the gradient of the whole batch, clipping around it each micro-batch by itself; a schedule around it counts
- * micro-batches. `iterations` are micro-batches, those that `flush()` leaves out included. An unfinished sum is saved and
- * resumed. Compiled, each of the two forms of a call is recorded.
+ * and nothing changes in the other calls. Schedules and decay inside count steps. It belongs outermost: clipping inside
+ * it clips the gradient of the whole batch, clipping around it clips each micro-batch separately; a schedule around it
+ * counts micro-batches. `iterations` counts micro-batches, including those that `flush()` skips. An unfinished sum is
+ * saved and resumed. When compiled, each of the two kinds of call is recorded.
  *
- * One copy of each gradient; two operations a gradient and call.
+ * Cost: one copy of each gradient, and two operations per gradient and call.
  *
  * @param options steps, how many micro-batches make a step; reduce 'mean'
  * @throws RangeError for an unknown option or a value out of range

@@ -4,11 +4,11 @@ import { booleanRule, MirroredScalar, numberRule, oneOfRule } from '@tfjs-lrm/co
 
 /** @inline */
 interface AveragingOptions {
-  /** Whether later weights count for more, or all alike. */
+  /** Whether later weights count for more, or all count the same. */
   readonly average?: 'exponential' | 'equal' | undefined;
-  /** Of an exponential average: the share that it keeps of itself each time. */
+  /** For an exponential average: the share of the old average that is kept each time. */
   readonly decay?: number | undefined;
-  /** Of an exponential average: whether the first weights count no more than their share. */
+  /** For an exponential average: whether the weight of the first values is corrected for. */
   readonly debias?: boolean | undefined;
   /** The first step after which weights count, from 0. */
   readonly start?: number | undefined;
@@ -25,9 +25,9 @@ export class Averaging extends OptimizerAdapter {
   readonly #options: Required<{
     [option in keyof AveragingOptions]: NonNullable<AveragingOptions[option]>;
   }>;
-  /** What the average takes of the way to the current weights. */
+  /** The fraction by which the average moves towards the current weights. */
   readonly #share = new MirroredScalar();
-  /** How many weights count with those of this step; null in a step that is left out. */
+  /** How many values the average includes after this step; null in a step that is skipped. */
   #count: number | null = null;
 
   constructor(inner: tf.Optimizer, options: AveragingOptions) {
@@ -48,7 +48,7 @@ export class Averaging extends OptimizerAdapter {
     return { [AVERAGE]: -1 };
   }
 
-  /** How many weights count after a step; null after one that is left out. */
+  /** How many values the average includes after a step; null after a step that is skipped. */
   #countAt(step: number): number | null {
     const { start, every } = this.#options;
     return step < start || (step - start) % every !== 0 ? null : (step - start) / every + 1;
@@ -72,7 +72,7 @@ export class Averaging extends OptimizerAdapter {
     if (this.#count === null) return;
     const share = this.#share.read(this.#shareOf(this.#count));
     for (const { variable } of entries) {
-      // The first time it is the weights themselves, whatever the share.
+      // The first average is the weights themselves, whatever the share.
       const average = this.slot(variable, AVERAGE, () => tf.clone(variable));
       average.assign(tf.add(average, tf.mul(tf.sub(variable, average), share)));
     }
@@ -89,19 +89,20 @@ export class Averaging extends OptimizerAdapter {
 }
 
 /**
- * Keeps a running average of the weights beside them. After step t, with w the new weights and n = 1, 2, … the number of
- * those that count so far,
+ * Keeps a running average of each weight. After step t, with w the new weights and n = 1, 2, … the number of values
+ * averaged so far,
  *
  *   a ← a + s_n · (w − a),   s_n = 1 / n                          'equal' (Izmailov et al., 2018)
  *                            s_n = (1 − decay) / (1 − decay^n)    'exponential'
  *                            s_n = 1 − decay from n = 2 on        'exponential' without `debias`
  *
- * where the steps start, start + every, start + 2·every, … count. The second is the exponential average divided by its
- * weights' sum, as `optax.ema` with `debias`; the third begins at the first weights, as PyTorch's `get_ema_avg_fn`. What
- * the weights do is not changed: `withAverages` puts the averages in their place.
+ * where the steps start, start + every, start + 2·every, … count. The second is the exponential average divided by the
+ * sum of its weights, like `optax.ema` with `debias`; the third begins at the first weights, like PyTorch's
+ * `get_ema_avg_fn`. Training itself is unchanged: `withAverages` puts the averages in place of the weights.
  *
- * Inside `reparametrize` it averages W and its factors, from outside the effective kernels. Layers with multipliers are
- * averaged as their parts. One copy of each weight; three operations a weight in steps that count.
+ * Inside `reparametrize` it averages W and its factors, around it the effective kernels. For layers with multipliers,
+ * the kernel and the factors are averaged separately. Cost: one copy of each weight, and three operations per weight in
+ * the steps that count.
  *
  * @param options average 'exponential'; decay 0.999 each time; debias true; start at step 0; every 1 step
  * @throws RangeError for an unknown option or a value out of range

@@ -4,7 +4,7 @@ import { asTensorOptimizer, bindState } from '@tfjs-lrm/core';
 import { isModel, show, treeOf, variableOf } from '@tfjs-lrm/core/kit';
 import { AVERAGE, Averaging } from './averaging.ts';
 
-/** The averages of a model's weights; those that are not trained have none and stay as they are. */
+/** The averages of a model's weights; weights that are not trained have none and stay as they are. */
 function averagesOf(
   model: LayersModel,
   keepers: readonly Averaging[],
@@ -26,8 +26,8 @@ function averagesOf(
 }
 
 /**
- * Runs a function while a model has the averages of its weights, and gives the weights back, also when it throws: to
- * evaluate, save or fold what training has averaged.
+ * Runs a function while the model holds the averages of its weights, then restores the weights, also when the function
+ * throws. Use it to evaluate, save or fold the averaged model.
  *
  * Weights that no optimizer trains, such as the statistics of batch normalisation, stay as they are.
  *
@@ -35,7 +35,7 @@ function averagesOf(
  * @param optimizer `withAveraging(…)`, or a stack with one inside
  * @param fn may be asynchronous; must not train the model
  * @returns what `fn` returns
- * @throws TypeError for something that is no model or no function; Error without averages
+ * @throws TypeError for something that is not a model or not a function; Error without averages
  * @example
  * const averaging = withAveraging(adam());
  * model.compile({ optimizer: averaging, loss: 'meanSquaredError' });

@@ -19,11 +19,11 @@ function checkStore(where: string, store: unknown): void {
 /**
  * Saves a model, its optimizer and the position of the run, and removes all checkpoints but the last `keep`.
  *
- * The new checkpoint is whole in the store before an old one goes. A failure leaves all that were there.
+ * The new checkpoint is complete in the store before an old one is removed. A failure leaves all earlier ones.
  *
- * @returns the number of the checkpoint: 1 for the first of a store, then one more each time
- * @throws TypeError or RangeError for a wrong argument, Error where a weight is not finite or the store cannot write;
- *   nothing was written then
+ * @returns the number of the checkpoint: 1 for the first one in a store, then one more each time
+ * @throws TypeError or RangeError for a wrong argument; Error where a weight is not finite or the store cannot write.
+ *   Nothing is written then
  * @example
  * import { mkdtempSync } from 'node:fs';
  * import { tmpdir } from 'node:os';
@@ -65,10 +65,10 @@ export async function saveCheckpoint(
 }
 
 /**
- * Reads the last whole checkpoint of a store; null where there is none yet.
+ * Reads the last intact checkpoint of a store; null where there is none yet.
  *
- * @throws Error where there are checkpoints and none is whole, or the last whole one was written by a later version of
- *   this package
+ * @throws Error where there are checkpoints but none is intact, or where the last intact one was written by a later
+ *   version of this package
  * @example
  * import { mkdtempSync } from 'node:fs';
  * import { tmpdir } from 'node:os';
@@ -93,10 +93,10 @@ export async function lastCheckpoint(store: CheckpointStore): Promise<SavedCheck
 }
 
 /**
- * Puts the last whole checkpoint of a store into a model and its optimizer, built as they were when it was saved, and
- * returns it with the position of the run; null, with nothing changed, where there is none yet.
+ * Restores the last intact checkpoint of a store into a model and its optimizer, built as they were when it was saved,
+ * and returns it with the position of the run; null, with nothing changed, where there is none yet.
  *
- * @throws Error, before anything changes, where the checkpoint is of another model or optimizer, and what
+ * @throws Error, before anything changes, where the checkpoint belongs to another model or optimizer, and whatever
  *   `lastCheckpoint` throws
  * @example
  * import { mkdtempSync } from 'node:fs';

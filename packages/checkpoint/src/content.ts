@@ -8,32 +8,35 @@ export interface SavedTensor {
   readonly values: Float32Array | Int32Array | Uint8Array;
 }
 
-/** What model and optimizer hold between two steps. */
+/** The state of a model and its optimizer between two steps. */
 export interface TrainingState {
-  /** All weights of the model, in its order, those that are not trained included. */
+  /** All weights of the model in its order, including those that are not trained. */
   readonly weights: readonly SavedTensor[];
-  /** What `getWeights()` of the optimizer gives; null where none was given. */
+  /** What the optimizer's `getWeights()` returns; null without an optimizer. */
   readonly optimizer: readonly SavedTensor[] | null;
 }
 
-/** Where a run is between two steps. */
+/** The position of a run between two steps. */
 export interface Position {
-  /** The steps that are done. */
+  /** The number of steps done. */
   readonly step: number;
-  /** What else decides the rest of the run, as JSON: the state of the random generator, the place in the data, … */
+  /**
+   * Everything else that the rest of the run depends on, as JSON: the state of the random generator, the place in the
+   * data, …
+   */
   readonly extra?: unknown;
 }
 
 /** What a checkpoint holds. */
 export interface CheckpointContent extends TrainingState {
   readonly step: number;
-  /** Null where none was given. */
+  /** Null without an optimizer. */
   readonly extra: unknown;
 }
 
-/** A checkpoint with its place in the store. */
+/** A checkpoint with its number in the store. */
 export interface SavedCheckpoint extends CheckpointContent {
   readonly number: number;
-  /** Later checkpoints that are cut off or altered, by number; empty where all is well. */
+  /** The numbers of later checkpoints that are truncated or altered; empty where all are intact. */
   readonly damaged: readonly number[];
 }

@@ -1,10 +1,10 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** The most bytes that one call of the system is given: some systems take no more than 2 GiB. */
+/** The most bytes written by one system call: some systems take no more than 2 GiB. */
 const CHUNK = 2 ** 30;
 
-/** Writes the folder's entries to the disk; Windows does that by itself, and opens no folders. */
+/** Flushes the folder's entries to the disk; Windows does that by itself, and cannot open folders. */
 function syncFolder(path: string): void {
   if (process.platform === 'win32') return;
   const handle = openSync(path, 'r');
@@ -21,11 +21,12 @@ function writeAll(handle: number, bytes: Uint8Array): void {
 }
 
 /**
- * Writes a file that is there as a whole or not at all, whenever the machine stops: into `<path>.tmp`, to the disk,
- * renamed, and the folder's entry to the disk. A file of that name is replaced; a failure leaves it as it was.
+ * Writes a file so that it is there completely or not at all, whenever the machine stops: written to `<path>.tmp`,
+ * flushed to the disk, renamed, and the folder's entry flushed too. An existing file of that name is replaced; a
+ * failure leaves it as it was.
  *
  * @param parts the bytes, one part after the other
- * @throws Error of the system, with its `code`: ENOSPC where the disk is full
+ * @throws Error from the system, with its `code`: ENOSPC where the disk is full
  * @example
  * import { tmpdir } from 'node:os';
  * import { join } from 'node:path';

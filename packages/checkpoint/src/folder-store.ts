@@ -6,12 +6,12 @@ import type { CheckpointStore } from './store.ts';
 
 const NAME = /^(\d{6,})\.checkpoint$/;
 const PARTIAL = /^\d{6,}\.checkpoint\.tmp$/;
-/** The most bytes that one call of the system is asked for. */
+/** The most bytes requested by one system call. */
 const CHUNK = 2 ** 30;
 
-/** A store in a folder; its functions return when the disk has done its part. */
+/** A store in a folder; its functions return once the data is on the disk. */
 export interface FolderStore extends CheckpointStore {
-  /** The file of a checkpoint, which need not exist. */
+  /** The file of a checkpoint, which may not exist. */
   fileOf(number: number): string;
   list(): readonly number[];
   read(number: number): Uint8Array<ArrayBuffer>;
@@ -19,7 +19,7 @@ export interface FolderStore extends CheckpointStore {
   remove(number: number): void;
 }
 
-/** The error of the system with what was tried, and its code. */
+/** The system's error, with what was attempted and its code. */
 function failure(what: string, error: unknown, advice: string): Error {
   const { code, message } = error as NodeJS.ErrnoException;
   return Object.assign(new Error(`folderStore: ${what}: ${message}. ${advice}`, { cause: error }), {
@@ -43,12 +43,12 @@ function readWhole(file: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Keeps checkpoints as files of a folder, `000001.checkpoint` and so on. The first one that is written makes the folder.
+ * Keeps checkpoints as files in a folder, `000001.checkpoint` and so on. The first write creates the folder.
  *
- * A file is written beside its place, to the disk (`fsync`), and renamed: a process that is killed, a machine that loses
- * power and a disk that is full leave the checkpoints before as they were. One process may write into a folder at a time.
+ * A file is written under a temporary name, flushed to the disk (`fsync`), and renamed, so a killed process, a power
+ * failure or a full disk leaves earlier checkpoints as they were. Only one process may write to a folder at a time.
  *
- * @throws TypeError for something that is no path; its functions throw an Error, with the `code` of the system, where the
+ * @throws TypeError for something that is not a path; its functions throw an Error, with the system's `code`, where the
  *   folder cannot be read or written
  * @example
  * import { mkdtempSync } from 'node:fs';
@@ -89,7 +89,7 @@ export function folderStore(path: string): FolderStore {
     write(number, parts) {
       try {
         mkdirSync(path, { recursive: true });
-        // What a process left that was killed while it wrote.
+        // Left behind by a process that was killed while writing.
         for (const name of readdirSync(path))
           if (PARTIAL.test(name)) rmSync(join(path, name), { force: true });
         writeDurably(fileOf(number), parts);

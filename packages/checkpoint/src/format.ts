@@ -8,7 +8,8 @@
  *   header                      JSON: step, extra, and of each tensor its name, shape, type and SHA-256
  *   the tensors' values, one after the other, to the end
  *
- * The first four stay as they are in every version, so that a file of a later one is told from a damaged one.
+ * The first four fields stay the same in every version, so that a file of a later version can be told from a damaged
+ * one.
  */
 import type { CheckpointContent, SavedTensor } from './content.ts';
 
@@ -46,7 +47,7 @@ async function describe(tensor: SavedTensor): Promise<Described> {
   return { name, shape, dtype, sha256: hex(await sha256(bytesOf(tensor))) };
 }
 
-/** The SHA-256 of what stands before the tensors. */
+/** The SHA-256 of everything before the tensors. */
 function digestOfHeader(start: Uint8Array, header: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(8 + header.length);
   bytes.set(start.subarray(MAGIC.length, DIGEST_AT));
@@ -77,10 +78,10 @@ const same = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /**
- * The checkpoint in a file's bytes; null where they are cut off or altered.
+ * The checkpoint in a file's bytes; null where they are truncated or altered.
  *
- * @param name of the file, for the error
- * @throws Error for a whole one that a later version of this package wrote
+ * @param name of the file, for the error message
+ * @throws Error for an intact one that a later version of this package wrote
  */
 export async function decode(
   bytes: Uint8Array<ArrayBuffer>,

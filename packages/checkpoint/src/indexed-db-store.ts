@@ -45,14 +45,14 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Keeps checkpoints in the browser's IndexedDB, in a database of their own for each name. Each is written in one
- * transaction, with the durability `strict`: a page that is closed leaves the checkpoints before as they were.
+ * Keeps checkpoints in the browser's IndexedDB, in a separate database for each name. Each is written in one
+ * transaction with durability `strict`, so closing the page leaves earlier checkpoints as they were.
  *
  * A browser may drop a site's data when its disk runs full, unless `navigator.storage.persist()` was granted.
  *
- * @param name tells the runs of a site apart
- * @throws TypeError for something that is no name; its functions throw an Error where there is no IndexedDB, or the site
- *   has no room left
+ * @param name distinguishes the runs of a site
+ * @throws TypeError for something that is not a name; its functions throw an Error where IndexedDB is missing, or the
+ *   site is out of space
  * @example
  * const store = indexedDBStore('first run');
  */

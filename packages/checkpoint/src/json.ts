@@ -1,6 +1,6 @@
 import { show } from '@tfjs-lrm/core/kit';
 
-/** The path of a value that JSON would drop or change; null where it holds all. */
+/** The path of a value that JSON would drop or change; null where it keeps everything. */
 export function notJson(value: unknown, path: string): string | null {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return null;
   if (typeof value === 'number')

@@ -1,4 +1,4 @@
-/** What a bundle for the browser gets instead of `@tfjs-lrm/checkpoint/node`: functions that say so. */
+/** What a browser bundle gets instead of `@tfjs-lrm/checkpoint/node`: functions that throw an error saying so. */
 import type { writeDurably as WriteDurably } from './durable.ts';
 import type { folderStore as FolderStoreOf } from './folder-store.ts';
 

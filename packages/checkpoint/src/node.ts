@@ -1,4 +1,4 @@
-/** `@tfjs-lrm/checkpoint/node`: checkpoints as files of a folder. */
+/** `@tfjs-lrm/checkpoint/node`: checkpoints as files in a folder. */
 
 export { writeDurably } from './durable.ts';
 export { type FolderStore, folderStore } from './folder-store.ts';

@@ -2,7 +2,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { SavedTensor } from './content.ts';
 
-/** A weight of the model and what was saved of it. */
+/** A weight of the model and its saved value. */
 export interface Pair {
   readonly weight: LayersModel['weights'][number];
   readonly saved: SavedTensor;
@@ -11,7 +11,7 @@ export interface Pair {
 const shown = (name: string, shape: readonly (number | null)[], dtype: string): string =>
   `"${name}" [${shape.join(', ')}] ${dtype}`;
 
-/** A name without the numbers that tfjs gives to layers that have no name. */
+/** A name without the numbers that tfjs adds to layers without a name. */
 const withoutNumbers = (name: string): string => name.replaceAll(/\d+/g, '');
 
 const fits = (
@@ -33,7 +33,7 @@ const difference = ({
   `it has ${saved === undefined ? 'nothing' : shown(saved.name, saved.shape, saved.dtype)} where this one has ${shown(weight.originalName, weight.shape, weight.dtype)}; `;
 
 /**
- * Pairs by name, and by order where the names are the same but for their numbers.
+ * Pairs by name, and by order where the names differ only in their numbers.
  *
  * @throws Error naming the first weights that do not fit
  */
@@ -53,7 +53,7 @@ export function pairs(saved: readonly SavedTensor[], { weights }: LayersModel): 
   return couples as readonly Pair[];
 }
 
-/** The names under which optimizers save what they keep for the weights: suffix of tfjs dropped, repeats numbered. */
+/** The names under which optimizers save the state of the weights: suffix of tfjs dropped, repeats numbered. */
 function keys(names: readonly string[]): string[] {
   const counts = new Map<string, number>();
   return names.map((name) => {
@@ -64,7 +64,7 @@ function keys(names: readonly string[]): string[] {
   });
 }
 
-/** The state of an optimizer under the names of the model that it is put into, where those have other numbers. */
+/** The state of an optimizer renamed for the model that it is loaded into, where the numbers in the names differ. */
 export function renamed(
   optimizer: readonly SavedTensor[],
   couples: readonly Pair[],
@@ -74,7 +74,7 @@ export function renamed(
   const now = keys(trained.map(({ weight }) => weight.originalName));
   const changed = new Map(was.flatMap((name, i) => (name === now[i] ? [] : [[name, now[i]]])));
   if (changed.size === 0) return optimizer;
-  // `roles/<variable>` and `<path>/<variable>/<slot>`; no path has a slash.
+  // `roles/<variable>` and `<path>/<variable>/<slot>`; paths contain no slash.
   return optimizer.map((tensor) => {
     const [path, ...rest] = tensor.name.split('/');
     const end = path === 'roles' ? rest.length : rest.length - 1;

@@ -1,4 +1,4 @@
-/** The state of training, copied to the host from model and optimizer, and put back into them. */
+/** The state of training, copied from a model and optimizer to the host, and restored into them. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, bindState } from '@tfjs-lrm/core';
@@ -9,7 +9,7 @@ import { type Pair, pairs, renamed } from './pairs.ts';
 /** A model and the optimizer that trains it. */
 export interface Trained {
   readonly model: LayersModel;
-  /** The outermost one; without it the weights alone are saved and loaded. */
+  /** The outermost optimizer; without it only the weights are saved and loaded. */
   readonly optimizer?: tf.Optimizer | undefined;
 }
 
@@ -34,10 +34,10 @@ export function checkTrained(where: string, trained: Trained | null | undefined)
 }
 
 /**
- * Copies everything that a model and its optimizer hold to the host, as of one moment: for a worker or a process that
- * trains while another writes. `saveCheckpoint` calls it.
+ * Copies everything that a model and its optimizer hold to the host, all from the same moment: for a worker or process
+ * that trains while another one writes. `saveCheckpoint` calls it.
  *
- * @throws Error, which names the tensor, where a number is not finite: no run can go on from such a state
+ * @throws Error naming the tensor, where a number is not finite: a run cannot continue from such a state
  * @example
  * const state = await takeState({ model, optimizer });
  * await putState(state, { model, optimizer });
@@ -50,7 +50,7 @@ export async function takeState(trained: Trained): Promise<TrainingState> {
     name: weight.originalName,
     tensor: weight.read(),
   }));
-  // All are asked for in one go, so that no step comes between two of them.
+  // All are requested at once, so that no step comes between two of them.
   const tensors = await Promise.all([...weights, ...(slots ?? [])].map(toHost));
   const broken = tensors.find((tensor) => !holdsNumbers(tensor));
   if (broken !== undefined)
@@ -66,7 +66,7 @@ export async function takeState(trained: Trained): Promise<TrainingState> {
 const toTensor = ({ values, shape, dtype }: SavedTensor): tf.Tensor =>
   tf.tensor(values, [...shape], dtype);
 
-/** Gives the optimizer its state, bound to the model, or leaves it as it was and throws. */
+/** Gives the optimizer its state, bound to the model; throws and leaves it unchanged if that fails. */
 async function restore(
   optimizer: tf.Optimizer,
   model: LayersModel,
@@ -92,10 +92,10 @@ async function restore(
 }
 
 /**
- * Puts what `takeState` took into a model and its optimizer, in this process or another. The state of the optimizer is
- * bound to the model's variables at once (`bindState`).
+ * Restores what `takeState` returned into a model and its optimizer, in this process or another. The optimizer's state
+ * is bound to the model's variables at once (`bindState`).
  *
- * Weights are paired by name. Where the names differ only in the numbers that tfjs gives to layers without a name, they
+ * Weights are paired by name. Where the names differ only in the numbers that tfjs adds to layers without a name, they
  * are paired in the model's order.
  *
  * @throws Error, before anything changes, for the state of another model or another optimizer, naming what does not fit

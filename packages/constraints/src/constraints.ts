@@ -10,12 +10,12 @@ import {
   variableOf,
 } from '@tfjs-lrm/core/kit';
 
-/** What tfjs-layers makes of `kernelConstraint: 'nonNeg'`; it has no type of its own there. */
+/** The class that tfjs-layers creates for `kernelConstraint: 'nonNeg'`; it has no type of its own there. */
 interface Constraint extends tf.serialization.Serializable {
   apply(weight: tf.Tensor): tf.Tensor;
 }
 
-/** A weight's name with what must hold of it, as it is saved. */
+/** A weight's name and its constraint, as saved. */
 interface SavedConstraint {
   readonly name: string;
   readonly className: string;
@@ -63,7 +63,7 @@ class Constraints extends OptimizerAdapter {
     return true;
   }
 
-  /** By the variable where the model is known, else by its name in the file. */
+  /** By variable where the model is known, otherwise by the name in the file. */
   #constraintOf(variable: tf.Variable): Constraint | null {
     let constraint = this.#of.get(variable);
     if (constraint === undefined) {
@@ -102,20 +102,21 @@ register('withConstraints', Constraints, ({ inner, constraints }) => {
 });
 
 /**
- * Makes the constraints of a model's layers hold in training: `kernelConstraint`, `biasConstraint` and the like, which
+ * Applies the constraints of a model's layers during training: `kernelConstraint`, `biasConstraint` and the like, which
  * tfjs applies only when a weight is set by hand. After each update of the optimizer inside,
  *
  *   w ← constraint(w)
  *
- * for every weight of the model that has a constraint and had a gradient, as Keras does. Put it around all that change the
- * weights, decay and Muon included. It must be inside `reparametrize`, whose W and factors have no constraints; of a layer
- * with multipliers it constrains W. Constraints are saved with the optimizer, by the names of their weights.
+ * for every weight of the model that has a constraint and received a gradient, as Keras does. Put it around everything
+ * that changes the weights, including decay and Muon. It must be inside `reparametrize`, whose W and factors have no
+ * constraints; in a layer with multipliers it constrains W. Constraints are saved with the optimizer, by the names of
+ * their weights.
  *
- * A few operations for each weight with a constraint; no state.
+ * Cost: a few operations for each weight with a constraint; no state.
  *
  * @param optimizer any optimizer
- * @param model the model whose constraints are to hold; weights that it gets later are not seen
- * @throws TypeError for something that is no model; Error for a model without constraints
+ * @param model the model whose constraints are applied; weights that it gets later are ignored
+ * @throws TypeError for something that is not a model; Error for a model without constraints
  * @example
  * const layer = tf.layers.dense({ units: 4, inputShape: [3], kernelConstraint: tf.constraints.maxNorm({ maxValue: 2 }) });
  * const constrained = tf.sequential({ layers: [layer] });

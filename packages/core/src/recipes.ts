@@ -1,4 +1,4 @@
-/** Saved state goes into another recipe: its names are rewritten to the paths of the optimizers that are there now. */
+/** Loads saved state into another recipe by rewriting its names to the paths of the current optimizers. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { nearest } from './check.ts';
 import { knownNames } from './registry.ts';
@@ -9,20 +9,20 @@ interface Named {
   readonly tensor: Tensor;
 }
 
-/** An optimizer that may take saved state. */
+/** An optimizer that may receive saved state. */
 export interface Destination {
   readonly path: string;
-  /** Its name in saved state, and those of other optimizers whose state it understands. */
+  /** Its name in saved state, and the names of other optimizers whose state it understands. */
   readonly names: readonly string[];
   readonly isLeaf: boolean;
-  /** Whether it trains other variables than those of the model, to which saved moments do not belong. */
+  /** Whether it trains other variables than those of the model, so that saved moments do not apply to them. */
   readonly remakesVariables: boolean;
 }
 
-/** Named tensors under the paths of the optimizers here. */
+/** Tensors named by the paths of the current optimizers. */
 export interface Relocated {
   readonly weights: readonly Named[];
-  /** True where they were saved by another recipe, so that only names say what belongs to what. */
+  /** True where another recipe saved them, so that only names say what belongs to what. */
   readonly isOther: boolean;
 }
 
@@ -33,7 +33,7 @@ const isInside = (path: string, outer: string): boolean => path.startsWith(`${ou
 
 /**
  * The path to an optimizer without the adapters around it and around its groups: `byRole:matrix` for the adam of
- * `clipping:byRole:matrix:weightDecay:adam`. An optimizer with a single one inside has no key in the path.
+ * `clipping:byRole:matrix:weightDecay:adam`. An optimizer with only one optimizer inside adds no key to the path.
  */
 function groupOf(path: string, all: ReadonlySet<string>): string {
   const chain = [...all]
@@ -48,7 +48,7 @@ function groupOf(path: string, all: ReadonlySet<string>): string {
     .join(':');
 }
 
-/** The optimizer here that alone fits the saved path: by path, by group and name, or by name. */
+/** The only current optimizer that fits the saved path: by path, by group and name, or by name. */
 function destinationOf(
   saved: string,
   savedPaths: ReadonlySet<string>,
@@ -74,7 +74,7 @@ function destinationOf(
 }
 
 /**
- * The state of tfjs' own Adam as if it were saved by an adapter's rules; null for any other. It has `iter`, then the
+ * The state of tfjs' own Adam in the form that an adapter's state has; null for any other. It has `iter`, then the
  * first moments of all variables as `<variable>/m`, then the second ones as `<variable>/v`.
  */
 function fromTfjsAdam(weights: readonly Named[], here: readonly Destination[]): Named[] | null {
@@ -104,10 +104,10 @@ function fromTfjsAdam(weights: readonly Named[], here: readonly Destination[]): 
 }
 
 /**
- * Rewrites the names of saved state to the paths of the optimizers here. State of an adapter that is no longer there
- * is left out, as long as it holds nothing for a variable; an adapter that is new continues the count of steps.
+ * Rewrites the names of saved state to the paths of the current optimizers. State of an adapter that has been removed
+ * is dropped, as long as it holds nothing for a variable; a new adapter continues the step count.
  *
- * @throws Error naming the first tensor that belongs to no optimizer here, or may belong to several
+ * @throws Error naming the first tensor that belongs to none of the current optimizers, or could belong to several
  */
 export function relocate(
   where: string,

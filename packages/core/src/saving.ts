@@ -1,4 +1,4 @@
-/** Saved state of a whole tree of optimizers: written under paths, read, and bound to variables by name or order. */
+/** Saved state of a whole tree of optimizers: written by path, read, and bound to variables by name or order. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { nearest } from './check.ts';
 import { assertUsable, childrenOf, type Member, nodeOf, type OptimizerNode } from './node.ts';
@@ -13,18 +13,18 @@ type Handed = (variables: readonly Keyed[]) => readonly Keyed[];
 
 /** An optimizer and its place in a tree. */
 interface Place {
-  /** The path that its saved names begin with. */
+  /** The path at the start of its saved names. */
   readonly path: string;
   readonly node: OptimizerNode;
   /** The variables of the outermost optimizer as they reach this one: themselves or their substitutes. */
   readonly sees: Handed;
   /** Those of them whose entries reach this optimizer. */
   readonly gets: Handed;
-  /** Whether an optimizer outside of it replaces variables by its own. */
+  /** Whether an optimizer outside it replaces variables by its own. */
   readonly isReplaced: boolean;
 }
 
-/** An optimizer and all inside it, outermost first, each once. */
+/** An optimizer and all optimizers inside it, outermost first, each once. */
 function placesOf(root: Member): Place[] {
   const places = new Map<Member, Place>();
   const visit = (
@@ -56,7 +56,7 @@ function placesOf(root: Member): Place[] {
   return [...places.values()];
 }
 
-/** The variables, as they reach an optimizer, that have slots in it or inside. */
+/** The variables, as they reach an optimizer, that have slots in it or in an optimizer inside it. */
 function ownersIn(optimizer: Member): readonly tf.Variable[] {
   const { store, substitutes } = nodeOf(optimizer);
   const owners = store.owners();
@@ -77,7 +77,7 @@ export class Saving {
   readonly #root: Member;
   #seen: ReadonlySet<tf.Variable> = new Set();
   #hasBound = false;
-  /** Whether the waiting state was saved by another recipe. */
+  /** Whether another recipe saved the waiting state. */
   #isOther = false;
   #pendingRoles: Map<string, Role> = new Map();
 
@@ -85,7 +85,7 @@ export class Saving {
     this.#root = root;
   }
 
-  /** Binds waiting state to the variables of a step, which `check` may refuse. */
+  /** Binds waiting state to the variables of a step, unless `check` rejects them. */
   bindStep(variables: readonly tf.Variable[], check: () => void): void {
     const seen = new Set([...this.#seen, ...variables]);
     if (seen.size > this.#seen.size) this.#meet(keyed(seen), true);
@@ -95,7 +95,7 @@ export class Saving {
     this.#hasBound = true;
   }
 
-  /** All state as named tensors, which are the live variables. */
+  /** All state as named tensors; these are the live variables, not copies. */
   weights(): NamedTensor[] {
     const root = this.#root;
     assertUsable(root);
@@ -138,7 +138,7 @@ export class Saving {
     for (const { path, node } of places) {
       const saved = byPath.get(path) as SavedState;
       node.store.stage(saved);
-      // tfjs keeps this count and has no setter for it.
+      // tfjs keeps this count and provides no setter for it.
       Object.assign(node.optimizer, { iterations_: saved.iterations });
     }
     this.#pendingRoles = roles;
@@ -147,7 +147,7 @@ export class Saving {
     this.#hasBound = false;
   }
 
-  // Outermost first, because what an optimizer has met decides what it hands on.
+  // Outermost first, because the variables that an optimizer has seen decide what it passes on.
   #meet(variables: readonly Keyed[], isStep: boolean): void {
     for (const { node, gets, isReplaced } of placesOf(this.#root)) {
       if (isReplaced) continue;
@@ -168,7 +168,7 @@ export class Saving {
    * Binds waiting state to variables. Does nothing when none waits.
    *
    * @returns the saved names of the variables whose state was not bound
-   * @throws Error listing what does not match; everything stays waiting then
+   * @throws Error listing what does not match; all state then stays waiting
    */
   bind(variables: readonly Keyed[], matching: Matching): readonly string[] {
     this.#meet(variables, false);
@@ -197,7 +197,8 @@ export class Saving {
     }
   }
 
-  // By order, the state of a variable that goes elsewhere in this recipe would be taken for that of another one.
+  // By order, the state of a variable that another optimizer trains in this recipe would be bound to the wrong
+  // variable.
   #checkNames(
     where: string,
     { store }: OptimizerNode,
@@ -220,12 +221,13 @@ export class Saving {
     );
   }
 
-  // A role that structure gave is not saved: without assignRoles after loading, a variable may go elsewhere now.
+  // Roles inferred from the model are not saved: without assignRoles after loading, a variable may be routed
+  // differently.
   #warnOfStrays(places: readonly Place[], variables: readonly Keyed[]): void {
     const strays = places.flatMap(({ node, sees, gets }) =>
       node.store.waitingNames().filter((name) => {
         const stray = sees(variables).find(({ key }) => key === name)?.variable;
-        // A role set in this process is deliberate; if it differs from the saved one, another warning says so.
+        // A role set in this process is deliberate; if it differs from the saved one, a separate warning says so.
         if (stray === undefined || explicitRole(stray) !== null) return false;
         return !(gets(variables).some(({ variable }) => variable === stray) && node.keeps(stray));
       }),

@@ -1,4 +1,4 @@
-/** A selector among the variables that an optimizer meets. */
+/** A selector applied to the variables that an optimizer has seen. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { nearest } from './check.ts';
 import {
@@ -16,9 +16,9 @@ const partsOf = (selector: Selector): Part[] =>
   Array.isArray(selector) ? (selector as readonly Selector[]).flatMap(partsOf) : [selector as Part];
 
 /**
- * What a selector of an option selects among the variables that its optimizer has met: `{ name: 'w' }` is not `w_1` where
- * a variable is named exactly `w`. Warns once of a name, a variable or a predicate that selects none of the first step;
- * a role may be one that a model lacks.
+ * The variables that a selector in an option selects, among those that its optimizer has seen: `{ name: 'w' }` does not
+ * match `w_1` where a variable is named exactly `w`. Warns once about a name, a variable or a predicate that selects
+ * nothing in the first step; a role may be one that the model does not have.
  *
  * @example
  * const exclude = new Selection('withClipping: "exclude"', { name: 'head/kernel' });
@@ -59,7 +59,7 @@ export class Selection {
     return exact === undefined || exact.isDisposed;
   }
 
-  /** Takes note of the variables that reach the optimizer: what `meet` of its node gets. */
+  /** Registers the variables that reach the optimizer: the arguments of its node's `meet`. */
   meet(variables: readonly tf.Variable[], isStep: boolean): void {
     for (const part of this.#parts) {
       if (typeof part !== 'object' || isVariable(part)) continue;

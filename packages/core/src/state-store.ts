@@ -30,13 +30,13 @@ export class StateStore {
     return this.#pending !== null;
   }
 
-  /** The variables with slots here, oldest first. */
+  /** The variables with slots in this store, oldest first. */
   owners(): readonly tf.Variable[] {
     this.prune();
     return [...this.slots.keys()];
   }
 
-  /** The slots of a variable by name; empty when it has none here. */
+  /** The slots of a variable by name; empty when it has none in this store. */
   slotsOf(variable: tf.Variable): ReadonlyMap<string, tf.Variable> {
     return this.slots.get(variable) ?? new Map<string, tf.Variable>();
   }
@@ -62,7 +62,7 @@ export class StateStore {
     return slot;
   }
 
-  /** A state of the optimizer itself under a name, created by `init` on first use. */
+  /** A named state of the optimizer itself, created by `init` on first use. */
   state(name: string, init: () => tf.Tensor): tf.Variable {
     let state = this.states.get(name);
     if (state === undefined) {
@@ -73,7 +73,7 @@ export class StateStore {
     return state;
   }
 
-  /** A host number as a variable, always the same one, so that repeated saving leaks nothing. */
+  /** A number on the host as a variable, always the same one, so that repeated saving leaks nothing. */
   number(name: string, value: number): tf.Variable {
     const held = this.#numbers.get(name);
     const init = (): tf.Tensor => tf.scalar(value, 'int32');
@@ -97,7 +97,7 @@ export class StateStore {
 
   /**
    * All state under its saved names, including waiting state. Slots come in the order of the variables, not of their
-   * first gradients: the order matters where no name matches.
+   * first gradients: the order matters where names do not match.
    */
   named(keys: ReadonlyMap<tf.Variable, string>): [name: string, tensor: tf.Variable][] {
     const waiting = this.#pending;
@@ -115,7 +115,7 @@ export class StateStore {
     this.#pending = saved;
   }
 
-  /** Says how waiting state will be bound; the returned function does it. */
+  /** Plans how waiting state will be bound; the returned function binds it. */
   plan(where: string, variables: readonly Keyed[], matching: Matching): () => void {
     const waiting = this.#pending;
     if (waiting === null) return () => {};
@@ -132,7 +132,7 @@ export class StateStore {
     };
   }
 
-  /** Frees the slots that wait, and says whose they were. */
+  /** Frees the waiting slots, and returns the names of their variables. */
   discardWaiting(): readonly string[] {
     const names = this.waitingNames();
     if (this.#pending !== null) disposeSaved(this.#pending);

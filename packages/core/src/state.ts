@@ -22,7 +22,7 @@ export interface SavedState {
   readonly iterations: number;
   readonly states: Map<string, tf.Variable>;
   readonly slots: SavedSlots;
-  /** The values of slots and states that are scalars: read while loading, when waiting is allowed. */
+  /** The values of scalar slots and states: read while loading, when waiting for the device is allowed. */
   readonly numbers: Map<tf.Variable, number>;
 }
 
@@ -59,7 +59,7 @@ export function keyed(
 export function savedNames(names: readonly string[]): string[] {
   const counts = new Map<string, number>();
   return names.map((name) => {
-    // tfjs numbers variables that were given no name; those numbers mean nothing in another process.
+    // tfjs numbers variables without a name; those numbers mean nothing in another process.
     const base = /^\d+$/.test(name) ? 'variable' : name.replace(/_\d+$/, '');
     const count = (counts.get(base) ?? 0) + 1;
     counts.set(base, count);
@@ -68,8 +68,8 @@ export function savedNames(names: readonly string[]): string[] {
 }
 
 /**
- * How waiting state finds its variables: by name alone, where the rest goes on waiting; by name, then by order and
- * shape; or by name where the shapes agree, where the rest is left out.
+ * How waiting state finds its variables: by name alone, where the rest keeps waiting; by name, then by order and shape;
+ * or by name where the shapes agree, where the rest is dropped.
  */
 export type Matching = 'names' | 'order' | 'fitting';
 
@@ -87,9 +87,9 @@ const listed = (items: readonly { name: string; shape: readonly number[] }[]): s
   items.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join('; ') || 'none';
 
 /**
- * Pairs saved names with variables: by exact name, then by name without suffix, then, with `'order'`, by order
- * where the shapes agree. Where some names match, the others must differ by their numbers alone: another name is
- * another layer.
+ * Pairs saved names with variables: by exact name, then by name without suffix, then, with `'order'`, by order where
+ * the shapes agree. Where some names match, the others may differ only in their numbers: any other name is a different
+ * layer.
  *
  * @throws Error that lists what does not match, before anything changes
  */

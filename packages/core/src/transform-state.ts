@@ -1,4 +1,4 @@
-/** Changes the state that optimizers keep for a variable, and binds loaded state to a model at once. */
+/** Changes the state that optimizers keep for a variable, and binds loaded state to a model immediately. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions } from './check.ts';
@@ -8,7 +8,7 @@ import { keyed } from './state.ts';
 import { variableOf } from './tfjs-objects.ts';
 import { asTensorOptimizer } from './tfjs-optimizer.ts';
 
-/** What `transformState` tells about a slot. */
+/** What `transformState` passes along with a slot. */
 export interface SlotInfo {
   /** The power of the gradient by which the slot scales; null if its optimizer does not say. */
   readonly gradientPower: number | null;
@@ -18,7 +18,8 @@ export interface SlotInfo {
 
 /**
  * Replaces every slot of a variable by a function of it, in all optimizers that the variable passes through. Use it
- * when the variable itself is rescaled. Inside `reparametrize` the slots are those of W, which replaces the variable.
+ * when the variable itself is rescaled. Inside `reparametrize` the slots are those of W, which stands in for the
+ * variable.
  *
  * @param fn gets the slot's name (`m`, `v`, `momentum`, …), its value, and how it scales with the gradient; returns a
  *   tensor of the same shape
@@ -49,19 +50,19 @@ export function transformState(
 
 /** @inline */
 interface BindOptions {
-  /** Whether state of another shape is an error, and state that matches no variable waits. */
+  /** Whether state of another shape is an error, and state that matches no variable keeps waiting. */
   readonly strict?: boolean | undefined;
 }
 
 /**
- * Binds state that `setWeights` took to a model's variables at once, by the names that the model's file
- * has, instead of at the first step. What matches no variable of the model stays waiting; with `strict: false` it is
- * left out for good, and so is what has another shape, as the state of a head that was replaced.
+ * Binds state that `setWeights` received to a model's variables immediately, by the names in the model's file, instead
+ * of at the first step. State that matches no variable of the model keeps waiting; with `strict: false` it is dropped
+ * for good, as is state of another shape, such as that of a replaced head.
  *
- * @param options strict: whether another shape is an error, and what matches nothing waits (true)
- * @returns the saved names of the variables whose state was not bound: it waits, or with `strict: false` was left out
- * @throws Error when a saved slot has another shape than the variable of its name, unless `strict` is false;
- *   RangeError for an unknown option or a value out of range
+ * @param options strict: whether another shape is an error, and unmatched state keeps waiting (true)
+ * @returns the saved names of the variables whose state was not bound: it waits, or with `strict: false` was dropped
+ * @throws Error when a saved slot has another shape than the variable of its name, unless `strict` is false; RangeError
+ *   for an unknown option or a value out of range
  * @example
  * await optimizer.setWeights(saved);
  * const without = bindState(optimizer, model, { strict: false }); // ['head/kernel', 'head/bias']

@@ -9,15 +9,16 @@ const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
  * The `BatchMatMul` kernel for wasm: out[…, m, n] = Σₖ a[…, m, k] · b[…, k, n], with a stored as […, k, m] for
  * `transposeA` and b as […, n, k] for `transposeB`.
  *
- * Takes the cheapest of the ways that `product-cost.ts` compares. Leading axes broadcast as in NumPy, an empty
- * inner axis gives zeros, and what is no float32 product goes to the stock kernel, which says why not.
+ * Takes the cheapest of the ways that `product-cost.ts` compares. Leading axes broadcast as in NumPy, an empty inner
+ * axis gives zeros, and a product that is not of float32 matrices goes to the stock kernel, whose error says what is
+ * wrong.
  *
- * tfjs keeps a right operand packed until it is disposed, and finds it again by number alone: it would take
- * what was packed in one shape for another. So only an operand in the shape it was created with is multiplied
- * under its own number. And that only from its second product on, unless packing it is cheapest anyway:
- * weights are replaced after every step of training, so packing them to keep would be wasted.
+ * tfjs keeps a right operand packed until it is disposed, and looks it up by number alone: it would use what was packed
+ * in one shape for another shape. So only an operand in the shape it was created with is multiplied under its own
+ * number, and only from its second product on, unless packing it is cheapest anyway: weights are replaced after every
+ * step of training, so keeping them packed would be wasted work.
  *
- * @param stock tfjs' kernel, for the products that are best left to it
+ * @param stock tfjs' kernel, for the products that it computes best
  */
 export function batchMatMul(stock: KernelFunc): KernelFunc {
   return (call) => {
@@ -40,7 +41,7 @@ export function batchMatMul(stock: KernelFunc): KernelFunc {
     const batches = util.sizeFromShape(outer);
     const matricesA = util.sizeFromShape(outerA);
     const matricesB = util.sizeFromShape(outerB);
-    // With one right operand for all, the batch is only more rows of the left one.
+    // With one right operand for the whole batch, the batch just adds rows to the left one.
     const isMerged = matricesB === 1 && !transposeA;
     const product: Product = {
       batches: isMerged ? 1 : batches,
@@ -64,7 +65,7 @@ export function batchMatMul(stock: KernelFunc): KernelFunc {
       multipliedBefore.add(b.dataId);
       if (keepsPacked && hasShapeOfCreation(backend, b)) return callStock();
     } else if (slowCost(product) < Math.min(direct, swapped)) {
-      // The stock loop takes matrix `batch % matrices`: right for one or all, wrong for [2, 1] with [1, 3].
+      // The stock loop uses matrix `batch % matrices`: right for one or all, wrong for [2, 1] with [1, 3].
       const isPlain = (matrices: number): boolean => matrices === 1 || matrices === batches;
       if (isPlain(matricesA) && isPlain(matricesB)) return callStock();
     }
@@ -93,13 +94,13 @@ export function batchMatMul(stock: KernelFunc): KernelFunc {
   };
 }
 
-/** The last two axes as the product sees them; NaN, which equals no size, where there are fewer. */
+/** The last two axes in the order that the product uses; NaN, which equals no size, where there are fewer. */
 function matrixShape({ shape }: TensorInfo, isTransposed: boolean): [number, number] {
   const [height = Number.NaN, width = Number.NaN] = shape.length < 2 ? [] : shape.slice(-2);
   return isTransposed ? [width, height] : [height, width];
 }
 
-/** Both operands as batches of matrices, merged as the product is. */
+/** Both operands as batches of matrices, merged in the same way as the product. */
 function asBatches(a: TensorInfo, b: TensorInfo, product: Product): Record<string, TensorInfo> {
   const { rows, inner, columns, matricesA, matricesB, transposeA, transposeB } = product;
   const shapeA = transposeA ? [inner, rows] : [rows, inner];
@@ -110,7 +111,7 @@ function asBatches(a: TensorInfo, b: TensorInfo, product: Product): Record<strin
   };
 }
 
-/** Whether the operand is the matrix it was when its data was made, up to leading axes of size 1. */
+/** Whether the operand is the matrix that its data was created as, up to leading axes of size 1. */
 function hasShapeOfCreation(backend: WasmBackend, { dataId, shape }: TensorInfo): boolean {
   const created = backend.dataIdMap.get(dataId).shape;
   return created.at(-1) === shape.at(-1) && created.at(-2) === shape.at(-2);
@@ -122,7 +123,7 @@ function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
   return out;
 }
 
-/** For each matrix of a batch, which one of an operand it uses that has `own` leading axes. */
+/** For each matrix of a batch, the index of the matrix that it uses of an operand with leading axes `own`. */
 function broadcastIndices(own: readonly number[], broadcast: readonly number[]): number[] {
   let indices = [0];
   for (const [axis, size] of broadcast.entries()) {
@@ -135,12 +136,12 @@ function broadcastIndices(own: readonly number[], broadcast: readonly number[]):
 }
 
 interface Operand {
-  /** Where its matrices lie, one after the other. */
+  /** The addresses of its matrices. */
   readonly address: number;
   readonly matrices: number;
   /** The matrix that each product of the batch uses. */
   readonly indices: readonly number[];
-  /** Whether they are stored with their axes the other way round than the product wants them. */
+  /** Whether they are stored with their axes in the opposite order to the one that the product needs. */
   readonly isTransposed: boolean;
 }
 
@@ -152,7 +153,7 @@ interface Batch {
   readonly isOutTransposed: boolean;
 }
 
-/** out = left · right for each product of a batch; what is transposed passes through scratch memory. */
+/** out = left · right for each product of a batch; transposed matrices pass through scratch memory. */
 function multiplyBatch(
   matrices: Matrices,
   { left, right, shape, out, isOutTransposed }: Batch,

@@ -16,7 +16,7 @@ interface Disposing {
   disposeData(dataId: TensorInfo['dataId']): boolean;
 }
 
-/** Runs `stock` with some inputs copied along axes until they have the shape that `shapes` wants for them. */
+/** Runs `stock` with some inputs copied along axes until they have the shape that `shapes` asks for. */
 function onTiled(
   backendName: string,
   stock: KernelFunc,
@@ -68,8 +68,8 @@ export const withBroadcastBatches =
   };
 
 /**
- * `FusedBatchNorm` of cpu and wasm with statistics along another axis than the last: tfjs takes them in turn, element by
- * element, whatever their shape.
+ * `FusedBatchNorm` of cpu and wasm with statistics along an axis other than the last: tfjs cycles through their
+ * elements, whatever their shape.
  */
 export const withBroadcastStatistics =
   (backendName: string) =>
@@ -84,8 +84,8 @@ export const withBroadcastStatistics =
   };
 
 /**
- * `StridedSlice` that drops axes where others have strides: tfjs takes the strides of the axes that are left from the
- * front. So nothing is dropped until the elements are there.
+ * `StridedSlice` that drops axes where other axes have strides: tfjs takes the strides of the remaining axes from the
+ * front of the list. So no axis is dropped until the elements have been taken.
  */
 export const withAllAxes =
   (stock: KernelFunc): KernelFunc =>
@@ -104,7 +104,7 @@ export const withAllAxes =
       attrs.newAxisMask,
       attrs.shrinkAxisMask,
     );
-    // An end before the first element cannot be said but by its mask.
+    // An end before the first element can only be expressed by its mask.
     const endMask = end.reduce((mask, at, axis) => (at < 0 ? mask | (1 << axis) : mask), 0);
     const masks = { beginMask: 0, endMask, ellipsisMask: 0, newAxisMask: 0, shrinkAxisMask: 0 };
     const whole = stock({ ...call, attrs: { begin, end, strides, ...masks } }) as TensorInfo;

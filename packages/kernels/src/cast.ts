@@ -3,8 +3,8 @@ import { attributes } from './attributes.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
- * The `Cast` kernel for wasm: to bool, everything but zero is true. The stock kernel rounds toward zero, so that 0.5
- * becomes false and 2 becomes 2.
+ * The `Cast` kernel for wasm: to bool, everything except zero is true. The stock kernel rounds toward zero, so that 0.5
+ * becomes false and 2 stays 2.
  *
  * @param stock tfjs' kernel, for other types
  */

@@ -2,14 +2,14 @@ import { getKernel, type KernelFunc, type TensorInfo } from '@tensorflow/tfjs-co
 
 type Inputs = Readonly<Record<string, TensorInfo>>;
 
-/** Runs a kernel of the backend by its name, or one that is given. */
+/** Runs a kernel of the backend by its name, or the given kernel. */
 export type Run = (kernel: string | KernelFunc, inputs: Inputs, attrs?: object) => TensorInfo;
 
 interface Disposing {
   disposeData(dataId: TensorInfo['dataId']): boolean;
 }
 
-/** The result of `compute`, which runs kernels of a backend. Everything else that they give is disposed of. */
+/** The result of `compute`, which runs kernels of a backend. All other results of these kernels are disposed of. */
 export function compose(
   backendName: string,
   backend: unknown,

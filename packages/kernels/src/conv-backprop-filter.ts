@@ -60,9 +60,9 @@ export const conv3DBackpropFilter: KernelFunc = ({ inputs, backend, attrs }) => 
 };
 
 /**
- * The patches of x that one element of the filter meets are a row of a matrix, and that matrix times dy is the
- * result. It is as many times as large as x as the filter has places, so it is made and multiplied some rows of the
- * output at a time, and what the parts give is added up.
+ * The patches of x that one element of the filter meets form a row of a matrix, and that matrix times dy is the result.
+ * The matrix is larger than x by a factor of the number of filter elements, so it is built and multiplied for a few
+ * rows of the output at a time, and the partial results are added up.
  */
 function backpropFilter(
   backend: WasmBackend,
@@ -105,7 +105,7 @@ function backpropFilter(
     }
     for (let start = 0; start < allRows; start += step) {
       const rows = Math.min(step, allRows - start);
-      // Any product may grow the heap, which cuts off every array made before.
+      // Any product may grow the heap, which detaches all arrays created before.
       const before = new Float32Array(backend.wasm.HEAPU8.buffer);
       writePatches(before, xAddress / BYTES, scratch / BYTES, geometry, start, rows);
       const right = dyAddress + start * outWidth * outChannels * BYTES;
@@ -125,8 +125,8 @@ function backpropFilter(
 }
 
 /**
- * target[filterDepth · filterHeight · filterWidth · inChannels, rows · outWidth]: for each element of the filter what
- * it meets in x, for `rows` rows of the output from `start` on, counted through the batch; zero outside of x.
+ * target[filterDepth · filterHeight · filterWidth · inChannels, rows · outWidth]: for each element of the filter the
+ * values that it meets in x, for `rows` rows of the output from `start` on, counted through the batch; zero outside x.
  */
 function writePatches(
   heap: Float32Array,

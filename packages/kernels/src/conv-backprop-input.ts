@@ -51,7 +51,7 @@ export const conv3DBackpropInput: KernelFunc = (call) => {
   return backpropInput(call.backend as WasmBackend, dy, filter, inputShape, geometryOf3D(info));
 };
 
-/** dy · filterᵀ is what each patch of the input gets, and the patches are added up, some rows at a time. */
+/** dy · filterᵀ is the contribution to each patch of the input; the patches are added up, a few rows at a time. */
 function backpropInput(
   backend: WasmBackend,
   dy: TensorInfo,
@@ -78,7 +78,7 @@ function backpropInput(
       if (rows !== packedRows) matrices.pack(turned, rows * outWidth, outChannels, size);
       packedRows = rows;
       matrices.multiply(addressOf(backend, dy) + start * outWidth * outChannels * BYTES, patches);
-      // Any product may grow the heap, which cuts off every array made before.
+      // Any product may grow the heap, which detaches all arrays created before.
       const heap = new Float32Array(backend.wasm.HEAPU8.buffer);
       const [source, target] = [patches / BYTES, addressOf(backend, out) / BYTES];
       eachRun(geometry, start, rows, (inPatches, inX, count) => {

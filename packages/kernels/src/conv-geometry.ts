@@ -9,7 +9,7 @@ export interface Geometry {
   readonly output: Sides;
   readonly filter: Sides;
   readonly strides: Sides;
-  /** What is padded before the first element. */
+  /** The padding before the first element. */
   readonly padding: Sides;
   readonly inChannels: number;
   readonly outChannels: number;
@@ -42,7 +42,7 @@ export function geometryOf3D(info: ReturnType<typeof backend_util.computeConv3DI
     output: [info.outDepth, info.outHeight, info.outWidth],
     filter: [info.filterDepth, info.filterHeight, info.filterWidth],
     strides: [info.strideDepth, info.strideHeight, info.strideWidth],
-    // Where a stride is larger than the filter tfjs says a negative number; TensorFlow does not pad then.
+    // Where a stride is larger than the filter, tfjs gives a negative padding; TensorFlow does not pad in that case.
     padding: [info.padInfo.front, info.padInfo.top, info.padInfo.left].map((side) =>
       Math.max(0, side),
     ) as unknown as Sides,
@@ -51,26 +51,26 @@ export function geometryOf3D(info: ReturnType<typeof backend_util.computeConv3DI
   };
 }
 
-/** The elements of x that one element of the output meets. */
+/** The number of elements of x that one element of the output meets. */
 export const patchSize = ({ filter, inChannels }: Geometry): number =>
   filter.reduce((size, side) => size * side, inChannels);
 
-/** The rows of the output, counted through the batch. */
+/** The number of rows of the output, counted through the batch. */
 export const outRows = ({ batch, output }: Geometry): number => batch * output[0] * output[1];
 
 /** Floats of the patches laid out at a time: 1 MiB, which a second-level cache holds. */
 const PATCH_FLOATS = 1 << 18;
 
-/** How many rows of the output to do at a time. */
+/** The number of rows of the output to compute at a time. */
 export function rowsAtOnce(geometry: Geometry): number {
   const rows = Math.floor(PATCH_FLOATS / (patchSize(geometry) * geometry.output[2]));
   return Math.min(outRows(geometry), Math.max(1, rows));
 }
 
 /**
- * Calls `visit` for each row of the filter wherever it meets x, for `rows` rows of the output from `start` on: with
- * where it lies in the patches [rows · outWidth, depth, height, width, inChannels] and in x, in one piece in both, and
- * how many elements of it lie inside x.
+ * Calls `visit` for each row of the filter wherever it meets x, for `rows` rows of the output from `start` on, with its
+ * position in the patches [rows · outWidth, depth, height, width, inChannels] and in x, contiguous in both, and the
+ * number of its elements inside x.
  */
 export function eachRun(
   geometry: Geometry,

@@ -13,10 +13,10 @@ import { withSides } from './pool-padding.ts';
 type Shape = [number, number, number, number];
 
 /**
- * A convolution of two dimensions for wasm, plain, depthwise or fused, with its padding told in numbers that XNNPACK
- * reads as tfjs does. It computes padding and sizes itself: with 'same' and a stride larger than the filter it gets a
- * negative number, takes it for a huge one and gives zeros; and it rounds down where `dimRoundingMode` rounds up, so
- * that it writes another size than was made room for.
+ * A convolution of two dimensions for wasm, plain, depthwise or fused, with its padding given as numbers that XNNPACK
+ * reads as tfjs does. XNNPACK computes padding and sizes itself: with 'same' and a stride larger than the filter it
+ * gets a negative number, takes it for a huge one and gives zeros; and it rounds down where `dimRoundingMode` rounds
+ * up, so it writes another size than was allocated.
  *
  * @param stock tfjs' kernel, which does the work
  */
@@ -54,7 +54,7 @@ export function withExplicitPadding(kernelName: string, stock: KernelFunc): Kern
       info.effectiveFilterWidth,
       left,
     );
-    // XNNPACK pads as much as the windows need, as long as none of them ends before the elements do.
+    // XNNPACK pads as much as the windows need, provided that none of them ends before the elements do.
     const isSame = pad === 'same' && below >= 0 && after >= 0;
     if (isSame) return stock(call);
     const explicit: backend_util.ExplicitPadding = [
@@ -69,8 +69,8 @@ export function withExplicitPadding(kernelName: string, stock: KernelFunc): Kern
 }
 
 /**
- * A convolution of two dimensions for tensorflow, whose padding in numbers is told for each side, with as much at the end
- * as `dimRoundingMode` needs: TensorFlow rounds down.
+ * A convolution of two dimensions for tensorflow, with numeric padding given for each side, and as much at the end as
+ * `dimRoundingMode` needs: TensorFlow rounds down.
  *
  * @param stock tfjs' kernel, which does the work
  */

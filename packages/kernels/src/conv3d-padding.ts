@@ -12,7 +12,7 @@ type Shape = [number, number, number, number, number];
 type Sides = [number, number, number];
 type Call = Parameters<KernelFunc>[0];
 
-/** The attributes that say where windows are. */
+/** The attributes that define the windows. */
 interface Attrs {
   readonly strides: Sides | number;
   readonly dilations?: Sides | number;
@@ -21,8 +21,8 @@ interface Attrs {
 
 /**
  * The shape of [batch, depth, height, width, channels] without the elements at the end that no window meets where
- * padding is 'same' and a stride larger than the filter: there tfjs pads by a negative number, so that its windows
- * begin elsewhere than those of TensorFlow. Without these elements it pads by nothing. Null where all are met.
+ * padding is 'same' and a stride is larger than the filter: there tfjs pads by a negative number, so its windows begin
+ * elsewhere than TensorFlow's. Without these elements the padding is zero. Null where windows meet all elements.
  */
 export function metShape(shape: readonly number[], filter: Sides, attrs: Attrs): Shape | null {
   if (attrs.pad !== 'same') return null;
@@ -51,7 +51,7 @@ interface Disposing {
   disposeData(dataId: TensorInfo['dataId']): boolean;
 }
 
-/** The sides of the windows of a kernel: of its filter, of the shape of it, or of the pool. */
+/** The side lengths of a kernel's windows: from its filter, the filter's shape, or the pool. */
 function windowOf({ inputs, attrs }: Call): Sides {
   const { filterShape, filterSize } = attributes<{
     filterShape?: Shape;
@@ -61,7 +61,7 @@ function windowOf({ inputs, attrs }: Call): Sides {
   return (filterSize ?? filterShape ?? inputs['filter']!.shape).slice(0, 3) as Sides;
 }
 
-/** `Conv3D`, its gradient for the filter, `AvgPool3D` and `MaxPool3D` of any backend, on the elements that windows meet. */
+/** `Conv3D`, its filter gradient, `AvgPool3D` and `MaxPool3D` of any backend, on the elements that windows meet. */
 export const withMetElements =
   (backendName: string, stock: KernelFunc): KernelFunc =>
   (call) => {

@@ -44,7 +44,7 @@ export function conv3D(stock: KernelFunc): KernelFunc {
     try {
       for (let start = 0, packedRows = 0; start < allRows; start += step) {
         const rows = Math.min(step, allRows - start);
-        // Any product may grow the heap, which cuts off every array made before.
+        // Any product may grow the heap, which detaches all arrays created before.
         const heap = new Float32Array(backend.wasm.HEAPU8.buffer);
         const [source, target] = [addressOf(backend, x) / BYTES, patches / BYTES];
         heap.fill(0, target, target + rows * outWidth * size);

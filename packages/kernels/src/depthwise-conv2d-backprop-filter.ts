@@ -17,8 +17,8 @@ import type { WasmBackend } from './wasm-backend.ts';
  * is `filterShape`, [filterHeight, filterWidth, channels, multiplier]. Unlike on cpu, which ignores them,
  * dilations count.
  *
- * Each element of dy is used filterHeight · filterWidth times and each element of x about as often, so there is
- * no product of matrices in it, and a loop is as good as what XNNPACK would have to be given in copies.
+ * Each element of dy is used filterHeight · filterWidth times and each element of x about as often, so a product of
+ * matrices gains nothing, and a loop is as good as giving XNNPACK copies.
  */
 export const depthwiseConv2dBackpropFilter: KernelFunc = ({
   inputs,
@@ -44,7 +44,7 @@ export const depthwiseConv2dBackpropFilter: KernelFunc = ({
   const out = backend.makeOutput(filterShape, 'float32');
   const xValues = backend.typedArrayFromHeap(x);
   const dyValues = backend.typedArrayFromHeap(dy);
-  // One float64 a weight: there may be a million summands.
+  // One float64 per weight: there may be a million summands.
   const sums = new Float64Array(info.filterHeight * info.filterWidth * outChannels);
   eachSpan(info, dy, (firstPixel, pixelStep, firstGradient, count, weights) => {
     let [pixel, gradient] = [firstPixel, firstGradient];

@@ -21,8 +21,8 @@ type Shape = [number, number, number, number];
  * multiplier]; the result is `inputShape`, [batch, height, width, channels]. Unlike on cpu, which ignores them,
  * dilations count.
  *
- * With stride 1 this is the depthwise convolution of dy with the filter turned around, summed over the multiplier,
- * which XNNPACK does many times as fast as a loop.
+ * With stride 1 this is the depthwise convolution of dy with the reversed filter, summed over the multiplier, which
+ * XNNPACK computes many times faster than a loop.
  */
 export const depthwiseConv2dBackpropInput: KernelFunc = (call) => {
   const backend = call.backend as WasmBackend;
@@ -41,7 +41,7 @@ export const depthwiseConv2dBackpropInput: KernelFunc = (call) => {
   return turnedAround(backend, dy, filter, info) ?? scattered(backend, dy, filter, info);
 };
 
-/** dy convolved with the filter turned around, where that is the gradient; else null. */
+/** dy convolved with the reversed filter, where that is the gradient; otherwise null. */
 function turnedAround(
   backend: WasmBackend,
   dy: TensorInfo,
@@ -103,7 +103,7 @@ function turnedAround(
   return out;
 }
 
-/** Each element of dy added wherever its pixel was read. */
+/** Adds each element of dy wherever its pixel was read. */
 function scattered(
   backend: WasmBackend,
   dy: TensorInfo,

@@ -1,9 +1,9 @@
 import type { backend_util, TensorInfo } from '@tensorflow/tfjs-core';
 
 /**
- * Calls `visit` for each row of dy and each place of a depthwise filter that reads inside the image: with where
- * the elements of that row lie in x and in dy, how many there are and how far apart, and where the place's
- * weights begin. Positions count elements.
+ * Calls `visit` for each row of dy and each element of a depthwise filter that reads inside the image, with the
+ * positions of that row in x and in dy, the number of its elements and their spacing, and the position of the filter
+ * element's weights. Positions count elements.
  */
 export function eachSpan(
   { batchSize, inHeight, inWidth, inChannels, outChannels, ...info }: backend_util.Conv2DInfo,

@@ -11,7 +11,7 @@ import type { WasmBackend } from './wasm-backend.ts';
  * The `Dilation2D` kernel for wasm: the largest of x + filter in each window. The stock kernel starts from the smallest
  * positive number, so no result is ever negative there.
  *
- * @param stock tfjs' kernel, for what is not float32
+ * @param stock tfjs' kernel, for types other than float32
  */
 export function dilation2D(stock: KernelFunc): KernelFunc {
   return (call) => {

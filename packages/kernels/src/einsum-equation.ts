@@ -1,12 +1,11 @@
-/** An einsum taken apart: each axis of the operands and of the result by its letter. */
+/** A parsed einsum: each axis of the operands and of the result by its letter. */
 export interface Equation {
   readonly operands: readonly (readonly string[])[];
   readonly result: readonly string[];
 }
 
 /**
- * Takes an einsum apart that tfjs has already let through: one or two operands, an arrow, no repeated letter
- * within an operand.
+ * Parses an einsum that tfjs has already accepted: one or two operands, an arrow, no repeated letter within an operand.
  *
  * @throws Error if a letter of the result is repeated or in no operand
  */

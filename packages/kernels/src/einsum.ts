@@ -14,7 +14,7 @@ import {
 import { attributes } from './attributes.ts';
 import { isOneOf, parseEquation, permutation } from './einsum-equation.ts';
 
-/** What every backend of tfjs has: it counts the tensors on each data. */
+/** A method of every tfjs backend: it counts the tensors that share data. */
 interface CountingBackend {
   incRef(dataId: TensorInfo['dataId']): void;
   disposeData(dataId: TensorInfo['dataId']): boolean;
@@ -27,15 +27,15 @@ interface Labelled {
 }
 
 /**
- * The `Einsum` kernel, for wasm and in place of that of cpu, webgl and webgpu, which take equations whose operands do not share
- * all summed letters for others: `ij,jk->ik` and the like, of one or two float32 operands.
+ * The `Einsum` kernel, for wasm and in place of the one of cpu, webgl and webgpu, which confuse equations whose
+ * operands do not share all summed letters with others: `ij,jk->ik` and the like, of one or two float32 operands.
  *
- * Letters that only one operand has and the result lacks are summed at once. What remains is, up to the order of
- * the axes, a batch of products of matrices: the letters that both operands and the result have are the batch, those
- * that only the operands share are summed, and the others are the rows and the columns.
+ * Letters that only one operand has and the result lacks are summed at once. The rest is, up to the order of the axes,
+ * a batch of products of matrices: the letters that both operands and the result have are the batch, those that only
+ * the operands share are summed, and the others are the rows and the columns.
  *
  * @throws Error if tfjs does not allow the equation or the shapes do not fit it
- * @throws RangeError if an operand has not one axis for each of its letters
+ * @throws RangeError if an operand does not have exactly one axis for each of its letters
  * @throws TypeError if an operand is not float32
  */
 export const einsum =
@@ -94,8 +94,8 @@ export const einsum =
         return sumOut({ tensor, letters: operands[i]! }, isOneOf(result, others));
       });
       const out = inOrder(second ? product(first!, second, result, inOrder, run) : first!, result);
-      // The result may be the operand's own data, but never its own tensor: a gradient tape would take the
-      // two for one, and count its gradient twice.
+      // The result may share the operand's data, but must never be its tensor: a gradient tape would take the two for
+      // one, and count its gradient twice.
       const { dataId, shape, dtype } = out;
       backend.incRef(dataId);
       return { dataId, shape, dtype };
@@ -120,12 +120,12 @@ function product(
 
   const inA = isOneOf(a.letters);
   const inB = isOneOf(b.letters);
-  // In the order that the result or the operands have them, so that as little as possible is transposed.
+  // In the order of the result or the operands, so that as little as possible is transposed.
   const batch = result.filter((letter) => inA(letter) && inB(letter));
   const rows = result.filter((letter) => !inB(letter));
   const columns = result.filter((letter) => !inA(letter));
   const inner = a.letters.filter((letter) => inB(letter) && !isOneOf(result)(letter));
-  // As matrices of the transposed operand where the operand is stored like that.
+  // As matrices of the transposed operand where the operand is stored that way.
   const matrixOf = (operand: Labelled, outer: string[], isLeft: boolean) => {
     const plain = isLeft ? [...batch, ...outer, ...inner] : [...batch, ...inner, ...outer];
     const turned = isLeft ? [...batch, ...inner, ...outer] : [...batch, ...outer, ...inner];

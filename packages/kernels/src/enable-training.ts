@@ -16,21 +16,22 @@ import { kernels } from './kernels.ts';
 import { disableLayers, enableLayers } from './layer-methods.ts';
 import { areKernelsRight, areRight } from './probe.ts';
 
-// What tfjs had travels on what replaces it, so that a second copy of this package recognises what the first one
-// registered: tfjs' registry is one per process, module state is one per copy.
+// The original from tfjs is attached to its replacement, so that a second copy of this package recognises what the
+// first one registered: tfjs' registry is one per process, module state is one per copy.
 const STOCK: unique symbol = Symbol.for('tfjs-lrm/kernels/stock');
 type Registered<T> = T & { readonly [STOCK]?: T | null };
 
 /**
  * Registers what tfjs lacks, computes slowly or computes wrongly in training.
  *
- * On every backend: gradients that the installed tfjs refuses, loops over or gets wrong; the page of the package lists
- * them. On wasm also kernels: a `BatchMatMul` that is fast for transposed and batched operands, an `Identity` that does
- * not copy, what embeddings, convolutions and einsum need, and right ones in the place of wrong ones.
+ * On every backend: gradients that the installed tfjs refuses, computes in loops or gets wrong; the package's README
+ * lists them. On wasm also kernels: a `BatchMatMul` that is fast for transposed and batched operands, an `Identity`
+ * that does not copy, what embeddings, convolutions and einsum need, and correct kernels in place of wrong ones.
  *
- * Call it once, after importing tfjs and its backends, at any time before or after `tf.setBackend`. No backend has to be
- * there, so one program runs everywhere. Calling it again is harmless, and needed only if a backend or tfjs' layers were
- * imported after the first call. What tfjs has right is left alone, and comes back with {@link disableTraining}.
+ * Call it once, after importing tfjs and its backends, at any time before or after `tf.setBackend`. It does not require
+ * any backend, so one program runs everywhere. Calling it again is harmless, and needed only if a backend or tfjs'
+ * layers were imported after the first call. Whatever tfjs gets right is left alone, and {@link disableTraining} undoes
+ * the rest.
  *
  * @example
  * import '@tensorflow/tfjs-backend-wasm';
@@ -55,7 +56,7 @@ export function enableTraining(): void {
   }
 }
 
-/** Those kernels of tfjs that have an example to be tried by, and are right in it. */
+/** The tfjs kernels that have an example to test them with, and get it right. */
 function rightKernels(backendName: string, kernelNames: readonly string[]): Set<string> {
   const examples = Object.entries(kernelExamples[backendName] ?? {}).filter(([kernelName]) => {
     const stock = find(kernelName, backendName);
@@ -72,7 +73,7 @@ const find = (kernelName: string, backendName: string): Registered<KernelConfig>
   getKernel(kernelName, backendName);
 
 function replace(config: KernelConfig, stock: KernelConfig | undefined): void {
-  // Registering over a kernel makes tfjs print a warning; a free name does not.
+  // Registering over a kernel makes tfjs print a warning, so the name is freed first.
   if (stock !== undefined) unregisterKernel(config.kernelName, config.backendName);
   const marked: Registered<KernelConfig> = { ...config, [STOCK]: stock ?? null };
   registerKernel(marked);
@@ -91,7 +92,7 @@ function enableGradients(): void {
   const ofTfjs = gradients.filter(
     (gradient) => findGradient(nameOf(gradient))?.[STOCK] === undefined,
   );
-  // What tfjs has no gradient for needs no example.
+  // A gradient that tfjs lacks needs no example.
   const present = ofTfjs.filter((gradient) => findGradient(nameOf(gradient)) !== undefined);
   const right = areRight(present.map(({ example }) => example));
   const kept = new Set(present.filter((gradient, i) => right?.[i] && !isOnLoadedBackend(gradient)));
@@ -99,9 +100,9 @@ function enableGradients(): void {
     const stock = findGradient(nameOf(wanted));
     const config = 'create' in wanted ? stock && wanted.create(stock) : wanted.gradient;
     if (kept.has(wanted) || config === undefined) continue;
-    // Registering over a gradient makes tfjs print a warning in debug mode; a free name does not.
+    // Registering over a gradient makes tfjs print a warning in debug mode, so the name is freed first.
     if (stock !== undefined) unregisterGradient(config.kernelName);
-    // Not spread: one of them decides which function it is when tfjs reads it.
+    // Not spread, because one of them is a getter that chooses its function when tfjs reads it.
     const marked = Object.defineProperty(Object.create(config) as GradConfig, STOCK, {
       value: stock ?? null,
     });
@@ -110,7 +111,7 @@ function enableGradients(): void {
 }
 
 /**
- * Takes back what {@link enableTraining} registered: every backend has tfjs' own kernels and gradients again.
+ * Removes what {@link enableTraining} registered: every backend has tfjs' own kernels and gradients again.
  *
  * @example
  * enableTraining();

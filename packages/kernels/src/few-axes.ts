@@ -12,16 +12,16 @@ import { compose } from './compose.ts';
 
 type Call = Parameters<KernelFunc>[0];
 
-/** The shaders of `PadV2`, `Reverse` and `StridedSlice` of webgl and webgpu are wrong, or none, beyond this rank. */
+/** Beyond this rank, the shaders of `PadV2`, `Reverse` and `StridedSlice` of webgl and webgpu are wrong or missing. */
 const MOST_AXES = 4;
 
-/** What to do along one axis: the attributes of the kernel on [before, the axis, after]. */
+/** The operation along one axis: the attributes of the kernel on [before, the axis, after]. */
 interface Step {
   readonly axis: number;
   readonly attrs: object;
 }
 
-/** Runs `stock` along one axis after the other, so that it never sees more than three. */
+/** Runs `stock` along one axis after the other, so that it never gets more than three. */
 const axisByAxis = (
   backendName: string,
   stock: KernelFunc,
@@ -103,7 +103,7 @@ const sliceOfMiddle = (begin: number, end: number, stride: number): StridedSlice
   end: [0, end, 0],
   strides: [1, stride, 1],
   beginMask: 0b101,
-  // An end before the first element cannot be said but by its mask.
+  // An end before the first element can only be expressed by its mask.
   endMask: end < 0 ? 0b111 : 0b101,
   ellipsisMask: 0,
   newAxisMask: 0,

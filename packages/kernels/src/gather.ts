@@ -10,8 +10,8 @@ import { attributes } from './attributes.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
- * The `GatherV2` kernel for wasm where the indices are those of each element of a batch: the stock one takes other
- * elements then, and reads outside of its input.
+ * The `GatherV2` kernel for wasm where each element of a batch has its own indices: there the stock kernel takes wrong
+ * elements, and reads outside its input.
  *
  * @param stock tfjs' kernel, for one list of indices
  */

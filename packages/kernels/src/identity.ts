@@ -2,7 +2,7 @@ import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /**
- * The `Identity` kernel for wasm: the same data under a new tensor, counted, as on tfjs' other backends. The
+ * The `Identity` kernel for wasm: the same data under a new tensor, reference-counted, as on tfjs' other backends. The
  * stock kernel copies, and a gradient tape clones every tensor that it saves.
  *
  * @param stock tfjs' kernel, for strings, whose data is not on the heap

@@ -1,4 +1,7 @@
-/** What this package uses of tfjs beyond its types. A test names each one that the installed tfjs has no more. */
+/**
+ * The parts of tfjs that this package uses beyond its public types. A test names each one that the installed tfjs
+ * lacks.
+ */
 import { engine, type KernelBackend } from '@tensorflow/tfjs-core';
 
 /** The engine's choice of backend, which `tf.setBackend` changes only asynchronously. */

@@ -26,7 +26,7 @@ import {
   tensor1d,
 } from '@tensorflow/tfjs-core';
 
-/** What a stock kernel computes wrongly. */
+/** An example that a stock kernel computes wrongly. */
 export interface KernelExample {
   readonly of: () => Tensor;
   readonly expected: readonly number[];
@@ -69,7 +69,7 @@ const convolutions = (
 };
 
 const shared: Record<string, KernelExample> = {
-  // Windows of two elements in steps of three, which begin at the first of six.
+  // Windows of two elements in steps of three, which begin at the first of six elements.
   AvgPool3D: {
     of: () => avgPool3d(line([1, 2, 3, 4, 5, 6]) as Volume, [1, 1, 2], [1, 1, 3], 'same'),
     expected: [1.5, 4.5],
@@ -118,7 +118,7 @@ const shared: Record<string, KernelExample> = {
   },
 };
 
-/** Examples of the kernels that are replaced since they are wrong, on backends that give values at once. */
+/** Examples of the kernels that are replaced because they are wrong, on backends that return values synchronously. */
 export const kernelExamples: Readonly<Record<string, Readonly<Record<string, KernelExample>>>> = {
   cpu: {
     ...shared,

@@ -72,13 +72,15 @@ import {
 
 /** Kernels of one backend. */
 export interface Kernels {
-  /** What the backend lacks, registered where the installed tfjs still does. */
+  /** Kernels that the backend lacks, registered where the installed tfjs still lacks them. */
   readonly missing: Readonly<Record<string, KernelFunc>>;
-  /** What is slow or wrong there: the kernel to run instead of the stock one, or around it. */
+  /** Kernels that are slow or wrong there: the kernel to run instead of the stock one, or around it. */
   readonly replaced: Readonly<Record<string, (stock: KernelFunc) => KernelFunc>>;
 }
 
-/** Three dimensions with padding 'same' and strides larger than the filter, on backends whose kernels are tfjs' own. */
+/**
+ * Three dimensions with padding 'same' and strides larger than the filter, on backends whose kernels come from tfjs.
+ */
 const same3D = (backendName: string): Kernels['replaced'] => ({
   ...Object.fromEntries(
     [AvgPool3D, Conv3D, Conv3DBackpropFilterV2, MaxPool3D].map((kernelName) => [
@@ -94,7 +96,7 @@ const sides = (kernelNames: readonly string[]): Kernels['replaced'] =>
 
 const convolutions = [Conv2D, DepthwiseConv2dNative, FusedConv2D, FusedDepthwiseConv2D];
 
-/** What every backend of tfjs has wrong, but for tensorflow. */
+/** What every tfjs backend except tensorflow gets wrong. */
 const common = (backendName: string): Kernels['replaced'] => ({
   ...same3D(backendName),
   ...sides([AvgPool, MaxPool, ...convolutions]),
@@ -104,7 +106,7 @@ const common = (backendName: string): Kernels['replaced'] => ({
   [StridedSlice]: withAllAxes,
 });
 
-/** What shaders do for no more than four axes. */
+/** Operations whose shaders support at most four axes. */
 const ofShaders = (backendName: string): Kernels['replaced'] => ({
   [PadV2]: padAxes(backendName),
   [Reverse]: reverseAxes(backendName),

@@ -12,7 +12,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 
-/** What the layers of tfjs-layers hold that is read or set here. */
+/** The members of tfjs-layers' layers that are read or set here. */
 interface Layer {
   trainable: boolean;
   padding: string;
@@ -57,7 +57,7 @@ const patch = <M extends Method>(
 
 const one = (inputs: Tensor | Tensor[]): Tensor => (Array.isArray(inputs) ? inputs[0]! : inputs);
 
-/** The result of `run` while the layer has other settings. */
+/** The result of `run` while the layer has different settings. */
 function withSettings<Result>(layer: Layer, settings: Partial<Layer>, run: () => Result): Result {
   const before = Object.fromEntries(
     Object.keys(settings).map((key) => [key, layer[key as keyof Layer]]),
@@ -70,7 +70,7 @@ function withSettings<Result>(layer: Layer, settings: Partial<Layer>, run: () =>
   }
 }
 
-/** Channels first: tfjs transposes what the layer is given, and not what it gives. */
+/** Channels first: tfjs transposes the layer's input, but not its output. */
 const conv1dChannelsFirst = patch<Call>(
   'Conv1D',
   'call',
@@ -88,7 +88,7 @@ const conv1dChannelsFirst = patch<Call>(
     },
 );
 
-/** A step sees itself and those before it: zeros before the first, and no padding after the last. */
+/** Each step sees itself and those before it: zeros before the first step, and no padding after the last. */
 const conv1dCausal = patch<Call>(
   'Conv1D',
   'call',
@@ -109,7 +109,7 @@ const conv1dCausal = patch<Call>(
     },
 );
 
-/** As many steps as there were. */
+/** As many steps as in the input. */
 const conv1dCausalShape = patch<Shape>(
   'Conv1D',
   'computeOutputShape',
@@ -120,7 +120,7 @@ const conv1dCausalShape = patch<Shape>(
     },
 );
 
-/** The gradient of the fused convolution, which tfjs runs while it notes for a gradient, takes no dilation. */
+/** The gradient of the fused convolution, which tfjs runs while it records a gradient, does not support dilation. */
 const conv2dDilated = patch<Call>(
   'Conv2D',
   'call',
@@ -150,7 +150,7 @@ function convolve(
   });
 }
 
-/** tfjs leaves the dilation rate out. */
+/** tfjs leaves out the dilation rate. */
 const depthwiseDilated = patch<Call>(
   'DepthwiseConv2D',
   'call',
@@ -181,7 +181,7 @@ const depthwiseDilatedShape = patch<Shape>(
     },
 );
 
-/** tfjs takes a softmax along the last axis alone. */
+/** tfjs always takes a softmax along the last axis. */
 const softmaxAxis = patch<Call>(
   'Softmax',
   'call',
@@ -203,7 +203,7 @@ const softmaxAxis = patch<Call>(
     },
 );
 
-/** Training reads scale and center, whether there are any or not. */
+/** Training reads scale and center, whether they exist or not. */
 const normalizationWithoutScale = patch<Build>(
   'BatchNormalization',
   'build',
@@ -229,7 +229,7 @@ const frozenNormalization = patch<Call>(
     },
 );
 
-/** Each is right with a later tfjs too, which may have what it adds. The later ones go around the earlier ones. */
+/** Each stays correct with a later tfjs, which may include what it adds. Later entries wrap earlier ones. */
 const PATCHES = [
   conv1dChannelsFirst,
   conv1dCausal,
@@ -244,10 +244,10 @@ const PATCHES = [
 
 type Prototype = Record<string, Method & { [STOCK]?: Method | null }>;
 
-// The stock method travels on what replaces it, so that a second copy of this package recognises it.
+// The stock method is attached to its replacement, so that a second copy of this package recognises it.
 const STOCK: unique symbol = Symbol.for('tfjs-lrm/kernels/stock-method');
 
-/** The class of a layer, once tfjs-layers is loaded; tfjs-core keeps them for loading files. */
+/** The class of a layer, once tfjs-layers is loaded; tfjs-core keeps the classes for loading files. */
 const prototypeOf = (className: string): Prototype | undefined =>
   serialization.SerializationMap.getMap().classNameMap[className]?.[0].prototype as unknown as
     | Prototype
@@ -257,7 +257,7 @@ const places = new Map(
   PATCHES.map(({ className, method }) => [`${className}.${method}`, { className, method }]),
 );
 
-/** Gives the layers of tfjs-layers what they refuse or compute wrongly. Nothing where tfjs-layers is not loaded. */
+/** Adds what the layers of tfjs-layers refuse or compute wrongly. Does nothing where tfjs-layers is not loaded. */
 export function enableLayers(): void {
   for (const { className, method } of places.values()) {
     const prototype = prototypeOf(className);
@@ -270,7 +270,7 @@ export function enableLayers(): void {
   }
 }
 
-/** Takes back what {@link enableLayers} did. */
+/** Undoes {@link enableLayers}. */
 export function disableLayers(): void {
   for (const { className, method } of places.values()) {
     const prototype = prototypeOf(className);

@@ -20,8 +20,8 @@ export const maxPool3D: KernelFunc = ({ inputs, backend, attrs }) => {
 };
 
 /**
- * The `MaxPoolWithArgmax` kernel for wasm, whose stock one starts from the smallest positive number too: the largest
- * elements, and where each is in the image, or in the batch.
+ * The `MaxPoolWithArgmax` kernel for wasm, whose stock kernel also starts from the smallest positive number: the
+ * largest elements, and the position of each in the image, or in the batch.
  */
 export const maxPoolWithArgmax: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x } = inputs as { x: TensorInfo };
@@ -58,14 +58,14 @@ export const maxPoolGrad: KernelFunc = ({ inputs, backend, attrs }) => {
 
 const ONE: Windows = { size: 1, filter: 1, stride: 1, before: 0, count: 1 };
 
-/** Calls `visit` with each window, in the order of the results, and with where its first largest element is. */
+/** Calls `visit` with each window, in the order of the results, and with the position of its first largest element. */
 function eachMaximum(
   shape: readonly number[],
   axes: readonly Windows[],
   values: ArrayLike<number>,
   visit: (window: number, at: number) => void,
 ): void {
-  // Two dimensions are three with a depth of 1.
+  // Two dimensions are three dimensions with a depth of 1.
   const [depth, height, width] = [ONE, ...axes].slice(-3) as [Windows, Windows, Windows];
   const [batch, channels] = [shape[0]!, shape.at(-1)!];
   const range = ({ stride, before, filter, size }: Windows, o: number): [number, number] => {

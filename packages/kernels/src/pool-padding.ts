@@ -3,8 +3,8 @@ import { attributes } from './attributes.ts';
 import { explicitPadding, type PoolAttrs, windowsOfPool } from './gradients/windows.ts';
 
 /**
- * Convolutions and pooling of two dimensions on any backend, with a padding that is a number told for each side: tfjs
- * takes filter and strides for square where it is a number.
+ * Convolutions and pooling of two dimensions on any backend, with numeric padding given for each side: tfjs assumes
+ * square filters and strides where padding is one number.
  */
 export const withSides =
   (stock: KernelFunc): KernelFunc =>
@@ -16,9 +16,9 @@ export const withSides =
   };
 
 /**
- * `AvgPool` and `MaxPool` for wasm where padding is given in numbers. XNNPACK computes the size of its result itself,
- * rounding down; where tfjs rounds up it writes another size than was made room for, and elements are zeros or the heap
- * breaks. So it is told a padding at the end with which both sizes agree.
+ * `AvgPool` and `MaxPool` for wasm with numeric padding. XNNPACK computes the size of its result itself, rounding down;
+ * where tfjs rounds up it writes another size than was allocated, so that elements stay zero or the heap is corrupted.
+ * So it is given an end padding with which both sizes agree.
  *
  * @param stock tfjs' kernel, which does the work
  */

@@ -2,7 +2,7 @@ import type { KernelFunc } from '@tensorflow/tfjs-core';
 
 /**
  * `FusedBatchNorm` of any backend, whose scale and offset may be absent: tfjs passes them as undefined, and then its
- * gradient tape, which reads every input that the kernel was called with, fails.
+ * gradient tape fails, because it reads every input of the kernel call.
  */
 export const withPresentInputs =
   (stock: KernelFunc): KernelFunc =>

@@ -13,13 +13,13 @@ import type { Example } from './gradients/gradient.ts';
 import { type CpuBackend, engineBackends } from './internals.ts';
 import type { KernelExample } from './kernel-examples.ts';
 
-/** Backends that give values at once and compile nothing before, the one that is quickest to ask first. */
+/** Backends that return values synchronously and compile nothing first, fastest first. */
 const SYNCHRONOUS = ['cpu', 'wasm', 'tensorflow'];
 const TOLERANCE = 1e-3;
 
 /**
- * Whether the registered gradients give what each example expects; null where no backend can tell at once, since none
- * is loaded, or only such as have to start or to compile first.
+ * Whether the registered gradients return what each example expects; null where no backend can tell synchronously,
+ * because none is loaded, or only such as have to start or to compile first.
  */
 export function areRight(examples: readonly Example[]): boolean[] | null {
   const name = SYNCHRONOUS.find(
@@ -31,8 +31,8 @@ export function areRight(examples: readonly Example[]): boolean[] | null {
 }
 
 /**
- * Whether the kernels registered for a backend give what each example expects; null where it cannot tell at once, since
- * it has not started.
+ * Whether the kernels registered for a backend return what each example expects; null where it cannot tell
+ * synchronously, because it has not started.
  */
 export function areKernelsRight(
   name: string,
@@ -62,7 +62,7 @@ function isNear(expected: readonly number[], compute: () => Tensor): boolean {
   }
 }
 
-/** tfjs keeps what a gradient saved where one fails. */
+/** Where a gradient fails, tfjs keeps the tensors that it saved. */
 function disposeTape(): void {
   const { state } = engine();
   for (const { saved } of state.activeTape ?? []) dispose(saved ?? []);

@@ -6,8 +6,8 @@ import type { WasmBackend } from './wasm-backend.ts';
  * The `Reverse` kernel for wasm, which `goBackwards` and so every Bidirectional layer needs: out[…, i, …] =
  * x[…, size − 1 − i, …] along each of `dims`.
  *
- * Any rank and dtype. Stock wasm computes the place of each element from its coordinates; this moves what lies behind
- * the last reversed axis as a whole.
+ * Any rank and dtype. Stock wasm computes the position of each element from its coordinates; this kernel moves
+ * everything behind the last reversed axis as one block.
  */
 export const reverse: KernelFunc = ({ inputs, backend: anyBackend, attrs }) => {
   const backend = anyBackend as WasmBackend;
@@ -19,7 +19,7 @@ export const reverse: KernelFunc = ({ inputs, backend: anyBackend, attrs }) => {
   const run = util.sizeFromShape(x.shape.slice(last + 1));
   const outer = x.shape.slice(0, last + 1);
   const strides = util.computeStrides([...outer, run]);
-  // Making the output may grow the heap, which cuts off every array made before.
+  // Creating the output may grow the heap, which detaches all arrays created before.
   const to = backend.typedArrayFromHeap(out);
   const from = backend.typedArrayFromHeap(x);
 

@@ -3,7 +3,7 @@ import type { WasmBackend } from './wasm-backend.ts';
 
 /**
  * The `Select` kernel for wasm, which is tf.where: t where the condition holds, and e elsewhere. The stock kernel
- * takes every element for four bytes, so with bool, which has one, it writes past the end of its result.
+ * assumes four bytes per element, so for bool, which has one, it writes past the end of its result.
  *
  * @param stock tfjs' kernel, for elements that have four bytes
  */

@@ -1,4 +1,4 @@
-/** Padding in numbers on tensorflow, whose pooling and gradients of convolutions know `valid` and `same` alone. */
+/** Numeric padding on tensorflow, whose pooling and convolution gradients support only `valid` and `same`. */
 import {
   backend_util,
   type Conv2DBackpropFilterAttrs,
@@ -29,14 +29,14 @@ const LEAST = -3.4028234663852886e38;
 const isPadded = (attrs: unknown): boolean => typeof (attrs as PoolAttrs).pad !== 'string';
 const valid = ({ attrs }: Call): object => ({ ...attrs, pad: 'valid', dimRoundingMode: undefined });
 
-/** [batch, …, channels] so far padded that all windows are inside. */
+/** [batch, …, channels] padded so far that all windows are inside. */
 const padded = (run: Run, x: TensorInfo, axes: readonly Windows[], value: number): TensorInfo => {
   if (isInside(axes)) return x;
   const sides = axes.map((axis) => [axis.before, paddedSize(axis) - axis.before - axis.size]);
   return run(PadV2, { x }, { paddings: [[0, 0], ...sides, [0, 0]], constantValue: value });
 };
 
-/** `MaxPool` and `MaxPool3D` with padding in numbers: of what is padded, `valid`. */
+/** `MaxPool` and `MaxPool3D` with numeric padding: `valid`, on the padded tensor. */
 export const withPaddedMaxima =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
@@ -48,7 +48,10 @@ export const withPaddedMaxima =
     );
   };
 
-/** `AvgPool` and `AvgPool3D` with padding in numbers: the average with zeros, over the share of what is none. */
+/**
+ * `AvgPool` and `AvgPool3D` with numeric padding: the average including zeros, divided by the share of elements that
+ * are not padding.
+ */
 export const withPaddedAverages =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
@@ -65,7 +68,7 @@ export const withPaddedAverages =
     });
   };
 
-/** `MaxPoolGrad` with padding in numbers: of what is padded, without what was added. */
+/** `MaxPoolGrad` with numeric padding: the gradient of the padded tensor, without the padding. */
 export const withPaddedGradient =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
@@ -80,7 +83,7 @@ export const withPaddedGradient =
     });
   };
 
-/** `Conv2DBackpropInput`, which is `tf.conv2dTranspose` too, with padding in numbers. */
+/** `Conv2DBackpropInput`, which also runs `tf.conv2dTranspose`, with numeric padding. */
 export const withPaddedInput =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
@@ -98,7 +101,7 @@ export const withPaddedInput =
     });
   };
 
-/** `Conv2DBackpropFilter` with padding in numbers: of what is padded, `valid`. */
+/** `Conv2DBackpropFilter` with numeric padding: `valid`, on the padded tensor. */
 export const withPaddedFilter =
   (stock: KernelFunc): KernelFunc =>
   (call) => {

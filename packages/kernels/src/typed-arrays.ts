@@ -9,7 +9,7 @@ interface CpuBackend {
 
 const isWasm = (backend: object): backend is WasmBackend => 'typedArrayFromHeap' in backend;
 
-/** A tensor of zeros on cpu or wasm. Making it may grow the heap of wasm, which cuts off every array read before. */
+/** A tensor of zeros on cpu or wasm. Creating it may grow the wasm heap, which detaches all arrays read before. */
 export function makeZeros(backend: object, shape: number[]): TensorInfo {
   if (isWasm(backend)) {
     const out = backend.makeOutput(shape, 'float32');

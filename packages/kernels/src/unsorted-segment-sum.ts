@@ -33,8 +33,8 @@ export const unsortedSegmentSum: KernelFunc = ({ inputs, backend: anyBackend, at
   const shape = [numSegments, ...rowShape];
   const isSegment = (id: number): boolean => id >= 0 && id < numSegments;
   const scatter = getKernel(ScatterNd, 'wasm')?.kernelFunc;
-  // ScatterNd adds up rows with the same index, two to three times as fast as a loop here, but it writes
-  // wherever an index points, past the end of the result too.
+  // ScatterNd adds up rows with the same index, two to three times as fast as a loop here, but it writes wherever an
+  // index points, even past the end of the result.
   if (
     scatter !== undefined &&
     x.dtype !== 'bool' &&
@@ -45,7 +45,7 @@ export const unsortedSegmentSum: KernelFunc = ({ inputs, backend: anyBackend, at
   }
 
   const out = backend.makeOutput(shape, sumOutType(x.dtype));
-  // Making the output may grow the heap, which cuts off every array made before.
+  // Creating the output may grow the heap, which detaches all arrays created before.
   const sums = backend.typedArrayFromHeap(out).fill(0);
   const values = backend.typedArrayFromHeap(x);
   const ids = backend.typedArrayFromHeap(segmentIds);

@@ -1,6 +1,6 @@
 import type { WasmBackend } from './wasm-backend.ts';
 
-/** Row-major float32 matrices, known by their address in the wasm heap and multiplied in place there. */
+/** Row-major float32 matrices, identified by their address in the wasm heap and multiplied in place there. */
 export interface Matrices {
   /** Space for this many floats, to be given to `free`. */
   allocate(floats: number): number;
@@ -41,7 +41,7 @@ function connect(backend: WasmBackend): Matrices {
   const product = wasm.cwrap('BatchMatMul', null, new Array(9).fill('number'));
   const permute = wasm.cwrap('Transpose', null, new Array(7).fill('number'));
 
-  // Drawn from the backend's own counter: no tensor will have these numbers.
+  // Taken from the backend's own counter: no tensor will have these numbers.
   const LEFT = backend.dataIdNextNumber;
   const [RIGHT, OUT, SOURCE, TARGET] = [LEFT + 1, LEFT + 2, LEFT + 3, LEFT + 4];
   backend.dataIdNextNumber += 5;
@@ -68,8 +68,8 @@ function connect(backend: WasmBackend): Matrices {
     },
     transpose(source, target, count, rows, columns) {
       const size = rows * columns;
-      // tfjs' transpose writes down the columns of the target. Where they lie a multiple of 2 KiB apart
-      // they fall into a few cache sets and evict one another: at 1024 × 1024, 8 ns an element, not 1.
+      // tfjs' transpose writes down the columns of the target. Where they are a multiple of 2 KiB apart they fall into
+      // a few cache sets and evict one another: at 1024 × 1024, 8 ns per element instead of 1.
       if (rows % 512 === 0) {
         const heap = new Float32Array(wasm.HEAPU8.buffer);
         for (let start = 0; start < count * size; start += size) {

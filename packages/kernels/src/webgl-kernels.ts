@@ -1,4 +1,4 @@
-/** Right kernels in the place of wrong ones of webgl, composed of others. */
+/** Correct kernels in place of wrong ones of webgl, composed of other kernels. */
 import {
   type BatchMatMulAttrs,
   Fill,
@@ -10,7 +10,7 @@ import {
 import { compose } from './compose.ts';
 
 /**
- * `CropAndResize`, whose stock shader crops the i-th image to the i-th box, whatever `boxInd` says: so it gets the image
+ * `CropAndResize`, whose stock shader crops the i-th image to the i-th box and ignores `boxInd`: so it gets the image
  * of each box.
  */
 export const withImagesOfBoxes =
@@ -19,14 +19,14 @@ export const withImagesOfBoxes =
     const { image, boxes, boxInd } = inputs as Record<'image' | 'boxes' | 'boxInd', TensorInfo>;
     return compose('webgl', backend, (run) => {
       const images = run(GatherV2, { x: image, indices: boxInd }, { axis: 0, batchDims: 0 });
-      // Any index that is in the batch.
+      // Any index within the batch.
       const first = run(Fill, {}, { shape: boxInd.shape, value: 0, dtype: 'int32' });
       return run(stock, { image: images, boxes, boxInd: first }, attrs);
     });
   };
 
 /**
- * `BatchMatMul` of one row, transposed, and another, as the product of a column and a row: the textures of vectors that
+ * `BatchMatMul` of two rows, the first transposed, as the product of a column and a row: the textures of vectors that
  * were multiplied hold them twice, and the stock shader sums both.
  */
 export const withOuterProducts =

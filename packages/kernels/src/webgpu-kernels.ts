@@ -1,4 +1,4 @@
-/** Right kernels in the place of wrong ones of webgpu, composed of others. */
+/** Correct kernels in place of wrong ones of webgpu, composed of other kernels. */
 import {
   type CastAttrs,
   type CumsumAttrs,
@@ -18,8 +18,8 @@ import { compose } from './compose.ts';
 import type { PoolAttrs } from './gradients/windows.ts';
 
 /**
- * `Cumsum` and `Cumprod` from the end, as those from the start of what is reversed: the stock shader has the size of the
- * axis written into it, and is taken again for other sizes.
+ * `Cumsum` and `Cumprod` from the end, as those from the start of the reversed tensor: the stock shader has the size of
+ * the axis compiled in, and is reused for other sizes.
  */
 export const withForwardScan =
   (stock: KernelFunc): KernelFunc =>
@@ -36,8 +36,8 @@ export const withForwardScan =
   };
 
 /**
- * `Cast` of integers and bools to float32: the stock kernel hands on the same bits under another name, and shaders that
- * copy them, as that of `Transpose` does, do not compile.
+ * `Cast` of integers and bools to float32: the stock kernel returns the same bits under another name, and shaders that
+ * copy them, like that of `Transpose`, do not compile.
  */
 export const withFloats =
   (stock: KernelFunc): KernelFunc =>
@@ -50,7 +50,10 @@ export const withFloats =
     return compose('webgpu', call.backend, (run) => run(Maximum, { a: renamed, b: renamed }));
   };
 
-/** `UnsortedSegmentSum`: what belongs to a segment past the last is left out, where stock takes its number modulo theirs. */
+/**
+ * `UnsortedSegmentSum`: rows of segments past the last are ignored, where the stock kernel wraps the segment number
+ * around.
+ */
 export const withoutSegmentsBeyond =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
@@ -66,7 +69,7 @@ export const withoutSegmentsBeyond =
   };
 
 /**
- * `MaxPool3DGrad` where the height and the width of the filter differ, which the stock shader confuses: the gradient of
+ * `MaxPool3DGrad` where the height and the width of the filter differ, which the stock shader swaps: the gradient of
  * the maxima along the depth, and then that of the maxima over height and width, both in two dimensions.
  */
 export const withPlanes =

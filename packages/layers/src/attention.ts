@@ -7,19 +7,19 @@ import { withGradient } from './with-gradient.ts';
 export interface Heads {
   readonly heads: number;
   readonly keyHeads: number;
-  /** Turns queries and keys, and scales both by the root of `scale`; null for no positions. */
+  /** Rotates queries and keys, and scales both by the root of `scale`; null without positions. */
   readonly rotation: Rotation | null;
   /** Multiplies the scores. */
   readonly scale: number;
 }
 
-/** Keys as they are compared, [batch · keyHeads, steps, keyWidth], and values of the steps so far. */
+/** Keys after rotation, [batch · keyHeads, steps, keyWidth], and values of the steps so far. */
 export interface Cache {
   readonly keys: tf.Tensor3D;
   readonly values: tf.Tensor3D;
 }
 
-/** Added to scores that must not count: the exponential of what is left is 0. */
+/** Added to scores that must not count, so that their exponential is 0. */
 export const blockedScore = (): number => (isHalfPrecision() ? -3e4 : -1e9);
 
 /** [batch, time, heads · width] → [batch · heads, time, width] */
@@ -153,7 +153,7 @@ export function attention(
 }
 
 /**
- * The same for the next steps of a sequence, without a gradient: what came before is in the cache.
+ * The same for the next steps of a sequence, without a gradient: earlier steps are in the cache.
  *
  * @param position how many steps came before
  * @param window how many steps back a query looks, itself included; null for all

@@ -26,15 +26,15 @@ const TFJS = [
   'inputDType',
 ];
 
-/** What is said about a class of layers: how it is called, its options and their defaults. */
+/** The description of a class of layers: its name, its options and their defaults. */
 export interface Options<S extends object> {
-  /** The function that makes it, as the user calls it. */
+  /** The function that creates it, as the user calls it. */
   readonly where: string;
   readonly rules: Readonly<Record<keyof S & string, Rule>>;
   readonly defaults: S;
   /** Options that must be given. */
   readonly required?: readonly (keyof S & string)[];
-  /** What it reads, in order; the last ones may be optional. */
+  /** Its inputs, in order; the last ones may be optional. */
   readonly inputs: readonly string[];
   readonly optionalInputs?: number;
 }
@@ -67,7 +67,7 @@ export abstract class ConfiguredLayer<S extends object> extends layers.Layer {
     this.supportsMasking = true;
   }
 
-  /** The beginning of an error that is about this layer. */
+  /** The beginning of an error message about this layer. */
   protected get where(): string {
     return `${this.#about.where}: layer "${this.name}"`;
   }
@@ -122,8 +122,8 @@ export function widthOf(where: string, what: string, shape: Shape): number {
 }
 
 /**
- * The mask of a call, [batch, time], or null. tfjs hands a mask on to all later layers of a model, also to
- * those of another shape, which it does not belong to.
+ * The mask of a call, [batch, time], or null. tfjs passes a mask on to all later layers of a model, even to layers of
+ * another shape, where it does not apply.
  */
 export function maskOf(kwargs: Kwargs, batch: number, time: number): tf.Tensor | null {
   const given: unknown = (kwargs as { mask?: unknown } | undefined)?.mask;

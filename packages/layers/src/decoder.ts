@@ -3,7 +3,7 @@ import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layer
 import { checkOptions, isModel, type Rule, show } from '@tfjs-lrm/core/kit';
 import { isStepping, type StepState } from './stepping.ts';
 
-/** Writes on from where it is, step by step. */
+/** Continues sequences from where they are, step by step. */
 export interface Decoder {
   /** How many steps it has seen. */
   readonly position: number;
@@ -11,17 +11,18 @@ export interface Decoder {
    * The model's outputs for the next steps.
    *
    * @param ids [batch, time] of what comes next: a prompt at first, then one step after the other
-   * @returns what the model gives for these steps, as it would with all steps before; the caller disposes it
+   * @returns the model's outputs for these steps, as it would compute them with all earlier steps; the caller disposes
+   *   of it
    * @throws RangeError for another batch than that of the steps before
    */
   step(ids: tf.Tensor): tf.Tensor;
   /** Forgets all steps, for new sequences. */
   reset(): void;
-  /** Frees what it remembers; the model stays. */
+  /** Frees the remembered state; the model stays. */
   dispose(): void;
 }
 
-/** How a decoder remembers. */
+/** Options of {@link decoder}. */
 export interface DecoderOptions {
   /** Class names of your own layers whose output at a step depends on that step alone. */
   readonly stepwise?: readonly string[] | undefined;

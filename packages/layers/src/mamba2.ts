@@ -30,7 +30,7 @@ interface Settings {
   readonly groups: number;
   /** How many steps the convolution sees, its own included. */
   readonly taps: number;
-  /** Into how many steps at most sequences are cut for training: time and memory grow with it. */
+  /** The most steps in a chunk when sequences are cut for training: time and memory grow with it. */
   readonly chunk: number;
   /** Whether an RMS norm with gain follows the gate, over each group. */
   readonly innerNorm: boolean;

@@ -3,7 +3,8 @@ import { alongChunks, byGroup, cut, type Sizes, sizesOf } from './chunks.ts';
 import { addedBy, chunkSums, forward, type Sequence } from './state-space.ts';
 
 /**
- * The same from any state, without a gradient, and the state afterwards: one step by the recurrence, several by chunks.
+ * The same from any state, without a gradient, and the state afterwards: a single step by the recurrence, several in
+ * chunks.
  *
  * @param state [batch · groups, heads / groups · width, state], or null for zeros
  */

@@ -22,7 +22,7 @@ export interface SteppingLayer extends layers.Layer {
   ): { readonly output: tf.Tensor; readonly state: StepState };
 }
 
-/** Whether a layer can go on from where it was. */
+/** Whether a layer can continue from remembered state. */
 export function isStepping(layer: layers.Layer): layer is SteppingLayer {
   return typeof (layer as Partial<SteppingLayer>).step === 'function';
 }

@@ -1,4 +1,4 @@
-/** Builds a checked topology by tfjs' own code, and finds the layer at which that fails. */
+/** Builds a checked topology with tfjs' own code, and finds the layer at which that fails. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkSize, labelOf, undoable, withPatches } from '@tfjs-lrm/core/kit';
 import { classOf, describeSaved, entriesOf, kindOf } from './check-topology.ts';
@@ -11,11 +11,11 @@ function construct(saved: Saved, fastWeightInit: boolean): layers.Layer {
   return fromConfig(cls, saved.config, {}, fastWeightInit);
 }
 
-/** The layers and models in a saved model, each after what is in it. */
+/** The layers and models in a saved model, each after the ones inside it. */
 const partsOf = (saved: Saved): Saved[] =>
   kindOf(saved) === 'layer' ? [] : entriesOf(saved).flatMap((entry) => [...partsOf(entry), entry]);
 
-/** What is thrown where a part is made by itself, or null. */
+/** The error from building a part separately, or null. */
 function errorOf(saved: Saved): unknown {
   try {
     undoable(() => construct(structuredClone(saved), true))[1]();
@@ -25,7 +25,9 @@ function errorOf(saved: Saved): unknown {
   }
 }
 
-/** The error for a model of which a part cannot be made: for the value without which it can, if there is one. */
+/**
+ * The error for a model with a part that cannot be built; it names the value without which it can be, if there is one.
+ */
 function partError(saved: Saved, error: unknown): Error {
   const { config } = saved;
   const key = Object.keys(config).find((each) => {
@@ -37,7 +39,7 @@ function partError(saved: Saved, error: unknown): Error {
     : loadError(`"${key}" of ${describeSaved(saved)}`, config[key], error);
 }
 
-/** The error for a failed build: of the layer that was being applied, or of a part that cannot even be made. */
+/** The error for a failed build: of the layer that was being applied, or of a part that cannot be created at all. */
 function buildError(topology: Saved, layer: layers.Layer | undefined, error: unknown): Error {
   if (layer !== undefined) {
     const saved = partsOf(topology).find(({ config }) => config['name'] === layer.name);
@@ -52,10 +54,10 @@ function buildError(topology: Saved, layer: layers.Layer | undefined, error: unk
 }
 
 /**
- * The model of a checked topology. Each weight is looked at before it is allocated: its dimensions must be whole, it may
- * hold no more than `most` values, and all together twice as many.
+ * The model of a checked topology. Each weight is checked before it is allocated: its dimensions must be integers, it
+ * may hold at most `most` values, and all weights together at most twice as many.
  *
- * @param fastWeightInit whether weights start at 0, to be overwritten
+ * @param fastWeightInit whether weights start at 0, because they will be overwritten
  * @throws RangeError for a weight that is too large; Error for a layer that fails, with its error as the cause
  */
 export function buildChecked(topology: Saved, most: number, fastWeightInit: boolean): LayersModel {
@@ -82,7 +84,7 @@ export function buildChecked(topology: Saved, most: number, fastWeightInit: bool
         const [name, shape] = args;
         const size = checkSize('loadModel', this, name, shape);
         values += size;
-        // Twice as many in all, because which weight is missing or wrong is said when all are known.
+        // Twice as many in total, because missing or wrong weights are reported once all are known.
         if (size > most || values > 2 * most) {
           throw new RangeError(
             `loadModel: the file must hold all weights. Received ${most} values, and up to weight "${name}" of shape [${shape}] of ${labelOf(this)} the layers need ${values}. Compare the sizes in its configuration with the file as it was saved.`,
@@ -92,7 +94,7 @@ export function buildChecked(topology: Saved, most: number, fastWeightInit: bool
       },
   });
   try {
-    // A copy, because tfjs writes into what it reads.
+    // A copy, because tfjs writes to the configuration that it reads.
     const copy = structuredClone(topology);
     return withPatches(patches, () => construct(copy, fastWeightInit) as LayersModel);
   } catch (error) {

@@ -1,8 +1,8 @@
-/** The calls in a saved graph, checked before tfjs makes them. */
+/** Checks the calls in a saved graph before tfjs makes them. */
 import { preview } from './load-error.ts';
 import type { Config } from './saved.ts';
 
-/** Which output of which call of which layer: [layer, call, output]. */
+/** One output of one call of a layer: [layer, call, output]. */
 type Source = readonly [layer: string, call: number, output: number, ...unknown[]];
 type Call = readonly Source[];
 
@@ -27,7 +27,7 @@ function checkSources(what: string, sources: unknown): asserts sources is Call {
   );
 }
 
-/** Why a call is never made: the first of its inputs that never exists. */
+/** Why a call can never be made: the first of its inputs that never exists. */
 function missingInput(call: Call, calls: ReadonlyMap<string, readonly Call[]>): string {
   const [from, at] = call.find(
     ([layer, index]) => (calls.get(layer)?.length ?? 0) <= index,
@@ -38,8 +38,8 @@ function missingInput(call: Call, calls: ReadonlyMap<string, readonly Call[]>): 
 }
 
 /**
- * The calls of a graph by layer, in the order in which tfjs makes them: in each round those whose inputs exist. Where an
- * input never does, tfjs itself loops forever.
+ * The calls of a graph by layer, in the order in which tfjs makes them: each round makes those whose inputs exist.
+ * Where an input never exists, tfjs itself loops forever.
  *
  * @throws RangeError for a call whose input never exists
  */
@@ -87,7 +87,7 @@ function layersBefore(
 
 /**
  * Checks that each call of a saved graph gets its inputs, that inputs and outputs exist, and that each layer leads to
- * an output: the weights of one that does not would belong to no model.
+ * an output: the weights of a layer that does not would belong to no model.
  *
  * @param what the model, in words
  * @param isCalled whether a layer has a call of its own before any in the graph

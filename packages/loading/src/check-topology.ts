@@ -1,4 +1,4 @@
-/** A saved model, checked before tfjs builds it. */
+/** Checks a saved model before tfjs builds it. */
 import { LayersModel, Sequential } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
 import { checkCalls } from './check-calls.ts';
@@ -11,7 +11,9 @@ export function classOf({ className }: Saved): Registered | undefined {
   return registeredClass(className);
 }
 
-/** How a saved layer or model is read: a model whose class reads its configuration otherwise is as opaque as a layer. */
+/**
+ * How a saved layer or model is read: a model whose class reads its configuration in another way is treated as a layer.
+ */
 export function kindOf(saved: Saved): 'sequence' | 'graph' | 'layer' {
   const fromConfig = classOf(saved)?.[1];
   if (fromConfig === fromConfigOf(Sequential)) return 'sequence';
@@ -25,14 +27,14 @@ export function entriesOf({ config }: Saved): readonly Saved[] {
 
 const nameOf = ({ config }: Saved): unknown => config['name'];
 
-/** A saved layer or model in words. */
+/** A description of a saved layer or model. */
 export function describeSaved(saved: Saved): string {
   const kind = kindOf(saved) === 'layer' ? 'layer' : 'model';
   const name = nameOf(saved);
   return `${kind} ${name === undefined ? '' : `${preview(name)} `}(${saved.className})`;
 }
 
-/** Refuses anything but a registered layer or model. */
+/** Rejects anything but a registered layer or model. */
 function checkSaved(what: string, saved: unknown): asserts saved is Saved {
   const { className, config } = (saved ?? {}) as Partial<Record<keyof Saved, unknown>>;
   if (typeof className !== 'string' || typeof config !== 'object' || config === null) {
@@ -53,7 +55,7 @@ function checkSaved(what: string, saved: unknown): asserts saved is Saved {
   }
 }
 
-/** Refuses what is not a name, a name that JavaScript has on every object, and one that another layer has. */
+/** Rejects anything but a name, names that every JavaScript object has as keys, and names that another layer has. */
 function checkName(what: string, name: unknown, taken: Set<unknown>): void {
   if (typeof name !== 'string' || name === '' || name in {}) {
     throw new TypeError(
@@ -76,7 +78,7 @@ function checkNames(saved: Saved): void {
       if (nameOf(entry) != null) checkName(what, nameOf(entry), taken);
       return;
     }
-    // A graph has the name of each layer twice; tfjs loops forever where the second is that of another layer.
+    // A graph has the name of each layer twice; tfjs loops forever where the second one belongs to another layer.
     const { name } = entry as { name?: unknown };
     checkName(what, name, taken);
     entry.config['name'] ??= name;
@@ -97,11 +99,11 @@ function hasOwnCall(entry: Config): boolean {
 }
 
 /**
- * Checks that a saved model, and each model in it, consists of registered layers, each under a name of its own, and that
- * each of them gets its inputs. What a layer makes of its configuration is its own affair.
+ * Checks that a saved model, and each model in it, consists of registered layers with unique names, and that each of
+ * them gets its inputs. How a layer interprets its configuration is not checked.
  *
- * @throws TypeError for what is not of this form; RangeError for an unknown class, a name used twice, and a graph that
- *   tfjs cannot or would never build
+ * @throws TypeError for anything that is not of this form; RangeError for an unknown class, a name used twice, and a
+ *   graph that tfjs cannot build, or on which it would never finish
  */
 export function checkTopology(topology: unknown): asserts topology is Saved {
   checkSaved('the model', topology);

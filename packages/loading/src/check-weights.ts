@@ -1,4 +1,4 @@
-/** Saved weights, checked against their data and against the model that they are for. */
+/** Checks saved weights against their data and against the model that they are for. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
@@ -12,7 +12,7 @@ const KEPT = ['float32', 'int32', 'bool'];
 
 export const sizeOf = ({ shape }: Spec): number => tf.util.sizeFromShape(shape);
 
-/** Optimizers save what they keep under this group. */
+/** Optimizers save their state under this group. */
 export const isSlot = ({ group }: Spec): boolean => group === 'optimizer';
 
 function checkQuantization(what: string, spec: Spec): void {
@@ -28,7 +28,7 @@ function checkQuantization(what: string, spec: Spec): void {
   );
 }
 
-/** Checks one entry of the manifest and gives the number of its bytes. */
+/** Checks one entry of the manifest and returns its number of bytes. */
 function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
   const { name, shape, dtype } = (spec ?? {}) as Partial<Spec>;
   const isName = typeof name === 'string' && !(name in {});
@@ -54,7 +54,7 @@ function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
 }
 
 /**
- * Checks the entries of the manifest, and that they describe the data to its last byte.
+ * Checks the entries of the manifest, and that they describe the data to the last byte.
  *
  * @param strict false where there may be data beyond what is described
  * @throws TypeError for malformed entries; RangeError for too little or too much data, and a name used twice
@@ -89,7 +89,7 @@ export function checkSpecs(
   }
 }
 
-/** The weights of a model under the names in its file, as tfjs looks them up. */
+/** The weights of a model under their names in its file, as tfjs looks them up. */
 function targetsOf(model: LayersModel): Map<string, LayerVariable> {
   return new Map(
     model.layers.flatMap((layer) =>
@@ -99,11 +99,11 @@ function targetsOf(model: LayersModel): Map<string, LayerVariable> {
 }
 
 /**
- * Checks that a file holds a value of the right shape for each weight of a model, and no others.
+ * Checks that a file holds a value of the right shape for each weight of a model, and no other values.
  *
  * @param specs under the names of the model
- * @param strict false where some may be missing or too many
- * @throws RangeError that names the weight
+ * @param strict false where weights may be missing or superfluous
+ * @throws RangeError naming the weight
  */
 export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: boolean): void {
   if (areNumbered(specs)) return;

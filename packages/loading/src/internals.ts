@@ -1,10 +1,13 @@
-/** What this package uses of tfjs beyond its types. A test names each one that the installed tfjs has no more. */
+/**
+ * The parts of tfjs that this package uses beyond its public types. A test names each one that the installed tfjs
+ * lacks.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, models } from '@tensorflow/tfjs-layers';
 import type { AddWeight, Patch } from '@tfjs-lrm/core/kit';
 import type { Config } from './saved.ts';
 
-/** Makes an object of a class from its configuration. */
+/** Creates an object of a class from its configuration. */
 export type FromConfig = (
   cls: unknown,
   config: Config,
@@ -12,13 +15,13 @@ export type FromConfig = (
   fastWeightInit: boolean,
 ) => layers.Layer;
 
-/** What tfjs keeps of a registered class. */
+/** What tfjs stores about a registered class. */
 export type Registered = readonly [cls: { readonly prototype: object }, fromConfig: FromConfig];
 
 const classNameMap = (): Record<string, unknown> =>
   tf.serialization.SerializationMap.getMap().classNameMap;
 
-/** The registered class of a name. */
+/** The registered class with a name. */
 export function registeredClass(className: string): Registered | undefined {
   const registered = classNameMap();
   return Object.hasOwn(registered, className) ? (registered[className] as Registered) : undefined;
@@ -29,7 +32,7 @@ export function registeredNames(): readonly string[] {
   return Object.keys(classNameMap());
 }
 
-/** The `fromConfig` of a class, by which a registered one is recognised. */
+/** The `fromConfig` of a class, which identifies a registered one. */
 export function fromConfigOf(cls: unknown): unknown {
   return (cls as { fromConfig: unknown }).fromConfig;
 }
@@ -37,7 +40,9 @@ export function fromConfigOf(cls: unknown): unknown {
 type Apply = (this: layers.Layer, ...args: unknown[]) => unknown;
 type AddWeightOfLayer = (this: layers.Layer, ...args: Parameters<AddWeight>) => unknown;
 
-/** Replacements for methods that every layer has from its base class, and which tfjs calls while it builds a model. */
+/**
+ * Replacements for methods that every layer inherits from the base class, and which tfjs calls while it builds a model.
+ */
 export function layerPatches(by: {
   readonly apply: (former: Apply) => Apply;
   readonly addWeight: (former: AddWeight) => AddWeightOfLayer;
@@ -50,8 +55,8 @@ export function layerPatches(by: {
 }
 
 /**
- * A topology in the names of tfjs-layers, by its own conversion, which it does not export: a class of ours takes the
- * result.
+ * A topology with the names of tfjs-layers, by its own conversion. It does not export that, so a class of ours receives
+ * the result.
  */
 export async function converted(topology: unknown): Promise<Config> {
   let result: Config = {};

@@ -1,11 +1,11 @@
-/** The calls in a graph of Keras 3, as tfjs reads them. */
+/** The calls in a Keras 3 graph, in the form that tfjs reads. */
 import { refuse } from './keras3-layers.ts';
 import { type Config, isObject } from './saved.ts';
 
-/** Which output of which call of which layer, as tfjs has it. */
+/** One output of one call of a layer, in the form of tfjs. */
 type Source = [layer: unknown, call: unknown, output: unknown, kwargs: Config];
 
-/** Models by name: tfjs counts the call that made one, and Keras 3 does not. */
+/** Models by name: tfjs counts the call that created a model, Keras 3 does not. */
 export type Models = ReadonlySet<unknown>;
 
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
@@ -27,7 +27,7 @@ function firstArguments({ inbound_nodes: nodes }: Config): readonly unknown[] {
   return isObject(node) ? asList(node['args']) : [];
 }
 
-/** The value that stands for padding to a layer, if any does. */
+/** The value that a layer treats as padding, if any. */
 function paddingOf({ class_name: className, config }: Config): unknown {
   if (!isObject(config)) return undefined;
   if (className === 'Embedding') return config['mask_zero'] === true ? 0 : undefined;
@@ -35,8 +35,8 @@ function paddingOf({ class_name: className, config }: Config): unknown {
 }
 
 /**
- * The names of the layers that only compute the mask of an Embedding or Masking. Keras saves `input != 0` as a layer and
- * gives its output to those that follow as `mask`; in tfjs masks go from layer to layer by themselves.
+ * The names of the layers that only compute the mask of an Embedding or Masking. Keras saves `input != 0` as a layer
+ * and passes its output to the following layers as `mask`; in tfjs masks pass from layer to layer by themselves.
  */
 export function maskNames(entries: readonly Config[]): ReadonlySet<unknown> {
   const inputOf = (entry: Config): string => JSON.stringify(tensorsIn(firstArguments(entry)));
@@ -60,7 +60,7 @@ export function maskNames(entries: readonly Config[]): ReadonlySet<unknown> {
 const MERGES = ['Add', 'Multiply', 'Maximum', 'Minimum'];
 const RECURRENT = ['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'Bidirectional'];
 
-/** Refuses a layer that gives zeros for padding: tfjs repeats the last output before it. */
+/** Rejects a layer that outputs zeros for padding: tfjs repeats the previous output instead. */
 function checkMasked(what: string, config: unknown): void {
   const inner = isObject(config) && isObject(config['layer']) ? config['layer']['config'] : config;
   if (!isObject(inner) || inner['zero_output_for_mask'] !== true) return;
@@ -78,7 +78,7 @@ function argumentsOf(
   const args = [...asList(node['args'])];
   const kwargs = isObject(node['kwargs']) ? node['kwargs'] : {};
   for (const [key, value] of Object.entries(kwargs)) {
-    // Whether a model trains is said when it is called.
+    // Whether a model trains is decided when it is called.
     if (value === null || key === 'training') continue;
     if (key === 'mask' && tensorsIn(value).every(([layer]) => masks.has(layer))) {
       checkMasked(what, config);
@@ -95,7 +95,7 @@ function argumentsOf(
  * A call in the form of Keras 2: the list of its inputs.
  *
  * @param masks the layers that only compute masks
- * @throws RangeError for arguments that tfjs has no place for
+ * @throws RangeError for arguments that tfjs cannot represent
  */
 export function translatedCall(
   entry: Config,
@@ -120,7 +120,7 @@ export function translatedCall(
   ]);
 }
 
-/** Inputs or outputs, which Keras 3 saves as one, a list, or a dictionary of [layer, call, output], as a list. */
+/** Inputs or outputs as a list; Keras 3 saves them as one [layer, call, output], a list, or a dictionary. */
 export function translatedEnds(ends: unknown, models: Models): unknown {
   if (isObject(ends)) return translatedEnds(Object.values(ends), models);
   if (!Array.isArray(ends)) return ends;

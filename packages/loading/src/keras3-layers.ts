@@ -1,9 +1,9 @@
-/** Layers of Keras 3 that tfjs lacks, or would read otherwise without a word. */
+/** Keras 3 layers that tfjs lacks, or would silently interpret differently. */
 import { registeredClass } from './internals.ts';
 import { preview } from './load-error.ts';
 import type { Config } from './saved.ts';
 
-/** Refuses a layer or one of its calls. */
+/** Rejects a layer or one of its calls. */
 export function refuse(what: string, must: string, value: unknown, advice: string): never {
   throw new RangeError(`loadModel: ${what} must ${must}. Received ${preview(value)}. ${advice}`);
 }
@@ -32,11 +32,11 @@ const MISSING: Readonly<Record<string, string>> = {
   CategoryEncoding: BEFORE,
 };
 
-/** Registered in tfjs, and other than in Keras 3. */
+/** Options of layers that tfjs has, but with a different meaning than in Keras 3. */
 const DIFFERENT = ['MultiHeadAttention', 'Resizing', 'CenterCrop', 'CategoryEncoding'];
 
 interface Limit {
-  /** The classes that it concerns. */
+  /** The classes that have the option. */
   readonly of: RegExp;
   readonly key: string;
   /** Whether tfjs computes the same with this value. */
@@ -134,14 +134,14 @@ const LIMITS: readonly Limit[] = [
   },
 ];
 
-/** Keras 3 has (x + 3) / 6 where Keras 2 and tfjs have 0.2 x + 0.5. */
+/** Keras 3 uses (x + 3) / 6 where Keras 2 and tfjs use 0.2 x + 0.5. */
 const FUNCTIONS = ['hard_sigmoid', 'hard_silu', 'hard_swish'];
 
 /**
- * Refuses a layer that tfjs lacks, or with which it would compute something else.
+ * Rejects a layer that tfjs lacks, or for which it would compute something else.
  *
  * @param layer in the form of Keras 2
- * @throws RangeError that names the layer and says what to do
+ * @throws RangeError naming the layer and saying what to do
  */
 export function checkKeras3Layer(layer: {
   readonly class_name: string;

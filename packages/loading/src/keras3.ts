@@ -1,4 +1,4 @@
-/** Models of Keras 3, translated to the form of Keras 2, which tfjs reads. */
+/** Translates Keras 3 models to the form of Keras 2, which tfjs reads. */
 import { type Models, maskNames, translatedCall, translatedEnds } from './keras3-calls.ts';
 import { checkKeras3Layer, refuse } from './keras3-layers.ts';
 import { preview } from './load-error.ts';
@@ -17,7 +17,7 @@ export function isKeras3(topology: unknown): boolean {
   return KEYS.some((key) => key in topology) || Object.values(topology).some(isKeras3);
 }
 
-/** Classes that tfjs has under another name, or as another class with more in its configuration. */
+/** Classes that have another name in tfjs, or that are another class there with more in its configuration. */
 const RENAMED: Readonly<Record<string, readonly [className: string, config?: Config]>> = {
   OrthogonalInitializer: ['Orthogonal'],
   IdentityInitializer: ['Identity'],
@@ -29,11 +29,11 @@ const RENAMED: Readonly<Record<string, readonly [className: string, config?: Con
 
 const FUNCTIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
-/** The name of a policy's variables: all that tfjs computes is in float32. */
+/** The dtype of a policy's variables: tfjs computes everything in float32. */
 const dtypeOf = (policy: string): string =>
   policy.startsWith('mixed_') ? 'float32' : policy.replace(/^u?int(8|16|32|64)$/, 'int32');
 
-/** A value of a configuration in the form of Keras 2. */
+/** A value from a configuration in the form of Keras 2. */
 function translated(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(translated);
   if (!isSaved(value)) return value;
@@ -52,11 +52,11 @@ function translated(value: unknown): unknown {
 const translatedValues = (config: Config): Config =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, translated(value)]));
 
-/** What may differ between the two directions: names, and how weights start. */
+/** What may differ between the two directions: names, and initial weights. */
 const isOfOneDirection = (key: string): boolean =>
   /^(name|go_backwards|build_config)$|initializer$|seed/.test(key);
 
-/** Refuses a Bidirectional whose layer for the other direction is not the first one turned around. */
+/** Rejects a Bidirectional whose backward layer is not the mirrored forward layer. */
 function checkDirections(what: string, { layer, backward_layer: backward }: Config): void {
   if (backward == null) return;
   const relevant = (saved: unknown): string => {
@@ -72,7 +72,7 @@ function checkDirections(what: string, { layer, backward_layer: backward }: Conf
   refuse(what, 'have the same layer for both directions', other, advice);
 }
 
-/** The configuration of a layer; layers within it are translated as layers. */
+/** The configuration of a layer; layers inside it are translated as layers. */
 function translatedConfig(className: string, saved: Config): Config {
   const config = Object.fromEntries(
     Object.entries(saved).map(([key, value]) => {
@@ -94,7 +94,7 @@ function translatedConfig(className: string, saved: Config): Config {
     config['alpha'] = config['negative_slope'];
   }
   if (className === 'Bidirectional') {
-    // tfjs makes the other direction itself, and writes the direction before the name.
+    // tfjs creates the other direction itself, and writes the direction before the name.
     checkDirections(`layer ${preview(config['name'])} (Bidirectional)`, config);
     delete config['backward_layer'];
     const inner = (config['layer'] as { config?: Config } | null)?.config;
@@ -156,10 +156,10 @@ function translatedModel(className: string, config: Config, entries: readonly un
 }
 
 /**
- * A topology of Keras 3 in the form of Keras 2; any other as it is. Calls lose their `training` argument, and what tfjs
- * would read otherwise than Keras is refused.
+ * A Keras 3 topology in the form of Keras 2; any other topology as it is. Calls lose their `training` argument, and
+ * anything that tfjs would interpret differently from Keras is rejected.
  *
- * @throws RangeError for a layer or a call that tfjs has not
+ * @throws RangeError for a layer or a call that tfjs lacks
  */
 export function fromKeras3(topology: Config): Config {
   return isKeras3(topology) ? (translatedLayer(topology) as Config) : topology;

@@ -1,9 +1,9 @@
-/** Errors of `loadModel`, of its own and for what tfjs throws. */
+/** Errors of `loadModel`: its own, and those that replace errors from tfjs. */
 import { show } from '@tfjs-lrm/core/kit';
 
 const LONGEST = 240;
 
-/** A value from a file in one line, however large it is. */
+/** A value from a file on one line, shortened if it is long. */
 export function preview(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value !== 'object' || value === null) return shorten(show(value));
@@ -25,7 +25,7 @@ const isOurs = (message: string): boolean => /^[a-z]\w+: /.test(message);
 const inOneLine = (message: string): string =>
   message.replaceAll('[object Object]', 'an object').replaceAll(/\s+/g, ' ').trim();
 
-/** What an error says to a person, or null for a slip of JavaScript such as a property of undefined. */
+/** The message of an error, or null where it only reports a JavaScript failure such as a property of undefined. */
 function reasonOf(error: Error): string | null {
   const message = inOneLine(error.message);
   if (isNative(error) && !isOurs(message)) return null;
@@ -51,8 +51,8 @@ export function readError(thrown: unknown): Error {
 /**
  * The error for a part of a file that tfjs cannot use.
  *
- * @param what the part, in words
- * @param saved it, as it was saved
+ * @param what a description of the part
+ * @param saved the part as it was saved
  */
 export function loadError(what: string, saved: unknown, thrown: unknown): Error {
   const cause = asError(thrown);
@@ -71,7 +71,7 @@ export function loadError(what: string, saved: unknown, thrown: unknown): Error 
   );
 }
 
-/** What `make` returns; what it throws comes as an error that names the part of the file. */
+/** The result of `make`; an error that it throws is replaced by one that names the part of the file. */
 export function explained<T>(what: string, saved: unknown, make: () => T): T {
   try {
     return make();

@@ -17,7 +17,7 @@ import type { Saved } from './saved.ts';
 import { buffersOf } from './weight-data.ts';
 import { inModelNames } from './weight-names.ts';
 
-/** How a model is loaded: what `tf.loadLayersModel` takes. */
+/** How a model is loaded: the options of `tf.loadLayersModel`. */
 export type LoadModelOptions = tf.io.LoadOptions;
 
 type Artifacts = tf.io.ModelArtifacts;
@@ -37,7 +37,7 @@ const RULES: Readonly<Record<keyof Required<LoadModelOptions>, Rule>> = {
   streamWeights: anyRule,
 };
 
-/** What the optimizer kept. */
+/** The state of the optimizer. */
 interface Slot {
   readonly name: string;
   readonly tensor: tf.Tensor;
@@ -48,7 +48,7 @@ interface Built {
   readonly slots: readonly Slot[];
 }
 
-/** Fills a model with the values of a file and gives those of its optimizer. */
+/** Fills a model with the values in a file and returns those of its optimizer. */
 function fill(model: LayersModel, buffers: ArrayBuffer[], specs: Spec[], strict: boolean): Slot[] {
   const values = explained('the weights', specs, () => tf.io.decodeWeights(buffers, specs));
   const named = specs.map((spec) => ({
@@ -66,7 +66,7 @@ function fill(model: LayersModel, buffers: ArrayBuffer[], specs: Spec[], strict:
   return [];
 }
 
-/** The model of checked artifacts, in the order in which tfjs makes it, and without a pause. */
+/** The model of checked artifacts, built in the same order as by tfjs, and without a pause. */
 function build(topology: Saved, artifacts: Artifacts, strict: boolean): Built {
   const { weightData, trainingConfig, userDefinedMetadata } = artifacts;
   const buffers = weightData == null ? null : buffersOf(weightData);
@@ -97,21 +97,21 @@ function build(topology: Saved, artifacts: Artifacts, strict: boolean): Built {
 }
 
 /**
- * Loads a model of layers as `tf.loadLayersModel` does, and checks the file first: what it loads is the same model, with
- * the same weights, training configuration, state of the optimizer and metadata. A damaged file is refused with an error
- * that names the layer or the weight, soon, and nothing of it is left: no tensor, no variable. `tf.loadLayersModel`
- * leaves what it had made, and never ends where a layer takes an output that is not in the file.
+ * Loads a model of layers as `tf.loadLayersModel` does, but checks the file first: the result is the same model, with
+ * the same weights, training configuration, optimizer state and metadata. A damaged file is soon rejected with an error
+ * that names the layer or the weight, and nothing remains of it: no tensor, no variable. `tf.loadLayersModel` leaves
+ * behind what it had created, and never finishes where a layer takes an output that is not in the file.
  *
- * The file is checked for its form, classes that are not registered, names used twice, calls without inputs, keys like
- * `__proto__`, nesting deeper than 32 levels, weights that are missing, too many, of the wrong shape or larger than the
- * file, and data that was cut off. Time and memory are linear in the size of the file.
+ * The file is checked for its form, unregistered classes, names used twice, calls without inputs, keys like
+ * `__proto__`, nesting deeper than 32 levels, weights that are missing, superfluous, of the wrong shape or larger than
+ * the file, and truncated data. Time and memory are linear in the size of the file.
  *
  * @param source a URL, or a handler such as `tf.io.browserFiles(files)`
- * @param options as of `tf.loadLayersModel`: with `strict: false`, true by default, weights may be missing or too many,
- *   and then keep the values that they start at or are left out
+ * @param options as of `tf.loadLayersModel`: with `strict: false`, true by default, weights may be missing, and then
+ *   keep their initial values, or superfluous, and then are ignored
  * @returns the model; dispose of it, and of its optimizer if the file has one, as after `tf.loadLayersModel`
- * @throws TypeError for what is not of the form of a model; RangeError for values that cannot be; Error for a layer, an
- *   optimizer or a source that fails by itself, with its error as the cause
+ * @throws TypeError for something that does not have the form of a model; RangeError for impossible values; Error for a
+ *   layer, an optimizer or a source that fails by itself, with its error as the cause
  * @example
  * const loaded = await loadModel(tf.io.fromMemory({ modelTopology: model.toJSON(null, false) }));
  */

@@ -1,4 +1,4 @@
-/** Reads a saved model from wherever tfjs can load it. */
+/** Reads a saved model from any source that tfjs can load. */
 import * as tf from '@tensorflow/tfjs-core';
 import { savedData, show } from '@tfjs-lrm/core/kit';
 import { converted } from './internals.ts';
@@ -8,7 +8,7 @@ import type { Config } from './saved.ts';
 
 type Artifacts = tf.io.ModelArtifacts;
 
-/** A fetch that fails where a server has no such file: tfjs takes the page that says so for weights. */
+/** A fetch that fails where a server does not have the file: tfjs takes the error page for weights. */
 function checkedFetch(fetchFunc: NonNullable<tf.io.LoadOptions['fetchFunc']>): typeof fetchFunc {
   return async (path, init) => {
     const response = await fetchFunc(path, init);
@@ -36,7 +36,7 @@ function handlerOf(source: string | tf.io.IOHandler, options: tf.io.LoadOptions)
 /**
  * What tfjs loads from a source: a topology, and either weights with their data or neither.
  *
- * @throws TypeError for something else; Error for a source that fails, with its error as the cause
+ * @throws TypeError for anything else; Error for a source that fails, with its error as the cause
  */
 export async function read(
   source: string | tf.io.IOHandler,
@@ -74,9 +74,10 @@ export async function read(
 }
 
 /**
- * A topology in the names of tfjs-layers, from tfjs itself, Keras 2 or Keras 3.
+ * A topology with the names of tfjs-layers, from tfjs itself, Keras 2 or Keras 3.
  *
- * @throws RangeError for keys like `__proto__`, for nesting deeper than 32 levels, and for what tfjs lacks of Keras 3
+ * @throws RangeError for keys like `__proto__`, for nesting deeper than 32 levels, and for parts of Keras 3 that tfjs
+ *   lacks
  */
 export async function inTfjsNames(modelTopology: Config): Promise<Config> {
   const inside = modelTopology['model_config'] ?? modelTopology;

@@ -1,8 +1,8 @@
-/** The bytes of saved weights, in parts that tfjs reads rightly. */
+/** The bytes of saved weights, in parts that tfjs reads correctly. */
 import { preview } from './load-error.ts';
 
 function bufferOf(part: unknown): ArrayBuffer {
-  // tfjs reads the whole buffer of a view.
+  // tfjs reads the whole buffer behind a view.
   const bytes = ArrayBuffer.isView(part)
     ? part.buffer.slice(part.byteOffset, part.byteOffset + part.byteLength)
     : part;
@@ -20,9 +20,9 @@ function inPieces(buffer: ArrayBuffer, size: number): ArrayBuffer[] {
 }
 
 /**
- * The parts of saved weights as buffers without anything else in them. tfjs reads zeros after an empty part, and from a
- * last part that is longer than the ones before it, if those are equally long; so there are no empty ones, and a long
- * last one comes in pieces.
+ * The parts of saved weights as buffers that contain nothing else. tfjs reads zeros after an empty part, and from a
+ * last part that is longer than the ones before it, if those have equal lengths. So there is never an empty one, and a
+ * long last one comes in pieces.
  *
  * @param data a buffer, a view of one, or a list of these
  * @throws TypeError for anything else

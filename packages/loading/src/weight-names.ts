@@ -1,4 +1,4 @@
-/** The weights of a file under the names that the model has for them. */
+/** The weights of a file under the names that the model uses for them. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { preview } from './load-error.ts';
@@ -7,17 +7,17 @@ type Spec = tf.io.WeightsManifestEntry;
 
 /** A weight, and the path to it. */
 interface Target {
-  /** Its name in files of tfjs. */
+  /** Its name in tfjs files. */
   readonly name: string;
-  /** The models that its layer is in, the outermost first. */
+  /** The models that contain its layer, outermost first. */
   readonly models: readonly string[];
   /** What follows the name of the layer: the direction, if it has one. */
   readonly inside: readonly string[];
-  /** Its own name, and what else Keras calls it. */
+  /** Its own name, and the other names that Keras uses for it. */
   readonly ends: readonly string[];
 }
 
-/** Weights saved by number, as TensorFlow's own format has them: tfjs assigns them by place. */
+/** Weights saved by number, as in TensorFlow's own format: tfjs assigns them by position. */
 export const areNumbered = (specs: readonly Spec[]): boolean => /\/\d+$/.test(specs[0]?.name ?? '');
 
 function endsOf(layer: layers.Layer, end: string): string[] {
@@ -48,14 +48,14 @@ function targetsByLayer(model: LayersModel): Map<string, Target[]> {
   return targets;
 }
 
-/** Whether the parts are among the others, in their order. */
+/** Whether the parts appear among the others, in the same order. */
 function areWithin(parts: readonly string[], others: readonly string[]): boolean {
   let next = 0;
   for (const other of others) if (other === parts[next]) next++;
   return next === parts.length;
 }
 
-/** The names that a name in a file can mean. */
+/** The names that a name in a file can stand for. */
 function meanings(name: string, targets: ReadonlyMap<string, readonly Target[]>): string[] {
   const path = name.split('/');
   const end = path.at(-1) as string;
@@ -71,11 +71,11 @@ function meanings(name: string, targets: ReadonlyMap<string, readonly Target[]>)
 }
 
 /**
- * The entries of a manifest under the names that the model has for its weights. Keras 3 writes the path to a weight, as in
- * `model/block/both/forward_lstm/lstm_cell/kernel`: the models that its layer was made in, and what is within the layer.
- * An entry that means no weight keeps its name.
+ * The entries of a manifest under the names that the model uses for its weights. Keras 3 writes the path to a weight,
+ * as in `model/block/both/forward_lstm/lstm_cell/kernel`: the models that its layer was created in, and the path within
+ * the layer. An entry that matches no weight keeps its name.
  *
- * @throws RangeError for a name that can mean several weights, and for two that mean one
+ * @throws RangeError for a name that can match several weights, and for two names that match the same one
  */
 export function inModelNames(model: LayersModel, specs: readonly Spec[]): readonly Spec[] {
   if (areNumbered(specs)) return specs;

@@ -11,9 +11,8 @@ import { kernelsInside } from './places.ts';
 /** Which layers of a model get multipliers. */
 export interface AddMultipliersOptions {
   /**
-   * `'full'`, the default: every layer whose kernels are known. A function gets each layer with weights,
-   * those in nested models too, and returns the options of `withMultipliers` for it, or null to leave it as
-   * it is.
+   * `'full'`, the default: every layer whose kernels are known. A function gets each layer with weights, including
+   * those in nested models, and returns the options of `withMultipliers` for it, or null to leave it as it is.
    */
   readonly placement?: 'full' | ((layer: layers.Layer) => MultiplierOptions | null) | undefined;
 }
@@ -44,7 +43,7 @@ function optionsFor(
   return options;
 }
 
-/** What to write in a placement for a layer that holds layers with kernels. */
+/** The placement to suggest for a layer that holds layers with kernels. */
 function adviceFor(layer: layers.Layer, kernels: readonly string[]): string {
   const names = kernels.map((kernel) => `'${kernel}'`).join(', ');
   return `${labelOf(layer)}: { kernels: [${names}] }`;
@@ -62,7 +61,7 @@ function plannedOptions(
   for (const layer of all) {
     const options = optionsFor(layer, placement);
     if (options !== null) {
-      // To refuse wrong ones before anything is made.
+      // To reject wrong options before anything is created.
       settingsOf(options, layer);
       planned.set(layer, isHead(layer) ? { row: false, ...options } : options);
     } else if (placement === 'full' && !isMultiplierLayer(layer)) {
@@ -84,7 +83,7 @@ function plannedOptions(
   return planned;
 }
 
-/** Gives a copy the weights of its source, and new factors the values that they start at. */
+/** Copies the weights of the source layer, and gives new factors their initial values. */
 function copyWeights(source: layers.Layer, copy: layers.Layer): void {
   const isNew = isMultiplierLayer(copy) && !isMultiplierLayer(source);
   const targets = isNew ? copy.layer.weights : copy.weights;
@@ -93,17 +92,16 @@ function copyWeights(source: layers.Layer, copy: layers.Layer): void {
 }
 
 /**
- * A copy of a model in which layers have multipliers: same graph, names, weights and outputs, and beside
- * each kernel the factors of `withMultipliers`, which start at 1. Layers that have multipliers stay as they
- * are. The kernels that write the outputs get no row factors, unless the placement says `row: true`: they
- * would learn how often each output occurs. Frozen layers stay frozen, and so are their factors. Roles go along:
- * those that were set, and those that `assignRoles` gave. Layers inside a layer of your own stay plain, of which
- * it warns.
+ * A copy of a model in which layers have multipliers: same graph, names, weights and outputs, and for each kernel the
+ * factors of `withMultipliers`, which start at 1. Layers that already have multipliers stay as they are. The kernels
+ * that write the outputs get no row factors, unless the placement says `row: true`: they would learn how often each
+ * output occurs. Frozen layers stay frozen, and so are their factors. Roles are copied: those that were set, and those
+ * that `assignRoles` assigned. Layers inside a layer of your own stay plain, and a warning says so.
  *
- * The graph is copied call by call, with layers of the same class, made by `fromConfig` from what `getConfig` returns. A
- * copy keeps the layer's name, whatever its constructor makes of it. The result is a plain Sequential or LayersModel: the
- * methods of a subclass are left behind. The new model has variables of its own and is not compiled: compile it before training goes on. An
- * optimizer's state is not carried over. The source stays as it was.
+ * The graph is copied call by call, with layers of the same class, created by `fromConfig` from what `getConfig`
+ * returns. A copy keeps the layer's name, whatever its constructor does with it. The result is a plain Sequential or
+ * LayersModel: the methods of a subclass are not copied. The new model has its own variables and is not compiled:
+ * compile it before you continue training. An optimizer's state is not carried over. The source stays as it was.
  *
  * @param model a Sequential or functional model, built or loaded, with nested and shared layers
  * @param options placement 'full', which leaves out layers of classes that are not known, or a function

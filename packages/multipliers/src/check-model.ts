@@ -2,7 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { isLayer, isModel, show } from '@tfjs-lrm/core/kit';
 
 /**
- * Refuses what has no layers to copy, with what to load or call instead.
+ * Rejects anything that has no layers to copy, and suggests what to load or call instead.
  *
  * @throws TypeError for a layer, a tf.GraphModel, a model without layers, and anything else
  */

@@ -12,7 +12,7 @@ import { copyError } from './copy-layer.ts';
 
 type Node = layers.Layer['inboundNodes'][number];
 
-/** The copies of layers and models, each after what is in it. */
+/** The copies of layers and models, each after the ones inside it. */
 export type Copies = Map<layers.Layer, layers.Layer>;
 
 const isSymbolic = (value: unknown): boolean =>
@@ -23,7 +23,7 @@ function callsOf(model: LayersModel): readonly Node[] {
   const calls = new Set<Node>();
   const visit = ({ sourceLayer, nodeIndex }: SymbolicTensor): void => {
     const call = sourceLayer.inboundNodes[nodeIndex] as Node;
-    // An input layer has a call of its own, on nothing.
+    // An input layer has a call of its own, without inputs.
     if (calls.has(call) || call.inboundLayers.length === 0) return;
     calls.add(call);
     for (const tensor of call.inputTensors) visit(tensor);
@@ -33,7 +33,7 @@ function callsOf(model: LayersModel): readonly Node[] {
   return [...calls].sort((one, other) => order(one) - order(other));
 }
 
-/** The arguments of a call beside its inputs. Symbolic ones, such as initial states, are among the inputs too. */
+/** The arguments of a call besides its inputs. Symbolic ones, such as initial states, are also among the inputs. */
 function argumentsOf({ callArgs = {} }: Node): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(callArgs).filter(([, value]) => ![value].flat().some(isSymbolic)),
@@ -43,10 +43,9 @@ function argumentsOf({ callArgs = {} }: Node): Record<string, unknown> {
 const METHODS = ['call', 'apply', 'computeOutputShape', 'computeMask'] as const;
 
 /**
- * Refuses a model that is more than its graph.
+ * Rejects a model that is more than its graph.
  *
- * @throws Error for a subclass that computes by a method of its own; TypeError for a model of another copy of
- *   tfjs-layers
+ * @throws Error for a subclass with its own `call`; TypeError for a model from another copy of tfjs-layers
  */
 function checkIsGraph(where: string, model: LayersModel): void {
   if (!(model instanceof LayersModel)) {
@@ -63,7 +62,7 @@ function checkIsGraph(where: string, model: LayersModel): void {
   );
 }
 
-/** What a call of the copy gives, which must be of the shapes of the source. */
+/** The result of a call in the copy, whose shapes must equal those of the source. */
 function applied(
   where: string,
   { outboundLayer: layer, outputTensors }: Node,
@@ -90,7 +89,7 @@ function applied(
  * A plain model over the same calls of copied layers: a Sequential for a Sequential, else a LayersModel.
  *
  * @param copyLayer makes the copy of a layer that is not a model; called once per layer
- * @param copies takes all of them
+ * @param copies receives all of them
  */
 export function copyGraph(
   where: string,
@@ -108,7 +107,7 @@ export function copyGraph(
     copies.set(layer, copy);
     return copy;
   };
-  // First of all, as when they were made: a layer of theirs may be called beside them too.
+  // Nested models come first, as when they were created: one of their layers may also be called outside them.
   for (const layer of model.layers) if (isModel(layer)) copyOf(layer);
   const inputOf = ({ sourceLayer }: SymbolicTensor): SymbolicTensor =>
     copyOf(sourceLayer).inboundNodes[0]?.outputTensors[0] as SymbolicTensor;
@@ -137,7 +136,7 @@ export function copyGraph(
   });
 }
 
-/** The copy of a Sequential, or null where its first layer has been called elsewhere, which tfjs does not let it. */
+/** The copy of a Sequential, or null where its first layer has been called elsewhere, which tfjs does not allow. */
 function copySequence(
   where: string,
   model: Sequential,

@@ -1,4 +1,4 @@
-/** A copy of one layer, made from its configuration, without weights yet. */
+/** A copy of one layer, created from its configuration, without weights yet. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { isLayer, labelOf } from '@tfjs-lrm/core/kit';
@@ -10,7 +10,7 @@ type LayerClass = tf.serialization.SerializableConstructor<layers.Layer> & {
 
 const isOurs = (error: Error): boolean => /^[a-z]\w+: /.test(error.message);
 
-/** The error for a layer that has no faithful copy; an error of this package stays what it is. */
+/** The error for a layer that has no faithful copy; an error from this package is kept as it is. */
 export function copyError(
   where: string,
   layer: layers.Layer,
@@ -27,11 +27,11 @@ export function copyError(
 }
 
 /**
- * A layer of the same class, name and configuration. A name that the constructor does not take is assigned
- * afterwards, and so are the shape and type of the inputs, which a first layer has.
+ * A layer of the same class, name and configuration. A name that the constructor ignores is assigned afterwards, and so
+ * are the input shape and type of a first layer.
  *
- * @param configOf gives another configuration than that of the layer
- * @throws Error for a class that cannot be made from its configuration
+ * @param configOf returns a configuration to use instead of the layer's own
+ * @throws Error for a class that cannot be created from its configuration
  */
 export function copyLayer(
   where: string,
@@ -59,12 +59,12 @@ export function copyLayer(
   return copy;
 }
 
-/** Gives a layer a name, if its class lets it. */
+/** Gives a layer a name, if its class allows it. */
 function rename(layer: layers.Layer, name: string): void {
   if (layer.name === name) return;
   try {
     layer.name = name;
   } catch {
-    // A name that its class alone decides.
+    // The class alone decides this name.
   }
 }

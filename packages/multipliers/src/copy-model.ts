@@ -1,4 +1,4 @@
-/** Copies of whole models, in which some layers are others. */
+/** Copies of whole models, in which some layers are replaced. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
@@ -28,8 +28,8 @@ const shapesOf = (weights: readonly LayerVariable[]): string =>
     : `weights ${weights.map(({ shape }) => `[${shape}]`).join(', ')}`;
 
 /**
- * Assigns to the weights of a copy, found by name where the names agree and else by their order, and gives them the
- * roles of their sources.
+ * Assigns the weights of a copy, found by name where the names agree and otherwise by order, and gives them the roles
+ * of their sources.
  *
  * @throws Error where the copy of the layer has other weights
  */
@@ -41,7 +41,7 @@ export function assignWeights(
   value: (source: LayerVariable) => tf.Tensor,
 ): void {
   const byName = new Map(sources.map((weight) => [weight.originalName, weight]));
-  // Names differ where a layer was built before it was named, or within a layer that names its own parts.
+  // Names differ where a layer was built before it was named, or inside a layer that names its own parts.
   const isNamed =
     byName.size === targets.length && targets.every((target) => byName.has(target.originalName));
   const ordered = isNamed
@@ -56,16 +56,16 @@ export function assignWeights(
   }
   targets.forEach((target, i) => {
     const source = ordered[i] as LayerVariable;
-    // Past LayerVariable.write, which would apply a constraint.
+    // Bypasses LayerVariable.write, which would apply a constraint.
     variableOf(target).assign(value(source));
     copyRole(variableOf(source), variableOf(target));
     if (!source.trainable) target.trainable = false;
   });
 }
 
-/** Freezes what is frozen: models do not save that they are, and Bidirectional does not read it. */
+/** Freezes what is frozen in the source: models do not save it, and Bidirectional does not read it. */
 function copyFrozen(source: layers.Layer, target: layers.Layer): void {
-  // The layer inside may be frozen alone; folded, it is the layer.
+  // The layer inside may be frozen alone; after folding, it is the layer itself.
   const inside = isMultiplierLayer(source) ? source.layer : null;
   const isFolded = inside !== null && !isMultiplierLayer(target);
   if (inside !== null && isMultiplierLayer(target)) copyFrozen(inside, target.layer);
@@ -74,10 +74,10 @@ function copyFrozen(source: layers.Layer, target: layers.Layer): void {
 }
 
 /**
- * A model of the same graph, with copies of the layers and weights of its own.
+ * A model with the same graph, and with its own copies of the layers and weights.
  *
  * @returns a plain Sequential for a Sequential or a subclass of it, else a plain LayersModel
- * @throws Error for a layer or model that has no faithful copy; nothing is left of what was made
+ * @throws Error for a layer or model that has no faithful copy; everything created until then is freed
  */
 export function copyModel(where: string, model: LayersModel, copying: Copying): LayersModel {
   const copies: Copies = new Map();
@@ -90,7 +90,7 @@ export function copyModel(where: string, model: LayersModel, copying: Copying): 
     });
     return graph;
   });
-  // Outer ones after inner ones, because freezing a model freezes what is in it.
+  // Outer models after inner ones, because freezing a model freezes everything in it.
   for (const [source, target] of [...copies, [model, copy] as const]) copyFrozen(source, target);
   const metadata = model.getUserDefinedMetadata();
   if (metadata != null) copy.setUserDefinedMetadata(metadata);

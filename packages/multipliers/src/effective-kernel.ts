@@ -23,8 +23,8 @@ export interface MultipliedKernel {
 }
 
 /**
- * One kernel of a wrapped layer with its factors. Between predictions the effective kernel is remembered:
- * assigning to a variable gives it another `dataId`, which is how a change is noticed.
+ * One kernel of a wrapped layer with its factors. Between predictions the effective kernel is cached: assigning to a
+ * variable gives it another `dataId`, which reveals a change.
  */
 export class EffectiveKernel implements MultipliedKernel {
   readonly name: string;
@@ -47,12 +47,12 @@ export class EffectiveKernel implements MultipliedKernel {
     this.#property = property;
   }
 
-  /** The factors as weights, in the order of the layer's. */
+  /** The factors as weights, in the order of the layer's weights. */
   get factorWeights(): readonly LayerVariable[] {
     return Object.values(this.factors);
   }
 
-  /** Assigns to each factor what its initializer gives. */
+  /** Assigns each factor the value of its initializer. */
   initializeFactors(initializers: ReadonlyMap<Factor, Initializer>): void {
     for (const [factor, weight] of Object.entries(this.factors)) {
       const initializer = initializers.get(factor as Factor) as Initializer;
@@ -62,7 +62,7 @@ export class EffectiveKernel implements MultipliedKernel {
     }
   }
 
-  /** A new tensor, on the tape where there is one. */
+  /** A new tensor, recorded on the tape if there is one. */
   fresh(): tf.Tensor {
     const factors: { [factor in Factor]?: tf.Tensor } = Object.fromEntries(
       Object.entries(this.factors).map(([name, weight]) => [name, weight.read()]),
@@ -70,7 +70,7 @@ export class EffectiveKernel implements MultipliedKernel {
     return multiplyAlong(this.kernel.read(), factors, this.axes);
   }
 
-  /** For the layer's call: what is remembered where no gradient is recorded, else a tensor of the current scope. */
+  /** For the layer's call: the cached tensor where no gradient is recorded, otherwise a tensor of the current scope. */
   current(): tf.Tensor {
     const of = [this.kernel, ...this.factorWeights].map((weight) => weight.read().dataId);
     if (
@@ -83,16 +83,16 @@ export class EffectiveKernel implements MultipliedKernel {
     return this.#remembered.value;
   }
 
-  /** Frees the remembered tensor. */
+  /** Frees the cached tensor. */
   forget(): void {
     if (this.#remembered?.value.isDisposed === false) this.#remembered.value.dispose();
     this.#remembered = null;
   }
 
-  /** Lets the layer read `value` where it reads its kernel, until the returned function is called. */
+  /** Makes the layer read `value` where it reads its kernel, until the returned function is called. */
   substitute(layer: layers.Layer, value: tf.Tensor): () => void {
     const { holder, key } = holderOf(layer, this.#property);
-    // Everything but the value comes from the weight itself: shape, name, trainable.
+    // Everything except the value comes from the weight itself: shape, name, trainable.
     holder[key] = Object.create(this.kernel, { read: { value: () => value } });
     return () => {
       holder[key] = this.kernel;

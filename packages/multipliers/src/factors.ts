@@ -1,4 +1,4 @@
-/** The three factors of a kernel: which are wanted, their shapes, and their product with the kernel. */
+/** The three factors of a kernel: which are selected, their shapes, and their product with the kernel. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { KernelAxes } from '@tfjs-lrm/core/kit';
 import { multiply } from './multiply.ts';
@@ -9,7 +9,7 @@ export const FACTORS = ['row', 'column', 'scalar'] as const;
 /** One of the three factors. */
 export type Factor = (typeof FACTORS)[number];
 
-/** The shapes of the factors of a kernel; null where no such factor can be. */
+/** The shapes of the factors of a kernel; null for a factor that the kernel cannot have. */
 export function factorShapes(
   shape: readonly (number | null)[],
   { row, column }: KernelAxes,
@@ -22,10 +22,10 @@ export function factorShapes(
 }
 
 /**
- * The wanted factors, at least one.
+ * The selected factors, at least one.
  *
- * @param where the function, for the error
- * @param plain what to use instead of one without factors: `the layer`
+ * @param where the function, for the error message
+ * @param plain what to use instead of a layer without factors: `the layer`
  * @throws RangeError where all three are false
  */
 export function wantedFactors(
@@ -47,7 +47,7 @@ export function multiplyAlong(
   { row, column }: KernelAxes,
 ): tf.Tensor {
   const [axis, ...others] = row as [number, ...number[]];
-  // Without a column axis no factor runs along it, and any other axis will do.
+  // Without a column axis no factor runs along it, so any other axis works.
   if (others.length === 0) return multiply(kernel, factors, { row: axis, column: column ?? 0 });
   return tf.tidy(() => {
     // [..., inputs, multiplier] as [..., inputs · multiplier]

@@ -10,7 +10,7 @@ import { isMultiplierLayer } from './multiplier-layer.ts';
 
 type Config = Record<string, unknown>;
 
-/** A wrapper in the configuration of a layer that holds it. */
+/** A wrapper in the configuration of the layer that holds it. */
 interface SavedWrapper {
   readonly name: string;
   readonly trainable: boolean;
@@ -18,7 +18,7 @@ interface SavedWrapper {
   readonly kernels?: readonly { readonly name: string }[];
 }
 
-/** A copy of a configuration without some keys, at any depth: cells and layers in layers save theirs there. */
+/** A copy of a configuration without some keys, at any depth: cells and layers inside layers save those keys there. */
 function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
   const entries = Object.entries(config).filter(([key]) => !dropped.has(key));
   const inner = (value: unknown): unknown => {
@@ -30,12 +30,12 @@ function withoutKeys(config: Config, dropped: ReadonlySet<string>): Config {
   return Object.fromEntries(entries.map(([key, value]) => [key, inner(value)]));
 }
 
-/** The configuration of the layer inside, under the wrapper's name. */
+/** The configuration of the layer inside, with the wrapper's name. */
 function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   className: string;
   config: Config;
 } {
-  // The constraint applied to W. Kept, it would change W_eff whenever the folded model is loaded.
+  // The constraint applied to W. If it were kept, it would change W_eff whenever the folded model is loaded.
   const named = kernels?.map((kernel) => constraintKey(kernel.name));
   const config = {
     ...withoutKeys(layer.config, new Set(named ?? KERNEL_CONSTRAINTS)),
@@ -45,7 +45,7 @@ function unwrapped({ name, trainable, layer, kernels }: SavedWrapper): {
   return { className: layer.className, config };
 }
 
-/** A copy of a configuration with the inner layer instead of each wrapper. */
+/** A copy of a configuration with each wrapper replaced by its inner layer. */
 function withoutWrappers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutWrappers);
   if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
@@ -61,7 +61,7 @@ function withoutWrappers(value: unknown): unknown {
 
 const WHERE = 'foldMultipliers';
 
-/** The layer without multipliers: the one inside a wrapper, or one whose configuration has no wrapper left. */
+/** The layer without multipliers: the one inside a wrapper, or one whose configuration contains no wrapper any more. */
 function foldedLayer(layer: layers.Layer): layers.Layer {
   const inner = isMultiplierLayer(layer) ? layer.layer : layer;
   const copy = copyLayer(WHERE, inner, () => {
@@ -76,7 +76,7 @@ function foldedLayer(layer: layers.Layer): layers.Layer {
   );
 }
 
-/** Gives each weight of a folded layer the value that the source computes with. */
+/** Gives each weight of a folded layer the value that the source layer computes with. */
 function copyWeights(source: layers.Layer, folded: layers.Layer): void {
   const wrappers = [...layersIn(source)].filter(isMultiplierLayer);
   const kernels = wrappers.flatMap((wrapper) => wrapper.kernels);
@@ -88,13 +88,13 @@ function copyWeights(source: layers.Layer, folded: layers.Layer): void {
 }
 
 /**
- * A model without multipliers that computes the same: each wrapped layer becomes the plain layer inside,
- * with W_eff = s · c · W · r as its kernel. Names, structure and the number of parameters are those of the
- * model before it was wrapped, and a process that loads the result needs tfjs alone.
+ * A model without multipliers that computes the same: each wrapped layer is replaced by the plain layer inside, with
+ * W_eff = s · c · W · r as its kernel. Names, structure and the number of parameters are those of the model before
+ * wrapping, and a process that loads the result needs only tfjs.
  *
- * The graph is copied call by call, as `addMultipliers` does. The new model is a plain Sequential or LayersModel, has
- * variables of its own and is not compiled; the source stays as it was. Constraints of
- * folded kernels are dropped, because they applied to W.
+ * The graph is copied call by call, as in `addMultipliers`. The new model is a plain Sequential or LayersModel, has its
+ * own variables and is not compiled; the source stays as it was. Constraints of folded kernels are dropped, because
+ * they applied to W.
  *
  * @param model a Sequential or functional model, with nested and shared layers; one without multipliers
  *   is copied

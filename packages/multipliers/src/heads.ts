@@ -6,8 +6,8 @@ const rolesOf = (layer: layers.Layer): string[] =>
   layer.weights.map((weight) => roleOf(variableOf(weight)));
 
 /**
- * Whether a layer of a model has a head: a matrix that writes an output, or one whose role was set to
- * `'head'`. Unlike `assignRoles` it records no roles.
+ * Whether a layer of a model has a head: a matrix that writes an output, or one whose role was set to `'head'`. Unlike
+ * `assignRoles` it sets no roles.
  */
 export function headsOf(model: LayersModel): (layer: layers.Layer) => boolean {
   const last = outputLayers(model.outputs);

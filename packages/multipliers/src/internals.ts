@@ -1,10 +1,13 @@
-/** What this package uses of tfjs beyond its types. A test names each one that the installed tfjs has no more. */
+/**
+ * The parts of tfjs that this package uses beyond its public types. A test names each one that the installed tfjs
+ * lacks.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { type initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 
-/** What a layer has at run time and tfjs-layers hides from its types. */
+/** What a layer has at run time that tfjs-layers leaves out of its types. */
 interface LayerInternals {
-  /** Weights that were given with its configuration. */
+  /** Weights given with its configuration. */
   readonly initialWeights: tf.Tensor[] | null;
   readonly _nonTrainableWeights: readonly LayerVariable[];
   /** How many calls use the layer; at 0 its weights are disposed of. */
@@ -12,12 +15,12 @@ interface LayerInternals {
   warnOnIncompatibleInputShape(inputShape: unknown): void;
 }
 
-/** The hidden side of a layer. */
+/** A layer's members that its type leaves out. */
 export function internals(layer: layers.Layer): LayerInternals {
   return layer as unknown as LayerInternals;
 }
 
-/** True for a recurrent layer, which takes the states that it starts from as further inputs. */
+/** True for a recurrent layer, which takes its initial states as further inputs. */
 export function takesStates(layer: layers.Layer): boolean {
   return 'cell' in layer || 'forwardLayer' in layer;
 }
@@ -27,7 +30,10 @@ interface Depthwise {
   readonly depthwiseConstraint: tf.serialization.Serializable | null | undefined;
 }
 
-/** What tfjs leaves out of the configuration of a layer, or gets wrong: its regularizer instead of its constraint. */
+/**
+ * What tfjs leaves out of the configuration of a layer, or gets wrong: it saves the regularizer in place of the
+ * constraint.
+ */
 function corrections(layer: layers.Layer): tf.serialization.ConfigDict {
   const { depthMultiplier, depthwiseConstraint } = layer as unknown as Depthwise;
   const className = layer.getClassName();
@@ -36,7 +42,7 @@ function corrections(layer: layers.Layer): tf.serialization.ConfigDict {
   return { depthwiseConstraint: depthwiseConstraint == null ? null : savedAs(depthwiseConstraint) };
 }
 
-/** An object of tfjs as `{ className, config }`. */
+/** A tfjs object as `{ className, config }`. */
 export function savedAs(object: tf.serialization.Serializable): tf.serialization.ConfigDict {
   return { className: object.getClassName(), config: object.getConfig() };
 }
@@ -59,8 +65,8 @@ export type InitializerLike = NonNullable<Parameters<typeof layers.dense>[0]['ke
 export type Initializer = ReturnType<typeof initializers.ones>;
 
 /**
- * The initializer of a name or a configuration. tfjs-layers exports no function for it, but a dense layer keeps the
- * result.
+ * The initializer of a name or a configuration. tfjs-layers exports no function for it, but a dense layer keeps the one
+ * that it creates.
  */
 export function initializerFrom(initializer: InitializerLike): Initializer {
   const layer = layers.dense({ units: 1, name: 'initializer', kernelInitializer: initializer });

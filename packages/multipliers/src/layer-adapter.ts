@@ -11,21 +11,20 @@ type Applied = Parameters<layers.Layer['apply']>[0];
 type ApplyKwargs = Parameters<layers.Layer['apply']>[1];
 
 /**
- * A layer around another one that takes its place: same name, shapes, masks, losses and weights, and
- * weights of its own beside them. It does what the Wrapper of tfjs-layers does, which is not exported, and what
- * that leaves out.
+ * A layer around another one that takes its place: same name, shapes, masks, losses and weights, plus weights of its
+ * own. It does the work of the Wrapper of tfjs-layers, which is not exported, and covers what that leaves out.
  */
 export abstract class LayerAdapter extends layers.Layer {
   readonly layer: layers.Layer;
   #own: readonly LayerVariable[] = [];
-  // For the states that are inputs of the graph, while the layer is being applied to them.
+  // For states that are inputs of the graph, while the layer is being applied to them.
   #stateSpec: readonly InputSpec[] = [];
 
   constructor(layer: layers.Layer, name: string | undefined) {
     super({ name: name ?? layer.name, trainable: layer.trainable });
     this.layer = layer;
     this.activityRegularizer = layer.activityRegularizer;
-    // A Sequential asks its first layer for these.
+    // A Sequential reads these from its first layer.
     if (layer.batchInputShape != null) this.batchInputShape = layer.batchInputShape;
     if (layer.dtype != null) this.dtype = layer.dtype;
     this.#mirror();
@@ -56,9 +55,9 @@ export abstract class LayerAdapter extends layers.Layer {
       }
       this.#own = this.addOwnWeights();
     });
-    // Freezing a whole model reaches into this list, past all getters.
+    // Freezing a whole model writes to this list directly, bypassing all getters.
     this._trainableWeights.push(...this.layer.trainableWeights);
-    // This wrapper is one user of the layer; a plain model may be another.
+    // This wrapper is one user of the layer; a plain model may be another one.
     inner._refCount = (inner._refCount ?? 0) + 1;
     this.#mirror();
     this.built = true;
@@ -97,7 +96,7 @@ export abstract class LayerAdapter extends layers.Layer {
     internals(this.layer).warnOnIncompatibleInputShape(inputShape);
   }
 
-  // Its own weights come after those of a trainable kind, so that freezing moves no value in getWeights.
+  // Its own weights come after the trainable weights of the layer inside, so freezing moves no value in getWeights.
   #all(): LayerVariable[] {
     const fixed = new Set(internals(this.layer)._nonTrainableWeights);
     const inner = this.layer.weights;

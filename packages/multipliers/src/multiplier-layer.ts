@@ -24,22 +24,22 @@ export interface MultiplierLayer extends layers.Layer {
   /** Its kernels with their factors, once it is built. */
   readonly kernels: readonly MultipliedKernel[];
   /**
-   * The effective kernel as a new tensor, which the caller disposes; on a tape, gradients flow to the
-   * kernel and the factors, so it serves for tied weights too.
+   * The effective kernel as a new tensor, which the caller disposes of. On a tape, gradients flow to the kernel and the
+   * factors, so it also works for tied weights.
    *
    * @param kernel the kernel's name, as in `<layer>/<name>`; needed where the layer has several
-   * @throws Error before the layer is built; RangeError for an unknown name, or none where there are
+   * @throws Error before the layer is built; RangeError for an unknown name, or for a missing one where there are
    *   several
    */
   effective(kernel?: string): tf.Tensor;
 }
 
-/** True for what `withMultipliers` returns, of whichever copy of this package. */
+/** True for a layer that `withMultipliers` returned, from any copy of this package. */
 export function isMultiplierLayer(layer: layers.Layer): layer is Multipliers {
   return layer.getClassName() === CLASS_NAME;
 }
 
-/** The layer inside, from its configuration. */
+/** The layer inside, created from its configuration. */
 function savedLayer(saved: unknown): layers.Layer {
   try {
     return checkLayer(buildSaved('withMultipliers', 'layer', saved, isLayer));
@@ -54,7 +54,7 @@ function savedLayer(saved: unknown): layers.Layer {
   }
 }
 
-/** The wrapper, with what the rest of this package needs of it. */
+/** The wrapper, with the members that the rest of this package needs. */
 export class Multipliers extends LayerAdapter implements MultiplierLayer {
   static readonly className: string = CLASS_NAME;
 
@@ -74,7 +74,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
     return this.#kernels;
   }
 
-  /** Gives the factors of a layer that was built without initializers the values that they start at. */
+  /** Gives the factors of a layer that was built without initializers their initial values. */
   initializeFactors(): void {
     for (const kernel of this.#kernels) kernel.initializeFactors(this.#settings.initializers);
   }
@@ -94,9 +94,9 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
   #addFactors(place: KernelPlace, kernel: LayerVariable): EffectiveKernel {
     const { originalName, shape } = kernel;
     const scope = [this.name, this.layer.name].find((name) => originalName.startsWith(`${name}/`));
-    // Built inside another layer, the scope is that layer's.
+    // When built inside another layer, the scope is that layer's.
     const short = originalName.slice(1 + (scope?.length ?? originalName.lastIndexOf('/')));
-    // A layer that builds several others itself gives their kernels one name.
+    // A layer that builds several other layers itself gives their kernels the same name.
     const isTaken = this.#kernels.some((other) => other.name === short);
     const name = isTaken ? place.property.replaceAll('.', '/') : short;
     const shapes = factorShapes(shape, place.axes);
@@ -157,7 +157,7 @@ export class Multipliers extends LayerAdapter implements MultiplierLayer {
       ...super.getConfig(),
       ...Object.fromEntries(FACTORS.map((factor) => [factor, initializers.has(factor)])),
       initializer: Object.fromEntries(saved) as tf.serialization.ConfigDict,
-      // Under the key `name`, the one whose value keeps its underscores in a file.
+      // Under the key `name`, the only one whose value keeps its underscores in a file.
       ...(kernels === undefined ? {} : { kernels: kernels.map((name) => ({ name })) }),
     };
   }

@@ -20,15 +20,15 @@ export interface MultiplierOptions {
   readonly column?: boolean | undefined;
   /** One factor for the whole kernel. Default false. */
   readonly scalar?: boolean | undefined;
-  /** Values at the start, each 'ones' by default, which changes nothing. */
+  /** Initial values, each 'ones' by default, which changes nothing. */
   readonly initializer?: { readonly [factor in Factor]?: InitializerLike | undefined } | undefined;
-  /** The properties that hold the kernels of a custom layer, [..., inputs, outputs] each: `kernel`, `cell.kernel`. */
+  /** The properties that hold the kernels of a custom layer, each [..., inputs, outputs]: `kernel`, `cell.kernel`. */
   readonly kernels?: readonly string[] | undefined;
   /** Another name for the layer. Default: its own. */
   readonly name?: string | undefined;
 }
 
-/** The options with defaults filled in and initializers built. */
+/** The options with defaults filled in and initializers created. */
 export interface Settings {
   readonly name: string | undefined;
   readonly kernels: readonly string[] | undefined;
@@ -59,7 +59,7 @@ export const OPTIONS: readonly string[] = Object.keys(rules);
 
 function initializerOf(where: string, initializer: unknown): Initializer {
   try {
-    // A copy, because tfjs writes into the configuration that it reads.
+    // A copy, because tfjs writes to the configuration that it reads.
     const copy =
       (initializer as { constructor?: unknown }).constructor === Object
         ? structuredClone(initializer)
@@ -75,7 +75,7 @@ function initializerOf(where: string, initializer: unknown): Initializer {
 }
 
 /**
- * Checks the options of `withMultipliers` for a layer and builds what they name.
+ * Checks the options of `withMultipliers` for a layer and creates the objects that they name.
  *
  * @throws TypeError for anything but an options object, RangeError for a wrong key or value,
  *   and for a layer without known kernels

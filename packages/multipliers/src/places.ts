@@ -1,4 +1,4 @@
-/** The places of the kernels that a layer gets factors for: those of the table, or those that the user names. */
+/** The places of the kernels that get factors: those in the table, or those that the user names. */
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
   innerLayers,
@@ -15,8 +15,7 @@ import {
 import { CLASS_NAME } from './check-layer.ts';
 
 /**
- * The kernels of the known layers that lie inside a layer of a class that is not known, by their paths:
- * `query.kernel`.
+ * The kernels of known layers inside a layer of an unknown class, by their paths: `query.kernel`.
  */
 export function kernelsInside(
   layer: layers.Layer,
@@ -32,7 +31,7 @@ export function kernelsInside(
 }
 
 /**
- * Where the kernels of a layer are.
+ * The places of a layer's kernels.
  *
  * @param kernels the properties that hold them, for a class that is not in the table
  * @throws RangeError for a class without kernels, or one that is not in the table
@@ -45,7 +44,7 @@ export function placesOf(
   const places = kernelPlaces(layer);
   if (places !== null) return places;
   const classes = KNOWN_LAYERS.join(', ');
-  // Before it is built, a class that inherits `build` is known to add no weight.
+  // Before it is built, a class that inherits `build` is known to add no weights.
   const addsWeights = layer.built
     ? layer.weights.some(({ shape }) => shape.length > 1)
     : layer.build !== layers.Layer.prototype.build;
@@ -56,7 +55,7 @@ export function placesOf(
   );
 }
 
-/** What to write instead of the path of a property that holds no weight. */
+/** What to write instead of the path of a property that does not hold a weight. */
 function adviceFor(layer: layers.Layer, property: string): string {
   const properties = Object.entries(layer) as [string, unknown][];
   const weights = properties.filter(([, value]) => isWeight(value)).map(([name]) => name);
@@ -72,7 +71,7 @@ function adviceFor(layer: layers.Layer, property: string): string {
 /**
  * The kernel of a built layer at a place.
  *
- * @throws RangeError when the property holds no weight, or one without the axes of the wanted factors
+ * @throws RangeError when the property does not hold a weight, or holds one without the axes of the selected factors
  */
 export function kernelAt(
   layer: layers.Layer,

@@ -41,17 +41,20 @@ const rules = {
   scalar: booleanRule(false),
 };
 
-/** What stands for a kernel: W under `'matrix'`, and its factors. */
+/** What replaces a kernel: W under `'matrix'`, and its factors. */
 type Parts = ReadonlyMap<string, tf.Variable>;
 
-/** A kernel whose elements are all this near to s·r·W·c, relatively, is that product, made on another machine. */
+/**
+ * If all elements of a kernel are this close to s·r·W·c (relative), the kernel is that product, computed on another
+ * machine.
+ */
 const ROUNDING = 1e-6;
 
 const SUFFIX = /(_\d+)?$/;
 
 /**
- * The name with a number at its end that no variable has. It begins with a 0, as none of tfjs-layers' does, which
- * goes on from the numbers that it gave itself and fails where one of them is taken.
+ * The name followed by a number that no other variable has. The number begins with 0, unlike those of tfjs-layers,
+ * which counts on from the numbers that it assigned and fails where one of them is taken.
  */
 function freeName(name: string): string {
   const taken = tf.engine().registeredVariables;
@@ -67,7 +70,7 @@ const effectiveOf = (kernel: tf.Variable, [matrix, ...factors]: tf.Tensor[], par
     kernelAxes(kernel),
   );
 
-/** W and the factors of each kernel, which exist before the state of the optimizers inside is bound to them. */
+/** W and the factors of each kernel, created before the state of the optimizers inside is bound to them. */
 class PartsStore extends StateStore {
   readonly #settle: (variable: tf.Variable) => void;
   readonly #restored: (kernel: tf.Variable) => void;
@@ -110,7 +113,7 @@ class Reparametrized extends OptimizerAdapter {
 
   readonly #select: Selection;
   readonly #factors: readonly Factor[];
-  /** The value of each kernel that was last seen here; under another `dataId` it was assigned from outside. */
+  /** The value of each kernel when last seen here; another `dataId` means that it was assigned from outside. */
   readonly #known = new WeakMap<tf.Variable, object>();
 
   /** W, under `'matrix'`, and the factors of each kernel. */
@@ -125,7 +128,7 @@ class Reparametrized extends OptimizerAdapter {
     this.#factors = factors;
     this.#store = new PartsStore(
       (variable) => this.#settle(variable),
-      // Whether the kernel goes with them is seen at the next step.
+      // The next step shows whether the kernel goes with them.
       (kernel) => this.#known.delete(kernel),
     );
     connect(this, {
@@ -148,7 +151,7 @@ class Reparametrized extends OptimizerAdapter {
     return true;
   }
 
-  /** The shapes of the wanted factors; throws where the variable cannot have them. */
+  /** The shapes of the selected factors; throws where the variable cannot have them. */
   #shapesFor(variable: tf.Variable): [Factor, number[]][] {
     const { name, shape, rank, dtype } = variable;
     const isFlat = rank < 2 && (this.#factors.includes('row') || this.#factors.includes('column'));
@@ -182,7 +185,7 @@ class Reparametrized extends OptimizerAdapter {
     }
   }
 
-  /** Gives a variable that is selected its W and factors, which change nothing yet, and takes those of another. */
+  /** Gives a selected variable its W and factors, which change nothing yet, and removes those of any other variable. */
   #settle(variable: tf.Variable): void {
     const parts = this.#store.slots.get(variable);
     const isSelected = this.#select.has(variable);
@@ -235,7 +238,8 @@ class Reparametrized extends OptimizerAdapter {
     super.beforeStep();
   }
 
-  // On the device, because nothing waits for it: W ← kernel and factors ← 1, unless the kernel is W_eff as it was.
+  // On the device, so that nothing waits for it: W ← kernel and factors ← 1, unless the kernel equals the previous
+  // W_eff.
   #adopt(kernel: tf.Variable): void {
     const parts = this.#store.slots.get(kernel) as Parts;
     const effective = effectiveOf(kernel, [...parts.values()], parts);
@@ -259,7 +263,7 @@ class Reparametrized extends OptimizerAdapter {
     }
   }
 
-  // An adapter around this one that assigns to a kernel without saying so. A recorder may give variables other ids.
+  // An adapter around this one may assign to a kernel without announcing it. A recorder may give variables other ids.
   #refuseAssigned(entries: readonly Entry[]): void {
     const assigned = entries.find(
       ({ variable, gradient }) =>
@@ -294,26 +298,26 @@ class Reparametrized extends OptimizerAdapter {
 }
 
 /**
- * Learnable multipliers without touching the model: its kernels stay plain and hold W_eff, while the optimizer
- * keeps W and the factors, for any `tf.Variable`. With G = ∂L/∂W_eff, the gradient that the model gives,
+ * Learnable multipliers without touching the model: its kernels stay plain and hold W_eff, while the optimizer keeps W
+ * and the factors, for any `tf.Variable`. With G = ∂L/∂W_eff, the gradient from the model,
  *
  *   W_eff[j, i] = s · c[j] · W[j, i] · r[i]
  *   ∂L/∂W = s·c·r·G,   ∂L/∂r[i] = s·Σ_j c[j]·W·G,   ∂L/∂c[j] = s·Σ_i r[i]·W·G,   ∂L/∂s = Σ c·W·r·G
  *
- * The optimizers inside get W, r, c and s in the place of the kernel: W with the kernel's role and name, the
- * factors as multipliers. After their step the kernel is assigned W_eff. It starts with W the kernel and
- * factors of 1, and trains as the model of `addMultipliers` would. A kernel that was assigned from outside in
- * between becomes W, its factors 1; moments are kept. Saved state holds W and factors. Disposing of the
- * optimizer leaves the kernels as they are, W_eff.
+ * The optimizers inside train W, r, c and s instead of the kernel: W with the kernel's role and name, the factors as
+ * multipliers. After their step the kernel is assigned W_eff. At the start W is the kernel and the factors are 1, and
+ * training goes as for the model of `addMultipliers`. A kernel that was assigned from outside in between becomes W, and
+ * its factors become 1; moments are kept. Saved state holds W and the factors. Disposing of the optimizer leaves the
+ * kernels as they are, W_eff.
  *
- * Rows are the last axis of a kernel and columns the one before, all further ones are summed over; those of
- * depthwise kernels and transposed convolutions are found by the names that tfjs gives them.
+ * The rows are the last axis of a kernel and the columns the one before; sums run over all further axes. The axes of
+ * depthwise kernels and transposed convolutions are found by the names that tfjs gives these kernels.
  *
- * @param optimizer the optimizer of W and factors, with all that shall see these: decay, mostly clipping
+ * @param optimizer the optimizer of W and the factors, with everything that acts on these: decay, usually clipping
  * @param options select 'matrix'; row true, column true, scalar false
- * @throws TypeError for something that is no optimizer; RangeError for unknown or wrong options, and where no
- *   factor is left; Error for a `reparametrize` inside. At a step, before it changes anything: RangeError for a
- *   selected variable of fewer than two axes, Error for one whose layer has multipliers
+ * @throws TypeError for something that is not an optimizer; RangeError for unknown or wrong options, and where no
+ *   factor is selected; Error for a `reparametrize` inside. At a step, before it changes anything: RangeError for a
+ *   selected variable with fewer than two axes, Error for one whose layer has multipliers
  * @see arXiv 2601.04890, sec. 2, way (b), eq. 4
  * @example
  * model.compile({ optimizer: reparametrize(adam({ learningRate: 1e-3 })), loss: 'meanSquaredError' });

@@ -6,7 +6,7 @@ const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1])
 const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
 
 /**
- * What the matrix is multiplied by, element by element: [n, m], or what broadcasts to it. On cpu tfjs
+ * What the matrix is multiplied by, element by element: [n, m], or a shape that broadcasts to it. On cpu tfjs
  * broadcasts a column slowly; a matrix product of two vectors takes a third of the time there.
  */
 function scalesOf(column: tf.Tensor | undefined, v: tf.Tensor | undefined, m: number): tf.Tensor {
@@ -16,8 +16,8 @@ function scalesOf(column: tf.Tensor | undefined, v: tf.Tensor | undefined, m: nu
   return v === undefined ? column : tf.mul(column, v);
 }
 
-// On tensorflow, starting a product with a vector takes longer than the sum of an elementwise product. Within a
-// recorded step nothing is started on its own.
+// On tensorflow, launching a product with a vector takes longer than the sum of an elementwise product. Within a
+// recorded step nothing is launched separately.
 const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow' && !isRecording();
 
 /** P·v, where a missing v is all ones: [n]. */
@@ -30,19 +30,19 @@ function sumOverColumns(product: tf.Tensor, v: tf.Tensor | undefined): tf.Tensor
 /** Pᵀ·u, where a missing u is all ones: [m]. */
 function sumOverRows(product: tf.Tensor, column: tf.Tensor | undefined): tf.Tensor {
   if (areProductsSlow()) return tf.sum(column === undefined ? product : tf.mul(product, column), 0);
-  // P stays the left operand: wasm copies a right one into its packed form first, which costs more than the product.
+  // P stays the left operand: wasm first packs a copy of a right one, which costs more than the product.
   const weights = column ?? tf.ones([product.shape[0] as number, 1]);
   return tf.reshape(tf.matMul(product, weights, true, false), [-1]);
 }
 
 /**
- * A matrix with its first axis scaled by u and its second by v, with at least one of them:
+ * A matrix whose first axis is scaled by u and whose second axis is scaled by v, with at least one of them:
  *
  *   M[j, i] = u[j] · W[j, i] · v[i],   and with G = ∂L/∂M and P = G ⊙ W
  *   ∂L/∂W = G ⊙ (u vᵀ),   ∂L/∂u = P v,   ∂L/∂v = Pᵀ u
  *
- * Forward and backward together take three products of full size and a sum for each vector, and one more
- * product, u vᵀ, where both vectors are given.
+ * Forward and backward together take three products of full size and one sum per vector, and one more product, u vᵀ,
+ * where both vectors are given.
  *
  * @param matrix [n, m]
  * @param u [n]
@@ -62,7 +62,7 @@ export function scaleMatrix(
     v: v === undefined ? undefined : tensors[u === undefined ? 0 : 1],
   });
   const vectors = [u, v].filter((vector): vector is tf.Tensor => vector !== undefined);
-  // tfjs passes gradients to the arguments alone, so whatever needs one must be an argument.
+  // tfjs passes gradients only to the arguments, so everything that needs one must be an argument.
   const scaled = tf.customGrad((...inputs) => {
     const save = inputs.pop() as tf.GradSaveFunc;
     const [w, ...factors] = inputs as tf.Tensor[] as [tf.Tensor, ...tf.Tensor[]];

@@ -8,17 +8,17 @@ import type { MultiplierOptions } from './options.ts';
  *
  *   W_eff[j, i] = s · c[j] · W[j, i] · r[i]
  *
- * with a learnable factor r per output feature, c per input feature and, if asked for, s for the whole
- * kernel. All start at 1, so wrapping changes no output. The weights of the layer keep their names, and
- * the factors are named `<layer>/<weight>/row_multiplier`, `column_multiplier` and `scalar_multiplier`. The
- * kernel's regularizer and constraint still act on W.
+ * with a learnable factor r per output feature, c per input feature and, optionally, s for the whole kernel. All start
+ * at 1, so wrapping changes no output. The weights of the layer keep their names, and the factors are named
+ * `<layer>/<weight>/row_multiplier`, `column_multiplier` and `scalar_multiplier`. The kernel's regularizer and
+ * constraint still act on W.
  *
- * Known are the dense, embedding, convolutional and recurrent layers of tfjs, TimeDistributed and
- * Bidirectional around them; for a layer of your own name the properties that hold its kernels. A recurrent
- * layer has two kernels, each with factors for the features of all gates. A depthwise kernel has a row factor
- * for each of its outputs, [inputs, multiplier], and no column factor.
- * While no gradient is recorded, the effective kernel is kept until W or a factor changes: predicting again
- * costs nothing extra, and each kernel holds one more tensor after the first prediction.
+ * The dense, embedding, convolutional and recurrent layers of tfjs are known, and TimeDistributed and Bidirectional
+ * around them; for a layer of your own, name the properties that hold its kernels. A recurrent layer has two kernels,
+ * each with factors for the features of all gates. A depthwise kernel has a row factor for each of its outputs,
+ * [inputs, multiplier], and no column factor. While no gradient is recorded, the effective kernel is kept until W or a
+ * factor changes: predicting again costs nothing extra, and each kernel holds one more tensor after the first
+ * prediction.
  *
  * @param options row true, column true where a kernel has that axis, scalar false; initializer 'ones' for each factor; kernels and name
  * @returns a layer to use instead of the given one

@@ -1,4 +1,4 @@
-/** What a bundle for the browser gets instead of this package: an error. */
+/** What a browser bundle gets instead of this package: an error. */
 import type { compile as Compile } from './compile/compile.ts';
 import type { compileModel as CompileModel } from './compile/compile-model.ts';
 import type { info as Info } from './load.ts';

@@ -12,7 +12,7 @@ import { installedTfjsNode, readLink, type TfjsNode } from './tfjs-node.ts';
 /** One line of the doctor. */
 export interface Finding {
   readonly name: string;
-  /** Whether the link, or what is linked, cannot work. */
+  /** Whether the link, or the linked addon, cannot work. */
   readonly problem: boolean;
   readonly detail: string;
 }

@@ -1,4 +1,4 @@
-/** A mistake that the person at the command line can mend; it is printed without a stack. */
+/** A mistake that the user of the command line can fix; it is printed without a stack. */
 export class NativeError extends Error {
   override readonly name = 'NativeError';
 }

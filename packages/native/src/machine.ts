@@ -13,7 +13,7 @@ export function freeMegabytes(folder: string): number {
 
 /** The version of the GNU libc that runs this process; null on musl and elsewhere. */
 export function glibcVersion(): string | null {
-  // Without this, the report asks the network for its names first, which can take seconds.
+  // Without this, the report first looks up host names on the network, which can take seconds.
   Object.assign(process.report, { excludeNetwork: true });
   const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   return header?.glibcVersionRuntime ?? null;

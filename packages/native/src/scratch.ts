@@ -1,4 +1,4 @@
-/** Folders for unfinished work, beside where the finished work goes, so that a rename finishes it. */
+/** Folders for unfinished work, next to where the finished work goes, so that a rename completes it. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,7 +21,7 @@ export function sweep(parent: string): void {
   }
 }
 
-/** Calls `work` with a new folder in `parent` and removes it afterwards, whatever happens. */
+/** Calls `work` with a new folder in `parent`, and always removes the folder afterwards. */
 export function withScratch<T>(parent: string, work: (folder: string) => T): T {
   mkdirSync(parent, { recursive: true });
   sweep(parent);

@@ -1,11 +1,11 @@
-/** What a progress bar says, as one line of text. */
+/** The text of a progress bar, as one line. */
 
-/** Where training is. */
+/** How far training is. */
 export interface Progress {
   /** Counted from 1. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Steps of this epoch that were taken, and of how many; null where that is not known. */
+  /** Steps taken in this epoch, and their total; null where that is not known. */
   readonly step: number;
   readonly steps: number | null;
   /** Loss and metrics by name. */
@@ -14,7 +14,7 @@ export interface Progress {
   readonly perSecond: number | null;
   /** What `perSecond` counts. */
   readonly unit: string;
-  /** Seconds that are left of all epochs, or null where that is not known; of a finished epoch, those that it took. */
+  /** Seconds left for all epochs, null where that is not known; for a finished epoch, the seconds that it took. */
   readonly seconds: number | null;
   readonly isFinished: boolean;
 }
@@ -22,7 +22,7 @@ export interface Progress {
 const WIDEST_BAR = 20;
 const NARROWEST_BAR = 5;
 
-/** A number in four significant digits. */
+/** A number with four significant digits. */
 export function inDigits(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
@@ -53,7 +53,7 @@ export function asTime(seconds: number): string {
     : `${minutes}:${two(whole % 60)}`;
 }
 
-// Names come from a model, perhaps from a file: none may move the cursor.
+// Names come from a model, perhaps from a file: they must not move the cursor.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes.
 const printable = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 
@@ -62,7 +62,7 @@ function barOf({ step, steps }: Progress, width: number): string {
   return `[${'='.repeat(full)}${'-'.repeat(width - full)}]`;
 }
 
-/** The parts of a line, the last of which are left out first where there is no room. */
+/** The parts of a line; the last ones are dropped first where space is short. */
 function partsOf(progress: Progress): string[] {
   const { values, learningRate, perSecond, unit, seconds, isFinished } = progress;
   const [loss, ...metrics] = Object.entries(values).map(
@@ -78,8 +78,8 @@ function partsOf(progress: Progress): string[] {
 }
 
 /**
- * A line of at most `width` characters. Where not all fits, it goes without the rate, then the speed, the metrics, the time
- * and the loss. The bar takes what room is left.
+ * A line of at most `width` characters. Where space is short, the rate is dropped first, then the speed, the metrics,
+ * the time and the loss. The bar takes the remaining space.
  */
 export function lineOf(progress: Progress, width: number): string {
   const { epoch, epochs, step, steps } = progress;

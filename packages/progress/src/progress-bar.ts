@@ -9,9 +9,11 @@ import { type ProgressWriter, standardWriter } from './writer.ts';
 export interface ProgressOptions {
   /** Where to write; the standard error of Node by default, and nowhere in a browser. */
   readonly writer?: ProgressWriter | undefined;
-  /** Milliseconds between two drawings; 100 on a terminal, 30,000 elsewhere. Each epoch ends with a line in any case. */
+  /**
+   * Milliseconds between two drawings; 100 on a terminal, 30,000 elsewhere. Each epoch ends with a line in any case.
+   */
   readonly interval?: number | undefined;
-  /** Tokens in each example, to say tokens a second in the place of examples. */
+  /** Tokens in each example, to show tokens per second instead of examples. */
   readonly tokensPerExample?: number | undefined;
 }
 
@@ -26,7 +28,7 @@ const writerRule = (value: unknown) =>
     ? null
     : { must: 'have a function "write"', try: '{ write: (text) => …, isTerminal: false }' };
 
-/** The numbers of logs, read from clones: tfjs disposes of the scalars when it goes on. */
+/** The numbers in the logs, read from clones: tfjs disposes of the scalars when it continues. */
 async function valuesIn(logs: Logs): Promise<Values> {
   const entries = Object.entries(logs).filter(([name]) => !NOT_SHOWN.includes(name));
   const copies = entries.map(([name, value]): [string, number | tf.Tensor] => [
@@ -48,7 +50,7 @@ async function valuesIn(logs: Logs): Promise<Values> {
   }
 }
 
-/** A callback of tfjs: as one without functions, which yields to the event loop as `fit` does by default. */
+/** A tfjs callback: like one without functions, it yields to the event loop as `fit` does by default. */
 class ProgressBar extends CustomCallback {
   readonly #writer: ProgressWriter;
   readonly #interval: number;
@@ -58,7 +60,7 @@ class ProgressBar extends CustomCallback {
   #isInEpoch = false;
   #firstEpoch = 0;
   #step = 0;
-  /** Steps of an epoch, as the last one had them where tfjs does not say. */
+  /** Steps in an epoch: those of the previous epoch where tfjs does not say. */
   #counted: number | null = null;
   #stepsOfRun = 0;
   #examples = 0;
@@ -67,7 +69,7 @@ class ProgressBar extends CustomCallback {
   #lastDrawing = 0;
   #values: Values = {};
   #isReading = false;
-  /** The readings of the ends of epochs, one after the other. */
+  /** The values read at the ends of epochs, one after the other. */
   #lines: Promise<void> = Promise.resolve();
 
   constructor(writer: ProgressWriter, { interval, tokensPerExample }: ProgressOptions) {
@@ -129,7 +131,7 @@ class ProgressBar extends CustomCallback {
     await this.#lines;
   }
 
-  /** Draws when the numbers of this step have come, unless the epoch is over by then. */
+  /** Draws when the numbers of this step arrive, unless the epoch is over by then. */
   async #draw(epoch: number, logs: Logs): Promise<void> {
     this.#isReading = true;
     try {
@@ -178,7 +180,7 @@ class ProgressBar extends CustomCallback {
     };
   }
 
-  /** Null where there is none, which core says as 0. */
+  /** Null where there is none, which core reports as 0. */
   #learningRate(): number | null {
     const { optimizer } = this.#model as LayersModel;
     return learningRate(optimizer) === 0 ? null : effectiveLearningRate(optimizer);
@@ -186,7 +188,7 @@ class ProgressBar extends CustomCallback {
 
   #write(progress: Progress, isEnd: boolean): void {
     const { isTerminal, hasColors, columns = 80 } = this.#writer;
-    // The last column stays empty: some terminals break the line there.
+    // The last column stays empty: some terminals wrap the line there.
     const line = lineOf(progress, isTerminal ? Math.max(columns - 1, 1) : PLAIN_WIDTH);
     const text = isTerminal && hasColors === true ? colored(line) : line;
     this.#writer.write(isTerminal ? `\r${text}\u001b[K${isEnd ? '\n' : ''}` : `${text}\n`);
@@ -194,15 +196,16 @@ class ProgressBar extends CustomCallback {
 }
 
 /**
- * A callback that shows how far `model.fit` or `fitDataset` is: epoch, steps, loss, metrics, the effective learning rate,
- * examples or tokens a second, and the time left.
+ * A callback that shows the progress of `model.fit` or `fitDataset`: epoch, steps, loss, metrics, the effective
+ * learning rate, examples or tokens per second, and the time left.
  *
- * On a terminal it is one line that is written over, elsewhere a line each epoch and each half minute. It never waits
- * for the device: loss and metrics are read beside training, at most one step at a time, and shown when they have come.
- * In a browser it does nothing without a writer. Give `verbose: 0` to `fit` in tfjs-node, which has a bar of its own.
+ * On a terminal it is one line that is overwritten; elsewhere it is one line per epoch and per half minute. It never
+ * waits for the device: loss and metrics are read alongside training, at most one step at a time, and shown when they
+ * arrive. In a browser it does nothing without a writer. Give `verbose: 0` to `fit` in tfjs-node, which has its own
+ * bar.
  *
  * @param options writer; interval in milliseconds; tokensPerExample
- * @returns a callback for one `fit` at a time, to be used again after it
+ * @returns a callback for one `fit` at a time; it can be used again afterwards
  * @throws RangeError or TypeError for a wrong option
  * @example
  * await model.fit(x, y, { epochs: 2, verbose: 0, callbacks: [progressBar()] });

@@ -1,10 +1,10 @@
 /** Where a progress bar is written. */
 export interface ProgressWriter {
-  /** Takes text as it is, with its line breaks and control sequences. */
+  /** Writes text as it is, with its line breaks and control sequences. */
   readonly write: (text: string) => void;
-  /** Whether a line can be written over: a terminal. Where it cannot, only whole lines are written. */
+  /** Whether a line can be overwritten, as on a terminal. Otherwise only whole lines are written. */
   readonly isTerminal: boolean;
-  /** Its width in characters, read at each drawing; 80 where it is not known. */
+  /** The width in characters, read at each drawing; 80 where it is not known. */
   readonly columns?: number | undefined;
   /** Whether it shows colours; false by default. */
   readonly hasColors?: boolean | undefined;
@@ -21,8 +21,8 @@ interface NodeProcess {
 }
 
 /**
- * The standard error of Node, so that what a program prints can still be piped; null where there is none, as in a browser.
- * A terminal that TERM calls dumb gets plain lines, and one under NO_COLOR no colours (no-color.org).
+ * Node's standard error, so that what a program prints can still be piped; null where there is none, as in a browser. A
+ * terminal that TERM calls dumb gets plain lines, and one with NO_COLOR set gets no colours (no-color.org).
  */
 export function standardWriter(
   { env = {}, stderr }: NodeProcess = (globalThis as { process?: NodeProcess }).process ?? {},

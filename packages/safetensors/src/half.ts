@@ -1,4 +1,4 @@
-/** Numbers of 16 and 64 bits as float32, which is what tfjs computes in. */
+/** 16-bit and 64-bit numbers as float32, the type that tfjs computes in. */
 
 /** bfloat16 is the upper half of a float32. */
 export function fromBfloat16(bits: Uint16Array): Float32Array {
@@ -6,7 +6,7 @@ export function fromBfloat16(bits: Uint16Array): Float32Array {
   return new Float32Array(words.buffer);
 }
 
-/** One sign bit, five of the exponent, ten of the fraction (IEEE 754 binary16). */
+/** One sign bit, five exponent bits, ten fraction bits (IEEE 754 binary16). */
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];

@@ -1,4 +1,4 @@
-/** The header of a safetensors file, checked: everything in it may be wrong, by accident or on purpose. */
+/** The checked header of a safetensors file: anything in it may be wrong, by accident or on purpose. */
 import { show } from '@tfjs-lrm/core/kit';
 import { METADATA } from './write.ts';
 
@@ -16,7 +16,7 @@ export interface Header {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Bytes a value takes. */
+/** Bytes per value. */
 export const SIZES: Readonly<Record<string, number>> = {
   F64: 8,
   F32: 4,
@@ -26,7 +26,7 @@ export const SIZES: Readonly<Record<string, number>> = {
   BOOL: 1,
 };
 
-/** As in Hugging Face's reader. */
+/** As in the reference reader of Hugging Face. */
 const LONGEST_HEADER = 100_000_000;
 
 export const refusal = (must: string, received: string, hint: string): RangeError =>
@@ -63,10 +63,13 @@ function textOf(bytes: Uint8Array): { text: string; length: number } {
   }
 }
 
-/** Brackets of a JSON text and its strings, those before a colon, which are keys, with it. */
+/** The brackets and strings of a JSON text; a string before a colon, which is a key, is matched with the colon. */
 const TOKENS = /[{}[\]]|"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?/g;
 
-/** A key that an object of a right JSON text has twice, of which JSON.parse keeps the last; null where there is none. */
+/**
+ * A key that appears twice in an object of a valid JSON text, of which JSON.parse keeps the last; null where there is
+ * none.
+ */
 function keyThereTwice(text: string): string | null {
   const open: Set<string>[] = [];
   for (const [token] of text.matchAll(TOKENS)) {
@@ -148,10 +151,10 @@ function metadataIn(value: unknown): Record<string, string> {
   return value as Record<string, string>;
 }
 
-/** Every byte of the data belongs to one tensor. */
+/** Checks that every byte of the data belongs to exactly one tensor. */
 function checkCover(places: ReadonlyMap<string, Place>, dataStart: number, fileSize: number): void {
   let at = dataStart;
-  // An empty tensor comes before the one that begins where it lies.
+  // An empty tensor comes before the one that begins at the same place.
   const sorted = [...places].sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
   for (const [name, { start, end }] of sorted) {
     if (start !== at) {
@@ -172,7 +175,7 @@ function checkCover(places: ReadonlyMap<string, Place>, dataStart: number, fileS
   }
 }
 
-/** @throws RangeError for anything that is not as the format says */
+/** @throws RangeError for anything that violates the format */
 export function headerOf(bytes: Uint8Array): Header {
   const { text, length: dataStart } = textOf(bytes);
   const { [METADATA]: metadata, ...entries } = objectIn(text);

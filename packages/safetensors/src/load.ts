@@ -7,7 +7,7 @@ import type { Stored } from './write.ts';
 
 /** The options of `loadSafetensors`. */
 export interface FromOptions {
-  /** What the file calls a weight, from what the model calls it. */
+  /** Maps the model's name of a weight to its name in the file. */
   readonly name?: NameOf | undefined;
   /** Whether the file must hold exactly the weights of the model; true by default. */
   readonly strict?: boolean | undefined;
@@ -15,7 +15,7 @@ export interface FromOptions {
 
 const WHERE = 'loadSafetensors';
 
-/** Names as a list that fits into an error. */
+/** Names as a list short enough for an error message. */
 const listed = (names: readonly string[]): string =>
   names.slice(0, 3).map(show).join(', ') +
   (names.length > 3 ? ` and ${names.length - 3} more` : '');
@@ -43,14 +43,15 @@ function checkTensor(name: string, weight: Weight, { dtype, shape }: Stored): vo
 }
 
 /**
- * Writes the tensors of a safetensors file into the weights of a model. All is checked first; a file that is refused
- * changes nothing.
+ * Writes the tensors of a safetensors file into the weights of a model. Everything is checked first; a file that is
+ * rejected changes nothing.
  *
- * @param model a built model, of the same weights as the file
+ * @param model a built model with the same weights as the file
  * @param file its bytes; F64, F16 and BF16 become float32
- * @param options name, from the model's name of a weight to the file's; strict (true), or false to leave out weights that
- *   the file has not, and tensors that the model has not
- * @throws TypeError or RangeError for a file that is damaged, or does not fit the model in its names, shapes or dtypes
+ * @param options name, from the model's name of a weight to the file's; strict (true), or false to ignore weights that
+ *   the file lacks, and tensors that the model lacks
+ * @throws TypeError or RangeError for a file that is damaged, or does not match the model in its names, shapes or
+ *   dtypes
  * @example
  * loadSafetensors(model, await modelToSafetensors(model));
  */
@@ -74,7 +75,7 @@ export function loadSafetensors(
       tf.tensor(values, [...shape], dtype),
     );
     pairs.forEach(({ weight }, i) => {
-      // Not by `write`, which applies the layer's constraint to what was saved.
+      // Not by `write`, which applies the layer's constraint to the saved value.
       variableOf(weight).assign(values[i] as tf.Tensor);
     });
   });

@@ -1,10 +1,10 @@
-/** The names under which a file holds the weights of a model. */
+/** The names under which a file stores the weights of a model. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { isModel, type Rule, show } from '@tfjs-lrm/core/kit';
 
 export type Weight = LayersModel['weights'][number];
 
-/** What a weight is called in the file, from what the model calls it, such as `dense_1/kernel`. */
+/** Maps the model's name of a weight, such as `dense_1/kernel`, to its name in the file. */
 export type NameOf = (name: string) => string;
 
 export const nameRule: Rule = (value) =>
@@ -13,10 +13,11 @@ export const nameRule: Rule = (value) =>
     : { must: 'be a function', try: "(name) => name.replaceAll('/', '.')" };
 
 /**
- * The weights of a model by their names in the file. The model's own name of a weight is the one in its layer,
+ * The weights of a model by their names in the file. The model's name of a weight is the one that its layer gave it,
  * `originalName`, which is the same in every process.
  *
- * @throws TypeError for no model, or a name that is no text; RangeError for one that two weights have
+ * @throws TypeError for something that is not a model, or a name that is not a string; RangeError for a name of two
+ *   weights
  */
 export function weightsByName(
   where: string,

@@ -3,7 +3,7 @@ import { fromBfloat16, fromFloat16 } from './half.ts';
 import { headerOf, type Place, refusal } from './header.ts';
 import type { Stored } from './write.ts';
 
-/** What a file of safetensors holds. */
+/** The contents of a safetensors file. */
 export interface TensorData {
   readonly tensors: ReadonlyMap<string, Stored>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -11,7 +11,7 @@ export interface TensorData {
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** A copy of bytes whose values of `size` bytes are in the order of this machine. */
+/** A copy of bytes that hold values of `size` bytes each, in this machine's byte order. */
 function inOwnOrder(bytes: Uint8Array, size: number): ArrayBuffer {
   const copy = Uint8Array.from(bytes);
   if (!IS_LITTLE_ENDIAN) {
@@ -53,11 +53,12 @@ function storedAt(name: string, bytes: Uint8Array, place: Place): Stored {
 }
 
 /**
- * The tensors of a safetensors file and its metadata. Its header is checked whole before a value is read: its length, its
+ * The tensors and metadata of a safetensors file. The whole header is checked before any value is read: its length, its
  * names, shapes and dtypes, and that every byte belongs to exactly one tensor.
  *
  * @param file its bytes; F32, I32 and BOOL are read as they are, F64, F16 and BF16 as float32
- * @throws RangeError for a file that is not as the format says, or of another dtype; TypeError for no bytes
+ * @throws RangeError for a file that violates the format, or of another dtype; TypeError for something that is not
+ *   bytes
  * @example
  * const { tensors } = readSafetensors(await modelToSafetensors(model));
  * tensors.get('output/kernel').shape; // [4, 2]

@@ -6,9 +6,9 @@ import { type Stored, writeSafetensors } from './write.ts';
 
 /** The options of `modelToSafetensors`. */
 export interface ToOptions {
-  /** What the file calls a weight, from what the model calls it. */
+  /** Maps the model's name of a weight to its name in the file. */
   readonly name?: NameOf | undefined;
-  /** Texts to keep in the file, by name. */
+  /** Strings to store in the file, by name. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -24,13 +24,16 @@ const metadataRule = (value: unknown) =>
     : { must: 'be an object of texts', try: "{ license: 'mit' }" };
 
 /**
- * The weights of a model as the bytes of a safetensors file, which Hugging Face's `safetensors` reads in Python and Rust.
- * Every weight is stored as it is, in tfjs' layout: trainable or not, multipliers too where the model is not folded.
+ * The weights of a model as the bytes of a safetensors file, which Hugging Face's `safetensors` reads in Python and
+ * Rust. Every weight is stored as it is, in tfjs' layout: trainable or not, and multipliers too where the model is not
+ * folded.
  *
  * @param model a built model; its weights are float32 (F32), int32 (I32) or bool (BOOL)
- * @param options name, from the model's name of a weight, such as `dense_1/kernel`, to the file's; metadata, texts by name
+ * @param options name, from the model's name of a weight, such as `dense_1/kernel`, to the file's; metadata, strings by
+ *   name
  * @returns the whole file
- * @throws TypeError or RangeError for no model, a name that two weights have, or a weight of another dtype
+ * @throws TypeError or RangeError for something that is not a model, a name of two weights, or a weight of another
+ *   dtype
  * @example
  * const bytes = await modelToSafetensors(model, { name: (name) => name.replaceAll('/', '.') });
  */
@@ -47,7 +50,7 @@ export async function modelToSafetensors(
       );
     }
   }
-  // Copies, so that all values are those of this moment, whatever a step does while they are read.
+  // Copies, so that all values are from the same moment, whatever a step does while they are read.
   const copies = weights.map(([name, weight]) => ({ name, copy: tf.clone(weight.read()) }));
   try {
     const stored = await Promise.all(

@@ -12,7 +12,7 @@ const NAMES = { float32: 'F32', int32: 'I32', bool: 'BOOL' } as const;
 export const METADATA = '__metadata__';
 const ALIGNMENT = 8;
 
-/** The bytes of values in little-endian order, whatever the machine's is. */
+/** The bytes of values in little-endian order, whatever the machine's order is. */
 function bytesOf(values: Stored['values']): Uint8Array {
   if (values instanceof Uint8Array) return values;
   const bytes = new Uint8Array(values.byteLength);
@@ -26,11 +26,11 @@ function bytesOf(values: Stored['values']): Uint8Array {
 }
 
 /**
- * Tensors in the format safetensors: eight bytes of the length of the header, the header as JSON, the values one after the
- * other in little-endian order. The header is filled up with spaces, so that the values begin at a multiple of 8.
+ * Tensors in the safetensors format: eight bytes for the length of the header, the header as JSON, then the values of
+ * each tensor in little-endian order. The header is padded with spaces, so that the values begin at a multiple of 8.
  *
  * @param tensors by name, in the order in which they are stored; float32 is F32, int32 I32, bool BOOL (a byte each)
- * @param metadata any texts, by name
+ * @param metadata any strings, by name
  * @returns the whole file
  * @throws RangeError for a tensor named `__metadata__`, or one with more or fewer values than its shape says
  * @see https://huggingface.co/docs/safetensors

@@ -1,6 +1,6 @@
 import { pad, reshape, type Tensor, type Tensor3D, util } from '@tensorflow/tfjs-core';
 
-/** The tensor as [before the axis, the axis, after it], so that what follows needs three axes whatever the rank. */
+/** The tensor as [before the axis, the axis, after it], so that later operations need only three axes at any rank. */
 export const aroundAxis = (x: Tensor, axis: number): Tensor3D => {
   const { sizeFromShape } = util;
   return reshape(x, [

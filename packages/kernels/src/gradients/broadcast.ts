@@ -51,7 +51,7 @@ const squaredDifferenceGradient = ofBinary(SquaredDifference, (dy, a, b) => {
   return { a: slope, b: () => neg(slope()) };
 });
 
-// Of equal elements `a` gets the gradient, as in tfjs.
+// Where the elements are equal, `a` gets the gradient, as in tfjs.
 const maximumGradient = ofBinary(Maximum, (dy, a, b) => ({
   a: () => where(dy, greaterEqual(a, b)),
   b: () => where(dy, logicalNot(greaterEqual(a, b))),
@@ -77,7 +77,7 @@ const matMulGradient: GradConfig = {
   },
 };
 
-/** Gradients that tfjs gives in the shape of the result where one operand was broadcast, and so refuses. */
+/** Gradients that tfjs returns in the shape of the result where one operand was broadcast, and then rejects. */
 export const broadcastGradients: readonly Gradient[] = [
   {
     gradient: squaredDifferenceGradient,

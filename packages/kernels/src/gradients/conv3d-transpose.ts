@@ -16,9 +16,9 @@ import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /**
- * The gradient of `tf.conv3dTranspose`, for every backend. The operation is the transpose of a convolution, so with
- * respect to what it reads its gradient is that convolution of ddx, and with respect to the filter it is the
- * convolution's own, with ddx in the place of what the convolution reads.
+ * The gradient of `tf.conv3dTranspose`, for every backend. The operation is the transpose of a convolution, so its
+ * gradient with respect to its input is that convolution of ddx, and its gradient with respect to the filter is the
+ * convolution's own, with ddx in place of the convolution's input.
  */
 const gradient: GradConfig = {
   kernelName: Conv3DBackpropInputV2,

@@ -49,7 +49,7 @@ const run = (kernelName: string, inputs: Record<string, Tensor>, attrs: object):
 const isDilated = (dilations: number | readonly number[] | undefined): boolean =>
   [dilations ?? 1].flat().some((dilation) => dilation > 1);
 
-/** Padding of the spatial axes of [batch, …, channels]; what is negative takes elements away. */
+/** Pads the spatial axes of [batch, …, channels]; negative padding removes elements. */
 function padSpace(x: Tensor, paddings: readonly (readonly [number, number])[]): Tensor {
   const all = [[0, 0], ...paddings, [0, 0]] as const;
   const starts = all.map(([before]) => Math.max(0, -before));
@@ -62,7 +62,7 @@ function padSpace(x: Tensor, paddings: readonly (readonly [number, number])[]): 
   return padAny(cropped, positive);
 }
 
-/** What both gradients of a convolution with dilations need to know of it, axis by axis. */
+/** What both gradients of a convolution with dilations need to know about it, axis by axis. */
 interface Geometry {
   readonly dilations: readonly number[];
   readonly filter: readonly number[];
@@ -71,7 +71,7 @@ interface Geometry {
 }
 
 /**
- * The gradients of a convolution with dilations, whose stride is 1, as convolutions themselves: tfjs has none.
+ * The gradients of a convolution with dilations and stride 1, as convolutions themselves: tfjs has none.
  *
  * With respect to x it is dy, padded by all but one element of the filter, under the filter with dilations, reversed.
  * With respect to the filter it is x under dy, in steps of the dilations, with the batch in the place of the channels.
@@ -114,7 +114,7 @@ function dilated(
   };
 }
 
-/** The info of tfjs, with the padding at the end that the shape of dy says, however it was rounded. */
+/** The convolution info of tfjs, with the end padding that follows from the shape of dy, however it was rounded. */
 function geometryOf(
   x: Tensor4D,
   filter: Tensor4D,
@@ -146,7 +146,7 @@ function geometryOf(
   return { dilations, strides, filter: sides, before, after };
 }
 
-/** The gradients of a convolution whose padding is in numbers: those of the convolution of what was padded. */
+/** The gradients of a convolution with numeric padding: those of the convolution of the padded input. */
 function ofPadded(
   names: readonly [input: string, filter: string],
   { strides, before, after }: Geometry & { readonly strides: [number, number] },
@@ -279,7 +279,7 @@ const depthwiseGradient: GradConfig = {
   },
 };
 
-/** As {@link dilated}, channel by channel. */
+/** Like {@link dilated}, channel by channel. */
 function dilatedDepthwise(
   { dilations, filter: sides, before, after }: Geometry,
   x: Tensor4D,
@@ -325,7 +325,7 @@ function dilatedDepthwise(
         batch * channels,
         multiplier,
       ]);
-      // TensorFlow takes no two strides that differ: every element, and then those wanted.
+      // TensorFlow does not accept two different strides: compute every element, then select the wanted ones.
       const out =
         dilationY === dilationX
           ? depthwiseConv2d(images, filters, dilationY, 'valid')
@@ -440,7 +440,7 @@ const secondOrder = (convolve: (x: Tensor, f: Tensor) => Tensor): Example => ({
   expected: [80, 160],
 });
 
-/** Gradients of convolutions with dilations, and those of the gradients of all. */
+/** Gradients of convolutions with dilations, and gradients of the gradients of all convolutions. */
 export const convolutionGradients: readonly Gradient[] = [
   {
     gradient: conv2DGradient,

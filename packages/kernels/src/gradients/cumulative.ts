@@ -24,7 +24,7 @@ import { attributes } from '../attributes.ts';
 import { aroundAxis, padAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
-/** Each element is in the sums of all later ones: a sum the other way round. */
+/** Each element is in the sums of all later ones: a sum in the opposite direction. */
 const cumsumGradient: GradConfig = {
   kernelName: Cumsum,
   gradFunc: (dy, _, attrs) => {
@@ -34,8 +34,9 @@ const cumsumGradient: GradConfig = {
 };
 
 /**
- * With y_j = x_0 ⋯ x_j, ∂y_j/∂x_i is the product of all before i and of all from i + 1 to j. No division, so that
- * zeros are right too: Σ_j dy_j x_{i+1} ⋯ x_j =: s_i obeys s_i = dy_i + x_{i+1} s_{i+1}, which takes log₂ steps.
+ * With y_j = x_0 ⋯ x_j, ∂y_j/∂x_i is the product of all elements before i and all from i + 1 to j. There is no
+ * division, so zeros are handled correctly too: Σ_j dy_j x_{i+1} ⋯ x_j =: s_i obeys s_i = dy_i + x_{i+1} s_{i+1}, which
+ * takes log₂ steps.
  */
 const cumprodGradient: GradConfig = {
   kernelName: Cumprod,
@@ -49,7 +50,7 @@ const cumprodGradient: GradConfig = {
         const factors = flip(aroundAxis(x, axis));
         const size = factors.shape[1];
         const given = flip(aroundAxis(dy as Tensor, axis));
-        // An exclusive product is the inclusive one of the element before.
+        // An exclusive product is the inclusive product up to the element before.
         const sums = exclusive ? shifted(given, 1) : given;
         const gradient: Tensor3D = mul(
           cumprod(factors, 1, true),
@@ -68,7 +69,7 @@ const shifted = (x: Tensor3D, count: number): Tensor3D => {
   return padAxis(slice(x, [0, count, 0], [outer, size - count, inner]), 0, count);
 };
 
-/** s with s_i = b_i + a_i s_{i+1} along axis 1: each step lets every s_i know of twice as many elements. */
+/** s with s_i = b_i + a_i s_{i+1} along axis 1: each step doubles the number of elements that every s_i includes. */
 function suffixSums(b: Tensor3D, a: Tensor3D, size: number): Tensor3D {
   let [sums, factors] = [b, a];
   for (let reach = 1; reach < size; reach *= 2) {
@@ -78,7 +79,7 @@ function suffixSums(b: Tensor3D, a: Tensor3D, size: number): Tensor3D {
   return sums;
 }
 
-/** ∂/∂x_i is the product of all before i and of all after it, which is right beside a zero too. */
+/** ∂/∂x_i is the product of all elements before i and all after it, which is also correct next to a zero. */
 const prodGradient: GradConfig = {
   kernelName: Prod,
   inputsToSave: ['x'],
@@ -104,7 +105,10 @@ const prodGradient: GradConfig = {
   },
 };
 
-/** Gradients of sums and products along an axis: tfjs exchanges axes, lacks that of `cumprod`, or needs chained operations. */
+/**
+ * Gradients of sums and products along an axis: tfjs swaps axes, lacks the one of `cumprod`, or needs chained
+ * operations.
+ */
 export const cumulativeGradients: readonly Gradient[] = [
   {
     gradient: cumsumGradient,

@@ -32,8 +32,9 @@ import { inverseStridedSlice } from './slices.ts';
 const LEAST = -3.4028234663852886e38;
 
 /**
- * The gradient of `tf.dilation2d`, the largest of x + filter in each window: dy goes to the first largest one. One pass
- * for each element of the filter, so that it has a gradient itself; some backends lack the kernels of that of tfjs.
+ * The gradient of `tf.dilation2d`, the largest of x + filter in each window: dy goes to the first largest one. It takes
+ * one pass per element of the filter, so that it has a gradient itself; some backends lack the kernels of tfjs'
+ * gradient.
  */
 const dilationGradient: GradConfig = {
   kernelName: Dilation2D,
@@ -102,7 +103,7 @@ export const dilationGradients: readonly Gradient[] = [
   {
     gradient: dilationGradient,
     example: {
-      // Also of second order, which tfjs refuses: 2 · x₁ is the largest, and its square has the gradient 8 · x₁.
+      // Second order as well, which tfjs rejects: 2 · x₁ is the largest, and its square has the gradient 8 · x₁.
       of: (x) =>
         grad((t) =>
           square(

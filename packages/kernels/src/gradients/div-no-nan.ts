@@ -10,10 +10,13 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { Gradient } from './gradient.ts';
 
-/** tfjs names the scope of each operation after it. */
+/** tfjs names the scope of each operation after the operation. */
 const SCOPE = 'divNoNan__op';
 
-/** The gradient of a division that `tf.divNoNan` runs: by 1 where the divisor is 0, since dy is 0 there, and not by 0. */
+/**
+ * The gradient of a division that `tf.divNoNan` runs: it divides by 1 instead of 0 where the divisor is 0, as dy is 0
+ * there.
+ */
 const safe =
   (divide: GradConfig['gradFunc']): GradConfig['gradFunc'] =>
   (dy, saved, attrs) => {
@@ -21,7 +24,9 @@ const safe =
     return divide(dy, [a, add(b, cast(equal(b, 0), b.dtype))], attrs);
   };
 
-/** tfjs reads the function as it notes the division on its tape: within the scopes of the operations that run it. */
+/**
+ * tfjs reads the function when it records the division on its tape, inside the scopes of the operations that run it.
+ */
 const divisionGradient = (stock: GradConfig): GradConfig => ({
   ...stock,
   get gradFunc() {
@@ -31,8 +36,8 @@ const divisionGradient = (stock: GradConfig): GradConfig => ({
 });
 
 /**
- * The gradient of `tf.divNoNan`, a choice between zeros and a division, which is 0 where the divisor is 0: tfjs computes
- * 0/0 there. Every other division keeps the gradient that it has.
+ * The gradient of `tf.divNoNan`, which selects between zeros and a division. It is 0 where the divisor is 0: tfjs
+ * computes 0/0 there. Every other division keeps its gradient.
  */
 export const divNoNanGradient: Gradient = {
   kernelName: RealDiv,

@@ -15,8 +15,8 @@ import type { Gradient } from './gradient.ts';
 
 /**
  * The gradient of `tf.einsum`, for every backend: with respect to an operand it is the einsum of dy and the other
- * operand that gives the letters of this one. Letters that only this operand has, and that were summed, are not in
- * it: they are added by broadcasting.
+ * operand that results in the letters of this operand. Letters that only this operand has, and that were summed, are
+ * missing from it: broadcasting adds them.
  */
 const gradient: GradConfig = {
   kernelName: Einsum,
@@ -46,11 +46,11 @@ function gradientOf(
   const kept = letters.filter(isKept);
   let gradient: Tensor;
   if (other === undefined) {
-    // Where nothing changes, tfjs' cpu kernel gives back its own argument, which a tape takes for one tensor.
+    // Where nothing changes, tfjs' cpu kernel returns its own argument, which a tape takes for one tensor.
     const [from, to] = [result.join(''), kept.join('')];
     gradient = from === to ? clone(dy) : einsum(`${from}->${to}`, dy);
   } else {
-    // Summed first: tfjs' cpu kernel goes wrong where the operands do not share all summed letters.
+    // Summed first: tfjs' cpu kernel is wrong where the operands do not share all summed letters.
     const isUsed = isOneOf(result, letters);
     const axes = [...otherLetters.keys()].filter((axis) => !isUsed(otherLetters[axis]!));
     const rest = axes.length === 0 ? other : sum(other, axes);

@@ -1,16 +1,16 @@
 import type { GradConfig, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 
-/** A gradient that tfjs lacks, or has wrong, and an example that shows whether the installed tfjs still does. */
+/** A gradient that tfjs lacks or gets wrong, and an example that shows whether this is true of the installed tfjs. */
 export type Gradient = Own | Around;
 
 interface Own {
   readonly gradient: GradConfig;
   readonly example: Example;
-  /** The backends that alone show the fault; they cannot be tried at once, so it is registered where one is loaded. */
+  /** The only backends that show the fault; they cannot be tested at once, so it is registered where one is loaded. */
   readonly backends?: readonly string[];
 }
 
-/** The gradient of tfjs, changed; nothing where tfjs has none. */
+/** The gradient from tfjs, modified; nothing where tfjs has none. */
 interface Around {
   readonly kernelName: string;
   readonly create: (stock: GradConfig) => GradConfig;

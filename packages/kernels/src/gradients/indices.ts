@@ -41,7 +41,7 @@ import type { Gradient } from './gradient.ts';
 
 const { sizeFromShape } = util;
 
-/** What was gathered is added up where it came from, for the whole batch at once. */
+/** Adds the gathered elements' gradients at their original positions, for the whole batch at once. */
 const gatherGradient: GradConfig = {
   kernelName: GatherV2,
   inputsToSave: ['x', 'indices'],
@@ -75,7 +75,7 @@ const gatherGradient: GradConfig = {
   },
 };
 
-/** Rows whose id is no segment's get nothing. */
+/** Rows whose id does not belong to any segment get nothing. */
 const unsortedSegmentSumGradient: GradConfig = {
   kernelName: UnsortedSegmentSum,
   inputsToSave: ['segmentIds'],
@@ -84,7 +84,7 @@ const unsortedSegmentSumGradient: GradConfig = {
     const { numSegments } = attributes<UnsortedSegmentSumAttrs>(attrs);
     const ofX = (): Tensor => {
       const inside = logicalAnd(greaterEqual(ids, 0), less(ids, numSegments));
-      // Those outside take the first row, times nothing; clipping would take floats for integers on some backends.
+      // Rows outside take the first row times zero; clipping would confuse floats with integers on some backends.
       const rows = gather(dy as Tensor, mul(ids, cast(inside, 'int32')));
       const mask = reshape(cast(inside, 'float32'), [
         ids.size,
@@ -126,7 +126,7 @@ const tensorScatterUpdateGradient: GradConfig = {
   gradFunc: (dy, saved) => {
     const [indices, updates] = saved as [Tensor, Tensor];
     return {
-      // Not by an update with zeros: the cpu kernel of tfjs writes into what it is given.
+      // Not by an update with zeros: tfjs' cpu kernel writes into its argument.
       tensor: () => {
         const counts = scatterND(indices, onesLike(updates), (dy as Tensor).shape);
         return mul(dy as Tensor, cast(equal(counts, 0), 'float32'));
@@ -153,7 +153,7 @@ const sparseToDenseGradient: GradConfig = {
   },
 };
 
-/** The values are elements of x, at the places that the second result names. */
+/** The values are elements of x, at the positions in the second result. */
 const topKGradient: GradConfig = {
   kernelName: TopK,
   inputsToSave: ['x'],
@@ -174,7 +174,10 @@ const topKGradient: GradConfig = {
   },
 };
 
-/** Gradients of operations with indices, most of which tfjs lacks; those of `gather` loop over a batch, or take none. */
+/**
+ * Gradients of operations with indices, most of which tfjs lacks; that of `gather` loops over a batch, or does not
+ * support one.
+ */
 export const indexGradients: readonly Gradient[] = [
   {
     gradient: gatherGradient,

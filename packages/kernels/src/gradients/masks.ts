@@ -25,7 +25,7 @@ import {
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
-/** Operations whose results change in jumps alone, with their inputs: their derivative is zero. */
+/** Operations whose results change only in jumps, with their inputs: their derivative is zero. */
 const CONSTANT: Readonly<Record<string, readonly string[]>> = {
   [All]: ['x'],
   [Any]: ['x'],
@@ -50,7 +50,7 @@ const constant = (kernelName: string, inputs: readonly string[]): GradConfig => 
     Object.fromEntries(inputs.map((name, i) => [name, () => zeros((saved[i] as Tensor).shape)])),
 });
 
-/** A cast to integers or bools rounds, and so gets no gradient; tfjs hands it on. */
+/** A cast to integers or bools rounds, and so has no gradient; tfjs passes it on. */
 const castGradient: GradConfig = {
   kernelName: Cast,
   gradFunc: (gradient, _, attrs) => {
@@ -61,8 +61,9 @@ const castGradient: GradConfig = {
 };
 
 /**
- * The zero gradients of comparisons, of logical operations and of what else is constant between jumps. tfjs has that of
- * `greaterEqual` alone, so a mask that depends on what is trained stops it; and its gradient of `floorDiv` is that of `div`.
+ * The zero gradients of comparisons, of logical operations and of other operations that are constant between jumps.
+ * tfjs has only that of `greaterEqual`, so a mask that depends on trained variables stops it; and its gradient of
+ * `floorDiv` is that of `div`.
  */
 export const maskGradients: readonly Gradient[] = [
   ...Object.entries(CONSTANT).map(([kernelName, inputs]) => ({

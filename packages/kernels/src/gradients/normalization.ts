@@ -33,7 +33,7 @@ import { sumTo } from './broadcast.ts';
 import type { Gradient } from './gradient.ts';
 import { connectSaved } from './saved-outputs.ts';
 
-/** Names of inputs of which some may be absent: those are not saved, where tfjs fails. */
+/** Names of inputs, some of which may be absent: absent ones are left out, because tfjs fails on saving them. */
 class PresentInputs extends Array<string> {
   override map<T>(input: (name: string, i: number, all: string[]) => T): T[] {
     return Array.from(this, (name, i) => input(name, i, this)).filter((x) => x !== undefined);
@@ -132,7 +132,7 @@ export const normalizationGradients: readonly Gradient[] = [
   {
     gradient: batchNormGradient,
     example: {
-      // Statistics that broadcast; without a scale, tfjs fails in a way that leaves tensors.
+      // Statistics that broadcast; without a scale, tfjs fails in a way that leaks tensors.
       of: (x) =>
         batchNorm(
           [

@@ -54,8 +54,8 @@ const run = (kernelName: string, inputs: Record<string, Tensor>, attrs: PoolAttr
   engine().runKernel(kernelName, inputs, attrs as never) as Tensor;
 
 /**
- * The gradient of an average over windows, of which the kernel of tfjs divides by the size of the filter where the
- * window reaches beyond the elements, and by their number in the operation itself: so it gets windows that are all
+ * The gradient of an average over windows. tfjs' kernel divides by the size of the filter where the window extends
+ * beyond the elements, while the operation itself divides by their number: so the kernel gets windows that are all
  * inside, and dy times filter / number.
  */
 const averageGradient = (kernelName: string, gradKernelName: string): GradConfig => ({
@@ -109,7 +109,7 @@ const maximumGradient = (
         const axes = windowsOfPool(x.shape, pool, y.shape);
         if (x.rank === 4)
           return run(gradKernelName, inputs, { ...pool, pad: explicitPadding(pool.pad) });
-        // tfjs' kernels in three dimensions are right where all windows are inside.
+        // tfjs' kernels in three dimensions are correct where all windows are inside.
         const { filterSize, strides } = pool;
         const padded = { ...inputs, input: padWindows(x, axes, LEAST) };
         const valid: PoolAttrs = { filterSize, strides, pad: 'valid' };
@@ -119,7 +119,7 @@ const maximumGradient = (
   },
 });
 
-/** The gradient of a gradient of averages, which is linear in dy: the averages of what comes in. */
+/** The gradient of a gradient of averages, which is linear in dy: the averages of the incoming gradient. */
 const averageGradGradient = (kernelName: string): GradConfig => ({
   kernelName,
   inputsToSave: ['input'],
@@ -137,7 +137,7 @@ const averageGradGradient = (kernelName: string): GradConfig => ({
   },
 });
 
-/** The gradient of a gradient of maxima: what comes in at the first largest element of each window. */
+/** The gradient of a gradient of maxima: the incoming gradient at the first largest element of each window. */
 const maximumGradGradient = (kernelName: string): GradConfig => ({
   kernelName,
   inputsToSave: ['input', 'output'],
@@ -153,7 +153,7 @@ const maximumGradGradient = (kernelName: string): GradConfig => ({
           const isLargest = equal(elementsAt(x, axes, offset), output);
           const isFirst = taken === null ? isLargest : logicalAnd(isLargest, logicalNot(taken));
           const here = elementsAt(incoming, axes, offset);
-          // Some backends choose by `where` along four axes at most.
+          // On some backends `where` takes at most four axes.
           result = add(result, mul(here, cast(isFirst, 'float32')));
           taken = taken === null ? isLargest : logicalOr(taken, isLargest);
         }
@@ -168,7 +168,7 @@ const maximumGradGradient = (kernelName: string): GradConfig => ({
 const images = (x: Tensor): Tensor4D => reshape(x, [1, 1, x.size, 1]);
 const volumes = (x: Tensor): Tensor5D => reshape(x, [1, 1, 1, x.size, 1]);
 
-/** Gradients of pooling, and those of their own kernels. */
+/** Gradients of pooling, and those of its gradient kernels. */
 export const poolingGradients: readonly Gradient[] = [
   {
     gradient: averageGradient(AvgPool, AvgPoolGrad),

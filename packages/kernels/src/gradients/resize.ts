@@ -35,10 +35,10 @@ import {
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
-/** By how much each of `size` elements counts in each of `count` results, along one axis: [count, size]. */
+/** The share of each of `size` elements in each of `count` results, along one axis: [count, size]. */
 type Weights = (size: number, count: number, attrs: ResizeNearestNeighborAttrs) => number[][];
 
-/** Where the o-th result lies among the elements. */
+/** The position of the o-th result among the elements. */
 function positions(
   size: number,
   count: number,
@@ -72,8 +72,9 @@ const nearest: Weights = (size, count, attrs) =>
   });
 
 /**
- * The gradient of a resize, which is a product of matrices, one for the rows and one for the columns: that with their
- * transposes. The kernels of tfjs exchange height and width, forget half-pixel centers, or the examples after the first.
+ * The gradient of a resize. A resize is a product with one matrix for the rows and one for the columns; its gradient
+ * uses their transposes. tfjs' kernels swap height and width, ignore half-pixel centers, or ignore all examples but the
+ * first.
  */
 const resizeGradient = (kernelName: string, weights: Weights): GradConfig => ({
   kernelName,
@@ -124,7 +125,8 @@ const isWhole = (x: number): boolean => Number.isInteger(x);
 
 /**
  * The gradient of `tf.image.cropAndResize` with respect to the images: each crop is a product of a matrix for its rows,
- * the image, and a matrix for its columns, made from the boxes by operations, since nobody may wait for their values.
+ * the image, and a matrix for its columns. The matrices are computed from the boxes by operations, since nothing may
+ * wait for their values.
  */
 const cropGradient: GradConfig = {
   kernelName: CropAndResize,
@@ -164,7 +166,9 @@ const cropGradient: GradConfig = {
   },
 };
 
-/** [crops, cropSize, size]: by how much each row, or column, counts in each of the crop; nothing outside the image. */
+/**
+ * [crops, cropSize, size]: the share of each row, or column, in each row or column of the crop; zero outside the image.
+ */
 function cropWeights(
   boxes: Tensor2D,
   axis: 0 | 1,

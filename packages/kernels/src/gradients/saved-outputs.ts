@@ -22,9 +22,9 @@ import {
 import type { Gradient } from './gradient.ts';
 
 /**
- * Lets an outer gradient see that `saved` outputs depend on the inputs. tfjs notes the copy of a saved output on its
- * tape before the operation that computes it, so that a search in the order of the tape takes it for a constant: the
- * gradient of a gradient of `exp`, `tanh` or `softmax` lacks a term. This moves such copies behind their operation.
+ * Lets an outer gradient see that `saved` outputs depend on the inputs. tfjs records the copy of a saved output on its
+ * tape before the operation that computes it, so a search in tape order takes the copy for a constant: the gradient of
+ * a gradient of `exp`, `tanh` or `softmax` lacks a term. This moves such copies behind their operation.
  */
 export function connectSaved(saved: readonly Tensor[]): void {
   const { state } = engine();
@@ -42,7 +42,7 @@ export function connectSaved(saved: readonly Tensor[]): void {
   }
 }
 
-/** The gradient of tfjs, with its saved outputs connected. */
+/** The gradient from tfjs, with its saved outputs connected. */
 const connected = (stock: GradConfig): GradConfig => ({
   ...stock,
   gradFunc: (dy, saved, attrs) => {
@@ -56,8 +56,8 @@ const NAMES = [Exp, Pow, Sigmoid, Softmax, Tanh];
 const scope = (operation: string): string => `${operation}__op`;
 
 /**
- * `tf.logSoftmax` and `tf.losses.softmaxCrossEntropy` have gradients of their own, made where they are called. tfjs
- * looks for a registered one first, under the name of the operation's scope.
+ * `tf.logSoftmax` and `tf.losses.softmaxCrossEntropy` have custom gradients, created where they are called. tfjs first
+ * looks for a registered one, under the name of the operation's scope.
  */
 const logSoftmaxGradient: GradConfig = {
   kernelName: scope('logSoftmax'),
@@ -82,7 +82,7 @@ const crossEntropyGradient: GradConfig = {
   },
 };
 
-/** Labels and log softmax; where an outer gradient looks on, computed from the inputs once more. */
+/** Labels and log softmax; recomputed from the inputs where an outer gradient is being recorded. */
 function connectedCrossEntropy(saved: readonly Tensor[]): [labels: Tensor, log: Tensor] {
   const { state } = engine();
   const node =
@@ -92,7 +92,7 @@ function connectedCrossEntropy(saved: readonly Tensor[]): [labels: Tensor, log: 
   return [labels!, logSoftmax(logits!)];
 }
 
-/** Gradients of tfjs that are right themselves, but whose own gradients lack a term. */
+/** Gradients in tfjs that are correct themselves, but whose own gradients lack a term. */
 export const savedOutputGradients: readonly Gradient[] = [
   ...NAMES.map((kernelName) => ({
     kernelName,

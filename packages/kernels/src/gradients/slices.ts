@@ -34,7 +34,7 @@ import { attributes } from '../attributes.ts';
 import { aroundAxis, padAny, padAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
-/** Each element goes back to where it was read: zeros between the elements of each axis, and around them. */
+/** Each element goes back to its original position: zeros between the elements of each axis, and around them. */
 const stridedSliceGradient: GradConfig = {
   kernelName: StridedSlice,
   inputsToSave: ['x'],
@@ -54,7 +54,7 @@ const stridedSliceGradient: GradConfig = {
     );
     return {
       x: () => {
-        // With every axis of x: dy lacks those that were shrunk, and has new ones.
+        // With every axis of x: dy lacks the dropped axes, and has the new ones.
         const counts = begin.map((first, i) =>
           Math.max(0, Math.ceil((end[i]! - first) / strides[i]!)),
         );
@@ -77,7 +77,7 @@ export function inverseStridedSlice(
   );
 }
 
-/** The inverse of slicing along one axis: `size` elements there, of which those at begin + i·stride are not zero. */
+/** The inverse of slicing along one axis: `size` elements, zero except those at begin + i·stride. */
 function spread(x: Tensor, axis: number, size: number, begin: number, stride: number): Tensor {
   const count = x.shape[axis]!;
   if (begin === 0 && stride === 1 && count === size) return x;
@@ -103,7 +103,7 @@ function spread(x: Tensor, axis: number, size: number, begin: number, stride: nu
   return reshape(padAxis(fitting as Tensor3D, first, size - first - fitting.shape[1]!), shape);
 }
 
-/** What was mirrored goes back through the mirror and is added to what it is the image of. */
+/** Mirrored elements go back through the mirror and are added to the elements that they mirror. */
 const mirrorPadGradient: GradConfig = {
   kernelName: MirrorPad,
   gradFunc: (dy, _, attrs) => {
@@ -168,7 +168,7 @@ const flipGradient: GradConfig = {
   gradFunc: (dy) => ({ image: () => image.flipLeftRight(dy as Tensor4D) }),
 };
 
-/** Results of an operation that may have a single one, for which tfjs passes no list. */
+/** Results of an operation that may have only one, for which tfjs passes no list. */
 const allOf = (dys: Tensor | Tensor[]): Tensor[] => (Array.isArray(dys) ? dys : [dys]);
 
 const splitGradient: GradConfig = {
@@ -202,7 +202,7 @@ const diagGradient: GradConfig = {
     const { size } = x;
     return {
       x: () => {
-        // With a column more, the diagonal of [size, size] is the first column of [size, size + 1].
+        // With one more column, the diagonal of [size, size] is the first column of [size, size + 1].
         const rows = reshape(pad(reshape(dy as Tensor, [size * size]), [[0, size]]), [
           size,
           size + 1,
@@ -213,7 +213,7 @@ const diagGradient: GradConfig = {
   },
 };
 
-/** Gradients of operations that move elements, which tfjs lacks, and of `mirrorPad`, which it takes for `pad`. */
+/** Gradients of operations that move elements, which tfjs lacks, and of `mirrorPad`, which it treats as `pad`. */
 export const sliceGradients: readonly Gradient[] = [
   {
     gradient: stridedSliceGradient,

@@ -15,7 +15,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { Gradient } from './gradient.ts';
 
-/** Each row gets the gradients of the segments that it is part of, divided by their sizes where they are means. */
+/** Each row gets the gradients of the segments that contain it, divided by the segment sizes for means. */
 const gradientOf = (kernelName: string, isMean: boolean): GradConfig => ({
   kernelName,
   inputsToSave: ['data', 'indices', 'segmentIds'],

@@ -11,8 +11,8 @@ import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
 /**
- * The gradient of `tf.tile` as one sum over the repetitions, for every rank. That of tfjs is one slice and one
- * addition per repetition, up to rank 4; layer normalization tiles its mean, variance, scale and center.
+ * The gradient of `tf.tile` as one sum over the repetitions, for every rank. In tfjs it is one slice and one addition
+ * per repetition, up to rank 4; layer normalization tiles its mean, variance, scale and center.
  */
 const gradient: GradConfig = {
   kernelName: Tile,
@@ -25,7 +25,7 @@ const gradient: GradConfig = {
 };
 
 function sumOfRepetitions(dy: Tensor, shape: number[], reps: readonly number[]): Tensor {
-  // Each axis is [repetition, element], and neighbours of one kind are one axis, so that the rank stays small.
+  // Each axis is [repetition, element], and adjacent axes of the same kind are merged, so that the rank stays small.
   const axes: { size: number; isSummed: boolean }[] = [];
   const push = (size: number, isSummed: boolean): void => {
     const last = axes.at(-1);
@@ -48,7 +48,7 @@ function sumOfRepetitions(dy: Tensor, shape: number[], reps: readonly number[]):
 export const tileGradient: Gradient = {
   gradient,
   example: {
-    // tfjs' own takes no rank above 4, and loops wherever it takes none.
+    // tfjs' own gradient does not support ranks above 4, and loops over the repetitions below.
     of: (x) => tile(reshape(x, [1, 1, 1, 1, 2]), [1, 1, 1, 2, 3]),
     at: [1, 2],
     expected: [6, 6],

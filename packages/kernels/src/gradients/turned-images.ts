@@ -28,7 +28,7 @@ import {
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
-/** Where each pixel of the result was read: [batch or 1, height, width], in pixels of the image. */
+/** The position that each pixel of the result was read from: [batch or 1, height, width], in pixels of the image. */
 interface Places {
   readonly rows: Tensor;
   readonly columns: Tensor;
@@ -36,7 +36,7 @@ interface Places {
 
 type Shape = readonly [batch: number, height: number, width: number, channels: number];
 
-/** What was read at `places`, times `share`, goes back there; what lies outside was filled in. */
+/** Returns what was read at `places`, times `share`, to those places; pixels outside were filled in and get nothing. */
 function scatter(
   dy: Tensor,
   { rows, columns }: Places,
@@ -59,7 +59,7 @@ function scatter(
 
 const half = (places: Tensor): Tensor => floor(add(places, 0.5));
 
-/** The four pixels around each place, each by its share. */
+/** The four pixels around each position, each with its share. */
 function scatterBilinear(dy: Tensor, { rows, columns }: Places, shape: Shape): Tensor {
   const [top, left] = [floor(rows), floor(columns)];
   const [down, right] = [sub(rows, top), sub(columns, left)];
@@ -94,7 +94,7 @@ const transformGradient: GradConfig = {
   },
 };
 
-/** (x, y) ↦ (a·x + b·y + c, d·x + e·y + f) / (g·x + h·y + 1), for [a … h] of each image or of all. */
+/** (x, y) ↦ (a·x + b·y + c, d·x + e·y + f) / (g·x + h·y + 1), for [a … h] of each image or of all images. */
 function project(transforms: Tensor, height: number, width: number): Places {
   const count = transforms.shape[0]!;
   const entry = (i: number): Tensor =>
@@ -135,7 +135,7 @@ const rotateGradient: GradConfig = {
   },
 };
 
-/** Of the two pixels of a row, the second moves to the first place. */
+/** Of the two pixels in a row, the second moves to the first position. */
 const shift = [1, 0, 1, 0, 1, 0, 0, 0];
 
 /** Gradients of `tf.image.transform` and `rotateWithOffset`, which tfjs lacks. */

@@ -10,7 +10,7 @@ import {
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
 
-/** Of one output there is one gradient, and no list of them. */
+/** A single output has a single gradient, not a list of them. */
 const gradient: GradConfig = {
   kernelName: Unpack,
   gradFunc: (dy, _, attrs) => {
@@ -19,7 +19,7 @@ const gradient: GradConfig = {
   },
 };
 
-/** The gradient of `tf.unstack`, which tfjs refuses where it gives one tensor. */
+/** The gradient of `tf.unstack`, which fails in tfjs where the result is a single tensor. */
 export const unpackGradient: Gradient = {
   gradient,
   example: { of: (x) => unstack(reshape(x, [1, 2]))[0]!, at: [1, 2], expected: [1, 1] },

@@ -17,7 +17,7 @@ export interface PoolAttrs {
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
-/** Padding as a number takes filter and strides for square in tfjs; told for each side, it does not. */
+/** tfjs assumes square filters and strides where padding is one number; given for each side, it does not. */
 export const explicitPadding = <P>(
   padding: P | number,
   isChannelsFirst = false,
@@ -33,7 +33,7 @@ export const explicitPadding = <P>(
 /**
  * The windows of the spatial axes of [batch, …, channels], for 2 and 3 of them.
  *
- * @param out the shape of the result, for backends that round otherwise than tfjs says
+ * @param out the shape of the result, for backends that round differently from tfjs' own size
  */
 export function windowsOfPool(
   shape: number[],
@@ -88,14 +88,14 @@ const windows = (
   count: number,
 ): Windows => ({ size, filter, stride, before: Math.max(0, before), count });
 
-/** The length that the windows cover, from the first element of the first one to the last of the last. */
+/** The length covered by the windows, from the first element of the first one to the last of the last one. */
 const extent = ({ filter, stride, count }: Windows): number => (count - 1) * stride + filter;
 
-/** Whether no window reaches beyond the elements. */
+/** Whether no window extends beyond the elements. */
 export const isInside = (axes: readonly Windows[]): boolean =>
   axes.every((axis) => axis.before === 0 && extent(axis) <= axis.size);
 
-/** The size that an axis has once it is padded so far that all windows are inside. */
+/** The size of an axis after it is padded so far that all windows are inside. */
 export const paddedSize = (axis: Windows): number =>
   axis.before === 0
     ? Math.max(axis.size, extent(axis))
@@ -132,7 +132,7 @@ export function elementsAt(x: Tensor, axes: readonly Windows[], offset: readonly
   );
 }
 
-/** All offsets inside of a window. */
+/** All offsets inside a window. */
 export const offsets = (axes: readonly Windows[]): number[][] =>
   axes.reduce<number[][]>(
     (all, { filter }) =>

@@ -31,9 +31,9 @@ export interface CompileModelOptions extends CompileOptions {
 type Step = CompiledStep<Batch, tf.Tensor[]>;
 
 /**
- * Makes `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of a model run one function of TensorFlow per
- * batch. Callbacks, metrics, validation, class weights and `stopTraining` are as before. Functions are kept
- * from one `fit` to the next, and made anew after `model.compile`.
+ * Makes `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of a model run one TensorFlow function per batch.
+ * Callbacks, metrics, validation, class weights and `stopTraining` work as before. Functions are kept from one `fit` to
+ * the next, and recorded again after `model.compile`.
  *
  * A model that overrides `fit`, `fitDataset` or `trainOnBatch` and takes its steps itself is warned of: those are not
  * recorded.
@@ -58,7 +58,7 @@ export function compileModel(model: LayersModel, options: CompileModelOptions = 
   }
   const steps = new Map<string, Step>();
   const training = { count: 0, isRunning: false };
-  /** The recordings of steps that are no longer needed. */
+  /** Recordings of steps that can be freed. */
   let formerTraces = 0;
   /** The optimizer of the compiled training step. */
   let trainer: tf.Optimizer | null = null;
@@ -88,7 +88,7 @@ export function compileModel(model: LayersModel, options: CompileModelOptions = 
       makeTrainFunction() {
         const train = original.makeTrainFunction();
         return (data) => {
-          // Another optimizer may have been set since, and model.compile called by a callback.
+          // Meanwhile another optimizer may have been set, or a callback may have called model.compile.
           if (trainer !== target.optimizer) forget('train');
           trainer = target.optimizer;
           training.count += 1;
@@ -159,7 +159,7 @@ const takingList =
   (...batch: Batch): tf.Tensor[] =>
     step(batch);
 
-/** A Sequential makes a new model inside whenever it is compiled or gets another layer. */
+/** A Sequential creates a new inner model whenever it is compiled or gets another layer. */
 function onReplacement(
   model: LayersModel,
   first: BatchModel,
@@ -203,7 +203,7 @@ function inBatches(
   });
 }
 
-/** The model that runs batches: a Sequential hands everything on to one inside it. */
+/** The model that runs batches: a Sequential delegates to an inner one. */
 function innerModel(model: LayersModel): BatchModel {
   const candidate = model as unknown as (BatchModel & SequentialModel) | null;
   if (typeof candidate?.makeTrainFunction !== 'function') {
@@ -212,7 +212,7 @@ function innerModel(model: LayersModel): BatchModel {
     );
   }
   if (!isSequential(model)) return candidate;
-  // With an input shape it has inputs, though the model inside may not exist yet.
+  // With an input shape it has inputs, although the inner model may not exist yet.
   if (candidate.model == null && model.inputs?.length > 0) model.build(undefined as never);
   if (candidate.model != null) return candidate.model;
   throw new Error(

@@ -57,7 +57,7 @@ export interface CompileOptions {
   readonly verify?: number | undefined;
 }
 
-/** The sets of shapes that are kept; beyond, the one that was not used for the longest time goes. */
+/** The number of sets of shapes that are kept; beyond that, the least recently used one is dropped. */
 const KEPT_SHAPES = 16;
 /** So many recordings are likely a mistake: a warning says so, once. */
 const MANY_RECORDINGS = 10;
@@ -105,7 +105,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
   const compilation = new Compilation(step, options);
   const compiled = (...batch: A): R => {
     checkBatch(batch);
-    // Inside a step that is itself being recorded this is a part of it.
+    // Inside a step that is itself being recorded, this is a part of that step.
     if (isRecording()) return step(...batch);
     const backend = nodeBackend('compile');
     if (engine().state.gradientDepth > 0) {
@@ -121,12 +121,12 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
   }) as unknown as CompiledStep<A, R>;
 }
 
-/** A step, and what is known of each set of shapes that it was called with. */
+/** A step, and the state of each set of shapes that it was called with. */
 class Compilation {
   readonly #step: (...batch: never[]) => unknown;
   readonly #xla: boolean;
   readonly #verify: number;
-  /** By signature; the one that was used last is the last one. */
+  /** By signature, the most recently used last. */
   readonly #shapes = new Map<string, ShapeLife>();
   readonly #kept = makeKeptTensors();
   readonly #warned = new WeakSet<tf.Optimizer>();
@@ -182,7 +182,7 @@ class Compilation {
     return [signature(batch), ...phases].join(' ');
   }
 
-  /** What is known of these shapes, which become those used last. */
+  /** The state of these shapes, which become the most recently used. */
   #use(key: string): ShapeLife {
     const life = this.#shapes.get(key) ?? NEW;
     this.#shapes.delete(key);
@@ -226,7 +226,7 @@ class Compilation {
     return results;
   }
 
-  /** A recorded step, operation by operation, where it must do what was recorded. */
+  /** Runs a recorded step operation by operation, and checks that it does what was recorded. */
   #compare(
     backend: NodeBackend,
     { recording, constants }: { recording: Recording; constants: Constants },
@@ -240,7 +240,7 @@ class Compilation {
     }).results;
   }
 
-  /** Operation by operation; what the step makes in JavaScript is noted. */
+  /** Runs operation by operation, and notes the values that the step makes in JavaScript. */
   #run(
     backend: NodeBackend,
     key: string,
@@ -270,7 +270,7 @@ class Compilation {
     return shaped(call.form, result);
   }
 
-  /** Operation by operation, as a recording. */
+  /** Runs operation by operation, and records. */
   #record(
     backend: NodeBackend,
     key: string,

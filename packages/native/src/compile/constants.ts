@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Values } from './addon.ts';
 
 export interface Constants {
-  /** Remembers values that a call has made. */
+  /** Remembers the values that a call has made. */
   add(shape: readonly number[], dtype: number, values: Values): void;
   has(shape: readonly number[], dtype: number, values: Values): boolean;
 }

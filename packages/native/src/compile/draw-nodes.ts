@@ -1,4 +1,4 @@
-/** The nodes of a graph that draw random numbers, others in each call. */
+/** The nodes of a graph that draw random numbers, different ones in each call. */
 import type { Addon, Attribute, Values } from './addon.ts';
 import type { Draw } from './random.ts';
 

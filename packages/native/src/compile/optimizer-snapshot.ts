@@ -13,7 +13,7 @@ export class OptimizerSnapshot {
     return new OptimizerSnapshot([...optimizers].map((each) => [each, fieldsOf(each)] as const));
   }
 
-  /** The first optimizer whose numbers or variables are others now; null when all are the same. */
+  /** The first optimizer whose numbers or variables have changed; null when none has. */
   changed(): tf.Optimizer | null {
     const change = this.#fields.find(([optimizer, then]) => {
       const now = fieldsOf(optimizer);

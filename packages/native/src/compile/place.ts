@@ -1,15 +1,15 @@
-/** Where in a step something happens: the layer, the kernel, the operation. */
+/** The current place in a step: the layer, the kernel, the operation. */
 import type * as layers from '@tensorflow/tfjs-layers';
 import type { Patch } from '@tfjs-lrm/core/kit';
 import { engine, SCOPE_SUFFIX, tfjsLayers } from './internals.ts';
 
 export interface Place {
   readonly patches: readonly Patch[];
-  /** The kernel that runs; null between kernels. */
+  /** The running kernel; null between kernels. */
   kernel(): string | null;
-  /** The operation of tfjs that runs, such as randomNormal; null outside of one. */
+  /** The running tfjs operation, such as randomNormal; null outside operations. */
   operation(): string | null;
-  /** Whether an operation of this name is under way. */
+  /** Whether an operation of this name is running. */
   isInside(operation: string): boolean;
   /** For a message: `kernel MatMul, layer "dense_1" (Dense)`. */
   describe(): string;

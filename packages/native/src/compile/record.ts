@@ -32,7 +32,7 @@ export interface Attempt {
   /** What calls before have made in JavaScript; what is new in this one is added. */
   readonly constants: Constants;
   readonly kept: KeptTensors;
-  /** Whether what this call cannot repeat is an error, and not a reason to try again. */
+  /** Whether something that this call cannot repeat is an error, rather than a reason to try again. */
   readonly isLast: boolean;
   /** Optimizers whose `beforeStep` has run in this call. */
   readonly prepared: ReadonlySet<TensorOptimizer>;
@@ -98,7 +98,7 @@ class Recorder implements Watcher {
   readonly #attempt: Attempt;
   readonly #graph: Graph;
   readonly #variables: VariableValues;
-  /** What stands in the graph for a tensor, by the addon's number of it. */
+  /** The graph's references for tensors, by the addon's number of the tensor. */
   readonly #values = new Map<number, Value>();
   /** The tensors that were inputs of operations, by the addon's number of them. */
   readonly #operands = new Map<number, tf.TensorInfo>();
@@ -121,7 +121,7 @@ class Recorder implements Watcher {
     );
   }
 
-  /** Tells where in the step it is. */
+  /** Reports the current place in the step. */
   at(place: Place): this {
     this.#place = place;
     return this;
@@ -229,7 +229,9 @@ class Recorder implements Watcher {
     return value;
   }
 
-  /** A tensor that no operation of the step has made: from the batch, a variable, or one that the step holds. */
+  /**
+   * A tensor that no operation of the step has made: from the batch, a variable, or a tensor that the step captured.
+   */
   #outside(id: number): Value {
     const tensor = this.#operands.get(id);
     if (tensor === undefined) {
@@ -248,7 +250,7 @@ class Recorder implements Watcher {
       return this.#input(variable, dtype, () => ({ kind: 'variable', variable }));
     }
     return this.#input(dataId, dtype, () => {
-      // What one call keeps for the next is a state; what it keeps for all later ones is a constant.
+      // What one call keeps for the next is state; what it keeps for all later calls is a constant.
       const { kept, isLast } = this.#attempt;
       if (kept.isUnused(dataId)) {
         if (isLast) throw mistakes.carried(tensor.shape, this.#where());
@@ -293,7 +295,7 @@ class Recorder implements Watcher {
     return drawNodes(this.#addon, nodes, draw, { shape, dtype, stream, call });
   }
 
-  /** Each draw has a stream of its own, and each call another number of it. */
+  /** Each draw has its own stream, and each call its own number within it. */
   #newStream(seed: number | null): number {
     const index = this.#streams.length;
     const stream =

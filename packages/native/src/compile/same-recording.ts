@@ -1,4 +1,4 @@
-/** Whether a step did in a later call what its recording repeats. */
+/** Whether a later call of a step did what its recording repeats. */
 import type { Recording, Source } from './recording.ts';
 
 /** What identifies the source of an input from call to call. */
@@ -42,7 +42,7 @@ function difference(actual: Recording, expected: Recording): string | null {
   return null;
 }
 
-/** @throws Error for a step that does something else than its recording */
+/** @throws Error for a step that does not do what its recording does */
 export function checkSame(actual: Recording, expected: Recording): void {
   const mismatch = difference(actual, expected);
   if (mismatch === null) return;

@@ -33,7 +33,7 @@ export type ShapeLife =
       readonly state: 'recorded';
       readonly trace: Trace;
       readonly form: ResultForm;
-      /** What calls to come are compared with; null where none is. */
+      /** What later calls are compared with; null where no calls are compared. */
       readonly recording: Recording | null;
       /** What calls have made in JavaScript. */
       readonly constants: Constants;
@@ -51,14 +51,14 @@ export type ShapeEvent =
       readonly constants: Constants;
       readonly optimizers: Optimizers;
     }
-  /** The recording is no longer right, or no longer wanted. */
+  /** The recording is out of date, or can be dropped. */
   | { readonly kind: 'stale' };
 
 export const NEW: ShapeLife = { state: 'new' };
 
 const listed = ({ roots, own }: Optimizers): tf.Optimizer[] => [...roots, ...own.keys()];
 
-/** The only change of state there is. */
+/** The only place where the state changes. */
 export function next(life: ShapeLife, event: ShapeEvent): ShapeLife {
   if (event.kind === 'stale') {
     if (life.state === 'recorded') life.trace.dispose();

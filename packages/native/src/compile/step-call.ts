@@ -11,7 +11,7 @@ export interface ResultForm {
   readonly nulls: readonly boolean[];
 }
 
-/** Puts tensors where they were in what the step returned. */
+/** Puts tensors back in their positions in the step's result. */
 export function shaped<R>({ isArray, nulls }: ResultForm, results: readonly tf.Tensor[]): R {
   const rest = [...results];
   const list = nulls.map((isNull) => (isNull ? null : (rest.shift() as tf.Tensor)));
@@ -20,7 +20,7 @@ export function shaped<R>({ isArray, nulls }: ResultForm, results: readonly tf.T
 
 export class StepCall {
   readonly #step: (...batch: never[]) => unknown;
-  /** The tensors that the caller has already. */
+  /** The tensors that the caller already has. */
   readonly #batch: Arguments;
   form: ResultForm = { isArray: false, nulls: [] };
 
@@ -41,7 +41,7 @@ export class StepCall {
         isArray: Array.isArray(result),
         nulls: list.map((tensor) => tensor == null),
       };
-      // What the caller has already is not handed out a second time.
+      // A tensor that the caller already has is not returned a second time.
       const isHeld = (tensor: tf.Tensor): boolean =>
         tensor instanceof tf.Variable || batch.includes(tensor) || this.#batch.includes(tensor);
       return list

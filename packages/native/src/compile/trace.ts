@@ -13,7 +13,7 @@ export interface Trace {
   readonly roots: ReadonlySet<TensorOptimizer>;
   /** Whether all variables still exist, and are trainable or not as they were. */
   isUsable(): boolean;
-  /** The optimizer of tfjs whose numbers are others than when the step was recorded; null when there is none. */
+  /** The tfjs optimizer whose numbers have changed since the step was recorded; null when there is none. */
   changedOptimizer(): tf.Optimizer | null;
   /** Runs the tensor half of a step. `call` is its number. */
   run(batch: readonly (tf.Tensor | null)[], call: number): tf.Tensor[];
@@ -54,10 +54,10 @@ export function makeTrace(
     );
   const [batchInputs, counters] = [inputsFrom('argument'), inputsFrom('counter')];
   const variables = inputsFrom('variable').map(({ source }) => source.variable);
-  // A variable that is frozen has no gradient, and one that is thawed has one.
+  // A frozen variable has no gradient, and a thawed one has one.
   const flags = variables.map(({ trainable }) => trainable);
   const captured = inputsFrom('captured').map(({ source }) => source.tensor);
-  // Arguments and the counter have their places here; they are filled in at each call.
+  // Places for the arguments and the counter, filled in at each call.
   const tensors = inputs.map(({ source }) => {
     if (source.kind === 'variable') return source.variable;
     return source.kind === 'captured' ? source.tensor : null;

@@ -1,4 +1,4 @@
-/** What the variables hold before a step is recorded, which tells what the step assigns, and undoes it. */
+/** The values of the variables before a step is recorded: they show what the step assigns, and serve to undo it. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { copyOf, hold, replaceValue } from './backend.ts';
 import { engine, type NodeBackend } from './internals.ts';
@@ -11,7 +11,7 @@ const identities = (): Map<tf.Variable, object> =>
 
 export class VariableValues {
   readonly #backend: NodeBackend;
-  /** The values without the step; an optimizer's host half writes other ones. */
+  /** The values without the step; an optimizer's host half changes them. */
   readonly #values: Map<tf.Variable, object>;
   /** Which variable held each value. */
   readonly #owners: Map<object, tf.Variable>;
@@ -46,7 +46,7 @@ export class VariableValues {
     return [...this.#values.keys()].find((variable) => variable.isDisposed);
   }
 
-  /** Runs what assigns variables and is not part of the step; an error in the step does not undo it. */
+  /** Runs code that assigns variables and is not part of the step; an error in the step does not undo it. */
   outsideStep(run: () => void): void {
     const before = identities();
     run();

@@ -8,7 +8,7 @@ import { type Optimizers, watchOptimizers } from './optimizers.ts';
 import { type Place, watchPlace } from './place.ts';
 import { type Draw, type Draws, watchDraws } from './random.ts';
 
-/** What is done with what passes. */
+/** What to do with what passes. */
 export interface Watcher {
   execute(op: string, attributes: readonly Attribute[], ids: number[], n: number): Output[];
   /** A tensor of values that the step made in JavaScript. */
@@ -165,7 +165,7 @@ class Watch {
     };
   }
 
-  // Values that were made before the step wait for their first use: they are not constants of the step.
+  // Values that were created before the step wait for their first use: they are not constants of the step.
   #makeOutside(tensor: tf.TensorInfo): void {
     const stored = this.#backend.tensorMap.get(tensor.dataId);
     if (stored.values === null || this.#written.has(tensor.dataId)) return;
