@@ -22,7 +22,7 @@ const partsOf = (selector: Selector): Part[] =>
  *
  * @example
  * const exclude = new Selection('withClipping: "exclude"', { name: 'head/kernel' });
- * connect(this, { meet: (...given) => exclude.meet(...given) });
+ * connect(asTensorOptimizer(optimizer), { meet: (...given) => exclude.meet(...given) });
  * exclude.has(variable);
  */
 export class Selection {
