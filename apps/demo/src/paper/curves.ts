@@ -1,4 +1,4 @@
-import { mean, spread } from '../statistics.ts';
+import { mean, spread } from '@tfjs-lrm/language-model';
 import type { Outcome } from './experiment.ts';
 
 /** A quantity against S: its mean and sample standard deviation over the seeds at each factor. */

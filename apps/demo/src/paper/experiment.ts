@@ -1,8 +1,8 @@
 /** What an experiment on the paper is: cells to train, a rule that turns their numbers into a verdict, and a drawing. */
+
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Preset } from '../presets.ts';
-import type { Compile } from '../training/settings.ts';
+import type { Compile, Preset } from '@tfjs-lrm/language-model';
 
 /** What a settings file fixes before the first run. */
 export interface Settings {

@@ -1,5 +1,5 @@
 /** The experiments on the paper: each is a file that reads like a description, and a settings file beside it. */
-import type { Corpus } from '../text.ts';
+import type { Corpus } from '@tfjs-lrm/language-model';
 import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
 import * as mlp from './mlp.ts';
 import * as scale from './scale.ts';

@@ -2,11 +2,11 @@
  * Fig. 1 and 8, MLP: all norm gains are frozen, and S of the matrices of the gated MLPs is varied with ηλ constant, without
  * and with a scalar multiplier on each, under AdamW and under Muon.
  */
+
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { type Corpus, languageModel } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { languageModel } from '../model/language-model.ts';
-import type { Corpus } from '../text.ts';
 import { curve, degradation, inWords, range } from './curves.ts';
 import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
 import { rootMeanSquare, trainCell } from './train-cell.ts';

@@ -1,17 +1,22 @@
 /** The training of one cell: the matrices of one role have S = √(η/λ) scaled, all others keep theirs. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles, byRole } from '@tfjs-lrm/core';
+import {
+  batchTensors,
+  type Corpus,
+  DEFAULT_RECIPE,
+  evaluate,
+  nextBatch,
+  scheduleOf,
+} from '@tfjs-lrm/language-model';
 import { muon } from '@tfjs-lrm/muon';
 import { withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { type Corpus, nextBatch } from '../text.ts';
-import { batchTensors, evaluate } from '../training/evaluate.ts';
-import { scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import { trainingStep } from '../training/step.ts';
 import type { Cell } from './experiment.ts';
 
