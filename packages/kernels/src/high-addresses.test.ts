@@ -23,8 +23,8 @@ afterAll(() => {
   wasmBackend().wasm._free(reserved);
 });
 
-const random4d = (shape: number[], seed: number): tf.Tensor4D =>
-  tf.tensor(noise(random(seed), tf.util.sizeFromShape(shape)), shape) as tf.Tensor4D;
+const random4d = (shape: number[], seed: number): tf.Tensor =>
+  tf.tensor(noise(random(seed), tf.util.sizeFromShape(shape)), shape);
 
 test('tensors lie above 2 GiB', () => {
   const address = tf.tidy(() => addressOf(wasmBackend(), tf.zeros([300_000])));
@@ -43,15 +43,13 @@ test('products and gradients of convolutions equal those of cpu', async () => {
     tf.tidy(() => {
       const [image, filter] = [random4d([2, 9, 8, 3], 1), random4d([3, 3, 3, 4], 2)];
       const [left, right] = [random4d([2, 3, 512, 5], 3), random4d([2, 3, 512, 6], 4)];
-      const convolution = tf.grads((x: tf.Tensor4D, w: tf.Tensor4D) =>
-        tf.sum(tf.square(tf.conv2d(x, w, 2, 'same'))),
+      const convolution = tf.grads((x, w) =>
+        tf.sum(tf.square(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same'))),
       );
-      const depthwise = tf.grads((x: tf.Tensor4D, w: tf.Tensor4D) =>
-        tf.sum(tf.square(tf.depthwiseConv2d(x, w, 1, 'same'))),
+      const depthwise = tf.grads((x, w) =>
+        tf.sum(tf.square(tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'))),
       );
-      const product = tf.grads((a: tf.Tensor4D, b: tf.Tensor4D) =>
-        tf.sum(tf.square(tf.matMul(a, b, true, false))),
-      );
+      const product = tf.grads((a, b) => tf.sum(tf.square(tf.matMul(a, b, true, false))));
       return [
         ...convolution([image, filter]),
         ...depthwise([image, filter]),
