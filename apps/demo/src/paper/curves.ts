@@ -1,6 +1,6 @@
 /** Numbers of outcomes: means with their spread over the seeds, and what rules ask of curves. */
+import { mean, spread } from '@tfjs-lrm/language-model';
 import type { Line } from '@tfjs-lrm/shared';
-import { mean, spread } from '../statistics.ts';
 import type { Measured, Outcome, Varied } from './experiment.ts';
 
 /** A quantity at one place: its mean and sample standard deviation over the seeds. */

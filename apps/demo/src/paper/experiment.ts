@@ -1,8 +1,8 @@
 /** What an experiment on the paper is: cells to train, a rule that turns their numbers into a verdict, and drawings. */
+
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Corpus } from '../text.ts';
-import type { Compile } from '../training/settings.ts';
+import type { Compile, Corpus } from '@tfjs-lrm/language-model';
 import type { Drawing } from './drawings.ts';
 
 /** What every settings file fixes before the first run; each experiment adds what determines its own cells. */

@@ -2,12 +2,12 @@
  * Fig. 1 and 8, MLP: all norm gains are frozen, and S of the matrices of the gated MLPs is varied with ηλ constant, without
  * and with a scalar multiplier on each, under AdamW and under Muon.
  */
+
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
+import { type Corpus, languageModel } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { languageModel } from '../model/language-model.ts';
-import type { Corpus } from '../text.ts';
 import { curve, degradation, inWords, lineOf, numberOf, overSeeds, range } from './curves.ts';
 import type { Drawing } from './drawings.ts';
 import {

@@ -2,14 +2,12 @@
  * Fig. 1, projector: the S of the head is varied with ηλ constant, and what stands before the head is a frozen gain, a
  * frozen gain and a scalar multiplier, or the ordinary gain of the norm, one number a column of the head.
  */
+
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
+import { type Corpus, DEFAULT_RECIPE, languageModel, scheduleOf } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { languageModel } from '../model/language-model.ts';
-import type { Corpus } from '../text.ts';
-import { scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import { brownianNorm } from './brownian.ts';
 import {
   curve,

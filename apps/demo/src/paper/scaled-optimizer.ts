@@ -1,14 +1,14 @@
 /** The optimizer of `scale` and `mlp`: the matrices of one role have S = √(η/λ) scaled, all others keep theirs. */
+
 import type * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { byRole } from '@tfjs-lrm/core';
+import { DEFAULT_RECIPE, scheduleOf } from '@tfjs-lrm/language-model';
 import { muon } from '@tfjs-lrm/muon';
 import { withSchedule } from '@tfjs-lrm/schedule';
 import type { Axis } from '@tfjs-lrm/shared';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
-import { scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import type { Settings } from './experiment.ts';
 import type { TrainedSettings } from './train-cell.ts';
 

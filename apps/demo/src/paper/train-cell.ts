@@ -1,11 +1,17 @@
 /** The training of one cell, and what is measured in it, on the way and at the end. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import {
+  type Batch,
+  batchTensors,
+  type Corpus,
+  evaluate,
+  nextBatch,
+  type Preset,
+} from '@tfjs-lrm/language-model';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
-import type { Preset } from '../presets.ts';
-import { type Batch, type Corpus, nextBatch } from '../text.ts';
-import { batchTensors, evaluate } from '../training/evaluate.ts';
 import { trainingStep } from '../training/step.ts';
 import type { Cell, Measured } from './experiment.ts';
 

@@ -1,6 +1,7 @@
 /** A process that trains cells, one after the other, as they come as messages. */
+import { type Corpus, makeCorpus } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
-import { type Corpus, makeCorpus, readText } from '../text.ts';
+import { readText } from '../text.ts';
 import { useBackend } from '../training/use-backend.ts';
 import type { Cell, Measured } from './experiment.ts';
 import { EXPERIMENTS } from './index.ts';
