@@ -1,12 +1,16 @@
 /**
- * Fig. 2: the outputs of the blocks of a deep model, without multipliers and with a scalar on every matrix. The cells with
- * row and column multipliers are those of `rows`.
+ * Fig. 2: the outputs of the blocks of a deep model whose norm gains are frozen, without multipliers and with a scalar on
+ * every matrix. The cells with row and column multipliers are those of `rows`.
  */
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
-import type { Corpus } from '../text.ts';
-import { matricesOf } from '../training/matrix-scales.ts';
-import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
+import {
+  type Corpus,
+  DEFAULT_RECIPE,
+  matricesOf,
+  optimizerOf,
+  scheduleOf,
+} from '@tfjs-lrm/language-model';
 import {
   curveOfLists,
   inWords,
@@ -71,8 +75,8 @@ const PARTS = { attention: 'output', mlp: 'down' } as const;
 type Part = keyof typeof PARTS;
 
 /** The norms of the rows of W_eff, one an output feature, of every matrix in the blocks; each divided by the matrix's mean. */
-function relativeRowNorms(model: Parameters<typeof matricesOf>[0]): number[] {
-  return matricesOf(model)
+async function relativeRowNorms(model: LayersModel): Promise<number[]> {
+  return (await matricesOf(model))
     .filter(({ name: layer }) => layer.startsWith('block'))
     .flatMap(({ shape, values, row, column }) => {
       const [inputs, outputs] = shape as [number, number];
@@ -92,12 +96,13 @@ export async function train(cell: Cell<DepthVaried, Training>, corpus: Corpus): 
   const { settings, seed, varied } = cell;
   const { preset, learningRate, decay, multiplierDecay } = settings;
   const model = wholeModel(preset, corpus.vocabulary.length, varied.multipliers, seed);
+  for (const layer of model.layers) if (/norm$/.test(layer.name)) layer.trainable = false;
   assignRoles(model);
   const optimizer = optimizerOf(
     { ...DEFAULT_RECIPE, learningRate, decay, multiplierDecay },
     scheduleOf(preset.steps),
   );
-  return trainCell({ model, optimizer, cell }, corpus, (probe) => {
+  return trainCell({ model, optimizer, cell }, corpus, async (probe) => {
     const outputs = (part: Part): number[] =>
       outputsOf(
         model,
@@ -107,7 +112,7 @@ export async function train(cell: Cell<DepthVaried, Training>, corpus: Corpus): 
     return {
       attention: outputs('attention'),
       mlp: outputs('mlp'),
-      rowNorms: relativeRowNorms(model).map((norm) => Number(norm.toPrecision(5))),
+      rowNorms: (await relativeRowNorms(model)).map((norm) => Number(norm.toPrecision(5))),
     };
   });
 }

@@ -1,5 +1,5 @@
 /** Power laws fitted to measurements, with their confidence intervals. */
-import { mean } from '../statistics.ts';
+import { mean } from '@tfjs-lrm/language-model';
 
 /** 97.5 % quantiles of Student's t distribution for 1, 2, … degrees of freedom. */
 const QUANTILES = [

@@ -3,9 +3,13 @@
  * multipliers, under AdamW and under Muon. The grid without multipliers is the tuning of the baseline.
  */
 import { assignRoles } from '@tfjs-lrm/core';
-import type { Corpus } from '../text.ts';
-import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE, type OptimizerName } from '../training/recipe.ts';
+import {
+  type Corpus,
+  DEFAULT_RECIPE,
+  type OptimizerName,
+  optimizerOf,
+  scheduleOf,
+} from '@tfjs-lrm/language-model';
 import { inWords, numberOf, type Point, pointOf, where } from './curves.ts';
 import type { Drawing } from './drawings.ts';
 import {

@@ -1,5 +1,5 @@
 /** Fig. 3: the norms of the rows of W_eff, without and with row and column multipliers; its cells are trained by `depth`. */
-import { mean, spread } from '../statistics.ts';
+import { mean, spread } from '@tfjs-lrm/language-model';
 import { inWords, listOf, pointOf, where } from './curves.ts';
 import { type DepthSettings, type DepthVaried, rowPlans } from './depth.ts';
 import type { Drawing } from './drawings.ts';

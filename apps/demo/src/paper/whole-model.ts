@@ -1,9 +1,8 @@
 /** The demo's model with the multipliers that an experiment asks for, and its outputs. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { languageModel, type Preset } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { languageModel } from '../model/language-model.ts';
-import type { Preset } from '../presets.ts';
 import { rootMeanSquare } from './train-cell.ts';
 
 /** The multipliers of a whole model: vectors are those of rows and columns, the head's of its columns alone. */

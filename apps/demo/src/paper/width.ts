@@ -5,11 +5,15 @@
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
-import type { Preset } from '../presets.ts';
-import type { Corpus } from '../text.ts';
-import { scalesOf } from '../training/matrix-scales.ts';
-import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
+import {
+  type Corpus,
+  DEFAULT_RECIPE,
+  matricesOf,
+  optimizerOf,
+  type Preset,
+  scalesOf,
+  scheduleOf,
+} from '@tfjs-lrm/language-model';
 import { brownianNorm } from './brownian.ts';
 import { curve, inWords, lineOf, numberOf, overSeeds, where } from './curves.ts';
 import type { Drawing } from './drawings.ts';
@@ -103,12 +107,12 @@ export async function train(cell: Cell<Varied, Training>, corpus: Corpus): Promi
   const recipe = { ...DEFAULT_RECIPE, learningRate, decay, multiplierDecay };
   const optimizer = optimizerOf(recipe, schedule);
   const training = { model, optimizer, cell: { ...cell, settings: { ...settings, preset: size } } };
-  return trainCell(training, corpus, (probe) => {
+  return trainCell(training, corpus, async (probe) => {
     const layers = AFTER_NORM.flatMap((part) =>
       Array.from({ length: size.blocks }, (_, i) => `block${i}_${part}`),
     );
     const [logits, ...outputs] = outputsOf(model, ['head', ...layers], probe);
-    const scales = scalesOf(model);
+    const scales = scalesOf(await matricesOf(model));
     const norms = (pattern: RegExp): number =>
       geometricMean(
         Object.entries(scales)
