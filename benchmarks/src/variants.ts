@@ -1,5 +1,5 @@
 /** The ways in which one training step of the demo's model can run. */
-import { type Mixer, mixerSizes } from '@tfjs-lrm/demo/model';
+import { type Mixer, mixerSizes } from '@tfjs-lrm/language-model';
 import type { Side } from './comparisons.ts';
 import { nodeRunner, pythonRunner, type Runner } from './runner.ts';
 import { sizeOf, VOCABULARY } from './workloads.ts';

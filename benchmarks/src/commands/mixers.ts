@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { MIXERS, type Mixer } from '@tfjs-lrm/demo/model';
+import { MIXERS, type Mixer } from '@tfjs-lrm/language-model';
 import {
   describeFlags,
   type Flags,

@@ -1,7 +1,7 @@
 /** `npm run bench:step`: one training step of the demo's model, against PyTorch, JAX and tfjs op by op. */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { PRESETS, type PresetName } from '@tfjs-lrm/demo/presets';
+import { PRESETS, type PresetName } from '@tfjs-lrm/language-model';
 import {
   describeFlags,
   type Flags,

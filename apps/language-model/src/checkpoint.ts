@@ -1,13 +1,18 @@
 /**
- * A checkpoint as bytes: magic, length of the header, header as JSON, the tensors' bytes one after the other,
- * and a SHA-256 of all that, by which a truncated or altered file is recognised.
+ * A checkpoint of a comparison as bytes: magic, length of the header, header as JSON, the tensors' bytes one after the
+ * other, what else is kept with it, and a SHA-256 of all that, by which a truncated or altered file is recognised.
  */
-import { createHash } from 'node:crypto';
 import type { SavedTensor } from '@tfjs-lrm/checkpoint';
-import type { TextSource } from '../../text.ts';
-import type { RunResult } from '../../training/finish.ts';
-import type { RunSettings } from '../../training/settings.ts';
-import type { RunState } from '../../training/state.ts';
+import type { RunResult } from './training/finish.ts';
+import type { RunSettings } from './training/settings.ts';
+import type { RunState } from './training/state.ts';
+
+/** Which text a comparison learns; the digest shows whether a file has changed. */
+export interface TextSource {
+  /** Null for Moby Dick. */
+  readonly file: string | null;
+  readonly sha256: string;
+}
 
 /** What a comparison is: written once, and part of every checkpoint. */
 export interface Settings {
@@ -20,7 +25,7 @@ export interface Settings {
 /** All runs of a comparison at one moment. */
 export interface Checkpoint {
   readonly settings: Settings;
-  /** The length of metrics.ndjson, in bytes, that goes with the states. */
+  /** The length of the log, in bytes, that goes with the states. */
   readonly logBytes: number;
   /** Seconds of training so far. */
   readonly seconds: number;
@@ -30,7 +35,7 @@ export interface Checkpoint {
 /** Raised when files of the former version can no longer be read. */
 export const VERSION = 1;
 
-const MAGIC = Buffer.from('tfjs-lrm demo\n');
+const MAGIC: Uint8Array = new TextEncoder().encode('tfjs-lrm demo\n');
 const DIGEST_BYTES = 32;
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
@@ -46,8 +51,16 @@ type Header = Omit<Checkpoint, 'runs'> & {
 
 const shapeOf = ({ name, shape, dtype }: SavedTensor): Shape => ({ name, shape, dtype });
 
-/** The parts of a checkpoint file, in order. */
-export function encode(checkpoint: Checkpoint): Uint8Array[] {
+/**
+ * The parts of a checkpoint file, in order, except for the digest of them, which comes last. Node and browsers compute
+ * it in different ways.
+ *
+ * @param rest what else is kept in the file, such as the log
+ */
+export function encodeCheckpoint(
+  checkpoint: Checkpoint,
+  rest: readonly Uint8Array[] = [],
+): Uint8Array[] {
   const header: Header = {
     ...checkpoint,
     runs: checkpoint.runs.map(({ state, result }) => ({
@@ -59,44 +72,49 @@ export function encode(checkpoint: Checkpoint): Uint8Array[] {
       result,
     })),
   };
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(json.length);
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, json.length, true);
   const tensors = checkpoint.runs.flatMap(({ state }) =>
     state === null ? [] : [...state.weights, ...state.optimizer],
   );
-  const parts = [
+  return [
     MAGIC,
     length,
     json,
     ...tensors.map(
       ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
     ),
+    ...rest,
   ];
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return [...parts, hash.digest()];
 }
 
-/** The checkpoint in a file's bytes, or null where they are truncated or altered. */
-export function decode(bytes: Buffer): Checkpoint | null {
+/** A file's content and the digest that it should have, or null where the file is none of ours. */
+export function splitDigest(bytes: Uint8Array): { content: Uint8Array; digest: Uint8Array } | null {
   const end = bytes.length - DIGEST_BYTES;
+  if (end < MAGIC.length + 4 || MAGIC.some((byte, i) => bytes[i] !== byte)) return null;
+  return { content: bytes.subarray(0, end), digest: bytes.subarray(end) };
+}
+
+/** The checkpoint in a file's content, whose digest is right, and what else is kept with it. */
+export function decodeCheckpoint(content: Uint8Array): {
+  checkpoint: Checkpoint;
+  rest: Uint8Array;
+} {
   const start = MAGIC.length + 4;
-  if (end < start || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return null;
-  const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
-  if (!digest.equals(bytes.subarray(end))) return null;
-  let offset = start + bytes.readUInt32LE(MAGIC.length);
-  const header = JSON.parse(bytes.toString('utf8', start, offset)) as Header;
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  let offset = start + view.getUint32(MAGIC.length, true);
+  const header = JSON.parse(new TextDecoder().decode(content.subarray(start, offset))) as Header;
   const fill = (shape: Shape): SavedTensor => {
     const make = ARRAYS[shape.dtype];
     const size = shape.shape.reduce((product, n) => product * n, 1);
     const length = size * make.BYTES_PER_ELEMENT;
     // Copied, since an array of floats must begin at a multiple of four bytes.
-    const copy = new Uint8Array(bytes.subarray(offset, offset + length));
+    const copy = content.slice(offset, offset + length);
     offset += length;
     return { ...shape, values: new make(copy.buffer) };
   };
-  return {
+  const checkpoint = {
     ...header,
     runs: header.runs.map(({ state, result }) => ({
       state: state && {
@@ -107,4 +125,5 @@ export function decode(bytes: Buffer): Checkpoint | null {
       result,
     })),
   };
+  return { checkpoint, rest: content.subarray(offset) };
 }

@@ -8,6 +8,12 @@ export interface Scale {
   readonly effective: number;
 }
 
+/** Row and column multipliers of several matrices. */
+export interface Multipliers {
+  readonly row: readonly number[];
+  readonly column: readonly number[];
+}
+
 /** A matrix with its factors on the host, row-major, [in, out]. */
 interface Matrix {
   readonly name: string;
@@ -18,10 +24,14 @@ interface Matrix {
 }
 
 /** The matrices of a model by the names of their layers, in the order of the model. */
-export function matricesOf(model: LayersModel): Matrix[] {
-  const values = new Map(
-    model.weights.map((weight) => [weight.originalName, weight.read().dataSync()]),
+export async function matricesOf(model: LayersModel): Promise<Matrix[]> {
+  const read = model.weights.map(
+    async (weight): Promise<[string, ArrayLike<number>]> => [
+      weight.originalName,
+      await weight.read().data(),
+    ],
   );
+  const values = new Map(await Promise.all(read));
   return model.weights
     .filter((weight) => weight.shape.length === 2 && roleOf(variableOf(weight)) !== 'vector')
     .map(({ originalName, shape }) => ({
@@ -49,16 +59,12 @@ function scaleOf({ shape, values, row, column }: Matrix): Scale {
   return { stored: Math.sqrt(stored / size), effective: Math.sqrt(effective / size) };
 }
 
-/** The scale of each matrix of a model, by name. */
-export function scalesOf(model: LayersModel): Record<string, Scale> {
-  return Object.fromEntries(matricesOf(model).map((matrix) => [matrix.name, scaleOf(matrix)]));
-}
+/** The scale of each matrix, by name. */
+export const scalesOf = (matrices: readonly Matrix[]): Record<string, Scale> =>
+  Object.fromEntries(matrices.map((matrix) => [matrix.name, scaleOf(matrix)]));
 
-/** All row and all column multipliers of a model. */
-export function multipliersOf(model: LayersModel): { row: number[]; column: number[] } {
-  const matrices = matricesOf(model);
-  return {
-    row: matrices.flatMap(({ row }) => Array.from(row ?? [])),
-    column: matrices.flatMap(({ column }) => Array.from(column ?? [])),
-  };
-}
+/** All row and all column multipliers of some matrices. */
+export const multipliersOf = (matrices: readonly Matrix[]): Multipliers => ({
+  row: matrices.flatMap(({ row }) => Array.from(row ?? [])),
+  column: matrices.flatMap(({ column }) => Array.from(column ?? [])),
+});

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crossEntropy } from '@tfjs-lrm/layers';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { type Batch, type Corpus, nextBatch } from '../corpus.ts';
 import type { Preset } from '../presets.ts';
-import { type Batch, type Corpus, nextBatch } from '../text.ts';
 
 const VALIDATION_SEED = 7;
 

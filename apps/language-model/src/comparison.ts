@@ -1,7 +1,7 @@
-import type { Mixer } from '../model/language-model.ts';
-import { choice, type Preset } from '../presets.ts';
-import { DEFAULT_RECIPE, type OptimizerName, type Recipe } from '../training/recipe.ts';
-import type { Compile, RunSettings } from '../training/settings.ts';
+import type { Mixer } from './model/language-model.ts';
+import { CHOICE, type Preset } from './presets.ts';
+import { DEFAULT_RECIPE, type OptimizerName, type Recipe } from './training/recipe.ts';
+import type { Compile, RunSettings } from './training/settings.ts';
 
 /** What a comparison varies; what is left out is the default comparison's. */
 export interface Comparison {
@@ -24,7 +24,7 @@ export interface Comparison {
  * as large as AdamW's (arXiv 2502.16982), so that the rate carries over; it was not tuned.
  */
 export function comparison(wanted: Comparison): RunSettings[] {
-  const { learningRate, wellSetDecay, badlySetDecay } = choice();
+  const { learningRate, wellSetDecay, badlySetDecay } = CHOICE;
   const {
     preset,
     backend,

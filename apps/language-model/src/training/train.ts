@@ -1,27 +1,43 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles, learningRateOf } from '@tfjs-lrm/core';
 import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import { type Corpus, nextBatch } from '../corpus.ts';
 import { languageModel } from '../model/language-model.ts';
-import { type Corpus, nextBatch } from '../text.ts';
 import { batchTensors, evaluate } from './evaluate.ts';
 import { type Finished, finish, type RunResult } from './finish.ts';
 import { Losses, type StepRecord } from './losses.ts';
-import { scalesOf } from './matrix-scales.ts';
+import { type Multipliers, matricesOf, multipliersOf, scalesOf } from './matrix-scales.ts';
 import { optimizerOf, scheduleOf } from './optimizer.ts';
-import type { RunSettings } from './settings.ts';
+import type { Compile, RunSettings } from './settings.ts';
 import { putState, type RunState, takeState } from './state.ts';
-import { trainingStep } from './step.ts';
+import type { TrainingStep } from './step.ts';
 
 export interface Progress {
   readonly records: readonly StepRecord[];
   /** The latest one; null before the first evaluation. */
   readonly validationLoss: number | null;
   readonly msPerStep: number;
+  /** After the last of the records, every ten steps. */
+  readonly multipliers?: Multipliers;
   /** Where a run can go on from, after the last of the records. */
   readonly state?: RunState;
 }
 
+/** What a run needs of the program that it is part of. */
+export interface Host {
+  /** The training step, as one function where the program can compile it. */
+  readonly step: (
+    model: LayersModel,
+    optimizer: tf.Optimizer,
+    how: Compile,
+  ) => Promise<TrainingStep>;
+  /** Called before each step: lets messages in, may use the model, and may wait. */
+  readonly between: (model: LayersModel) => Promise<void>;
+}
+
 export interface TrainOptions {
+  readonly host: Host;
   /** Where to go on; null for the start. */
   readonly from: RunState | null;
   /** A state is reported every so many steps, and every 20 seconds. */
@@ -29,7 +45,9 @@ export interface TrainOptions {
   readonly report: (progress: Progress) => void;
   /** Receives the folded model at the end, before it is disposed. */
   readonly keep: Finished;
-  /** True when the run is to stop after the step that it is in. */
+  /** True when the state is to be reported after the step that it is in. */
+  readonly isSaving?: () => boolean;
+  /** True when the run is to stop after the step that it is in, with its state reported. */
   readonly isStopping: () => boolean;
 }
 
@@ -38,8 +56,6 @@ const EVALUATE_EVERY = 50;
 const CHECKPOINT_MS = 20_000;
 const QUICK_BATCHES = 8;
 const FINAL_BATCHES = 40;
-
-const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * The training loop of one run: reports every ten steps, evaluates every fifty, and ends with the loss over all
@@ -56,27 +72,26 @@ export async function train(
 ): Promise<RunResult | null> {
   const { preset, multipliers, seed } = settings;
   const { steps, batch, context } = preset;
-  const { from, report, isStopping } = options;
+  const { from, report, host, isStopping, isSaving = () => false } = options;
   const model = languageModel(preset, corpus.vocabulary.length, multipliers, seed);
   assignRoles(model);
   const optimizer = optimizerOf(settings, scheduleOf(steps, settings));
   if (from !== null) await putState(model, optimizer, from);
   const random = from === null ? xoroshiro128plus(seed) : xoroshiro128plusFromState(from.random);
   const rate = learningRateOf(optimizer, model.trainableWeights[0]?.read() as tf.Variable);
-  const training = await trainingStep(model, optimizer, settings.compile);
+  const training = await host.step(model, optimizer, settings.compile);
   const losses = new Losses(settings.backend);
   let validationLoss = from?.validationLoss ?? null;
   let savedAt = performance.now();
 
   try {
     for (let done = from?.step ?? 0; done < steps; ) {
+      await host.between(model);
       losses.begin();
       const [x, y] = batchTensors(nextBatch(corpus.training, batch, context, random), preset);
       losses.add(done, training.take(x, y), rate);
       tf.dispose([x, y]);
       done++;
-      await yieldToEventLoop(); // without it a loop of synchronous steps receives no messages
-
       const isLast = done === steps;
       const isReport = isLast || done % REPORT_EVERY === 0;
       const isEvaluation = isLast || done % EVALUATE_EVERY === 0;
@@ -84,6 +99,7 @@ export async function train(
         isLast ||
         done % options.checkpointEvery === 0 ||
         performance.now() - savedAt > CHECKPOINT_MS ||
+        isSaving() ||
         isStopping();
       if (!isReport && !isCheckpoint) {
         losses.end();
@@ -98,16 +114,18 @@ export async function train(
           preset,
           isLast ? FINAL_BATCHES : QUICK_BATCHES,
         );
+      const matrices = isReport ? await matricesOf(model) : null;
       // Both depend on the step alone, so that an interrupted run keeps the same log.
       const last = {
         ...(records.at(-1) as StepRecord),
-        ...(isReport && { scales: scalesOf(model) }),
+        ...(matrices && { scales: scalesOf(matrices) }),
         ...(isEvaluation && { validationLoss: validationLoss as number }),
       };
       const progress = {
         records: [...records.slice(0, -1), last],
         validationLoss,
         msPerStep: losses.msPerStep,
+        ...(matrices && { multipliers: multipliersOf(matrices) }),
       };
       if (!isCheckpoint) {
         report(progress);

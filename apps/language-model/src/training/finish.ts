@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { foldMultipliers } from '@tfjs-lrm/multipliers';
-import type { Corpus } from '../text.ts';
+import type { Corpus } from '../corpus.ts';
 import { generate } from './generate.ts';
-import { matricesOf, multipliersOf, type Scale, scalesOf } from './matrix-scales.ts';
+import {
+  type Multipliers,
+  matricesOf,
+  multipliersOf,
+  type Scale,
+  scalesOf,
+} from './matrix-scales.ts';
 import type { RunSettings } from './settings.ts';
 
 export interface RunResult {
@@ -17,7 +23,7 @@ export interface RunResult {
   readonly msPerStep: number;
   readonly sample: string;
   readonly matrices: readonly (Scale & { name: string; shape: readonly number[] })[];
-  readonly multipliers: { readonly row: readonly number[]; readonly column: readonly number[] };
+  readonly multipliers: Multipliers;
 }
 
 const SAMPLE_CHARACTERS = 240;
@@ -34,25 +40,28 @@ export async function finish(
 ): Promise<Omit<RunResult, 'validationLoss' | 'msPerStep'>> {
   const { context } = settings.preset;
   const folded = foldMultipliers(model);
-  const foldedDifference = tf.tidy(() => {
+  const difference = tf.tidy(() => {
     const ids = tf.tensor2d(corpus.validation.subarray(0, context), [1, context], 'int32');
     const logits = (of: LayersModel): tf.Tensor => of.apply(ids) as tf.Tensor;
-    return tf.max(tf.abs(tf.sub(logits(model), logits(folded)))).dataSync()[0] as number;
+    return tf.max(tf.abs(tf.sub(logits(model), logits(folded))));
   });
+  const [foldedDifference] = (await difference.data()) as unknown as [number];
+  difference.dispose();
   await keep(folded, corpus.vocabulary);
   const foldedParameters = folded.countParams();
   folded.dispose();
-  const scales = scalesOf(model);
+  const matrices = await matricesOf(model);
+  const scales = scalesOf(matrices);
   return {
     parameters: model.countParams(),
     foldedParameters,
     foldedDifference,
-    sample: generate(model, corpus, context, SAMPLE_CHARACTERS, settings.seed),
-    matrices: matricesOf(model).map(({ name, shape }) => ({
+    sample: await generate(model, corpus, context, SAMPLE_CHARACTERS, settings.seed),
+    matrices: matrices.map(({ name, shape }) => ({
       name,
       shape,
       ...(scales[name] as Scale),
     })),
-    multipliers: multipliersOf(model),
+    multipliers: multipliersOf(matrices),
   };
 }

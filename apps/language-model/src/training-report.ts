@@ -1,7 +1,4 @@
 /** report.html of a comparison: what its charts, tables and texts show. */
-
-import { join } from 'node:path';
-import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import {
   type Chart,
   escaped,
@@ -14,12 +11,18 @@ import {
   type Section,
   type Style,
 } from '@tfjs-lrm/shared';
-import { mean, meanAndSpread, spread } from '../statistics.ts';
-import type { RunResult } from '../training/finish.ts';
-import type { StepRecord } from '../training/losses.ts';
-import type { LoggedRun } from './checkpoint/logged-runs.ts';
-import type { RunFolder } from './checkpoint/run-folder.ts';
-import { bySeeds, type FinishedRun, matricesOf, scaleOf, verdict } from './terminal/summary.ts';
+import type { Settings } from './checkpoint.ts';
+import {
+  bySeeds,
+  type FinishedRun,
+  type LoggedRun,
+  matrixShapes,
+  meanScale,
+  verdict,
+} from './results.ts';
+import { mean, meanAndSpread, spread } from './statistics.ts';
+import type { RunResult } from './training/finish.ts';
+import type { StepRecord } from './training/losses.ts';
 
 /** Runs that differ in their seeds alone. */
 interface Group<R extends LoggedRun = FinishedRun> {
@@ -198,12 +201,12 @@ function resultTable(groups: readonly Group[]): string {
 }
 
 function scaleTable(groups: readonly Group[]): string {
-  const rows = [...matricesOf(groups.flatMap(({ runs }) => runs))].map(([name, shape]) => [
+  const rows = [...matrixShapes(groups.flatMap(({ runs }) => runs))].map(([name, shape]) => [
     `${name} ${shape}`,
     ...groups.map(({ runs }) => {
-      const effective = scaleOf(runs, name, 'effective');
+      const effective = meanScale(runs, name, 'effective');
       return runs[0]?.settings.multipliers && effective !== '–'
-        ? `${scaleOf(runs, name, 'stored')} → ${effective}`
+        ? `${meanScale(runs, name, 'stored')} → ${effective}`
         : effective;
     }),
   ]);
@@ -221,13 +224,10 @@ const texts = (runs: readonly FinishedRun[]): string =>
     )
     .join('\n');
 
-/** The page itself. */
-export function trainingReport(
-  folder: Pick<RunFolder, 'settings'>,
-  runs: readonly FinishedRun[],
-): string {
+/** The page itself, complete in one file. */
+export function trainingReport(settings: Settings, runs: readonly FinishedRun[]): string {
   const groups = groupsOf(runs);
-  const { text } = folder.settings;
+  const { text } = settings;
   const { preset, backend, compile } = (runs[0] as FinishedRun).settings;
   const charts = [
     ...lossCharts(groups, preset.steps),
@@ -250,15 +250,8 @@ ${verdict(runs)
     },
     {
       heading: 'Settings',
-      body: `<details><summary>Every setting of every run</summary><pre><code>${escaped(JSON.stringify(folder.settings, null, 2))}</code></pre></details>`,
+      body: `<details><summary>Every setting of every run</summary><pre><code>${escaped(JSON.stringify(settings, null, 2))}</code></pre></details>`,
     },
   ];
   return page('Language models with and without learnable multipliers', introduction, sections);
-}
-
-/** Writes report.html into the folder of a comparison and returns its path. */
-export function writeReport(folder: RunFolder, runs: readonly FinishedRun[]): string {
-  const path = join(folder.path, 'report.html');
-  writeDurably(path, [Buffer.from(trainingReport(folder, runs))]);
-  return path;
 }

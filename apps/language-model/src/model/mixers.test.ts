@@ -5,8 +5,8 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
 import { eachBackend, onCpu } from '../../../../test/backends.ts';
+import type { Corpus } from '../corpus.ts';
 import { PRESETS } from '../presets.ts';
-import type { Corpus } from '../text.ts';
 import { generate } from '../training/generate.ts';
 import { languageModel, MIXERS } from './language-model.ts';
 
@@ -74,7 +74,7 @@ function generateAnew(
 
 eachBackend(() => {
   describe.each(MIXERS)('%s', (mixer) => {
-    it('writes with what it remembers what it writes without', () => {
+    it('writes with what it remembers what it writes without', async () => {
       const model = languageModel(
         { width: 16, blocks: 2, heads: 2, mlp: 24, mixer, context: 40 },
         VOCABULARY.length,
@@ -90,9 +90,9 @@ eachBackend(() => {
       const validation = Int32Array.from([0, 3, 1, 4, 1, 5, 9, 2]);
       const corpus = { vocabulary: VOCABULARY, training: validation, validation };
       // Effective kernels are computed once and kept.
-      generate(model, corpus, 8, 1, 1);
+      await generate(model, corpus, 8, 1, 1);
       const before = tf.memory().numTensors;
-      const text = generate(model, corpus, 8, 30, 1);
+      const text = await generate(model, corpus, 8, 30, 1);
       expect(tf.memory().numTensors).toBe(before);
       expect(new Set(text).size).toBeGreaterThan(3);
       expect(text).toBe(generateAnew(model, corpus, 30, 1));
