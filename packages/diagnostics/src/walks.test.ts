@@ -105,7 +105,8 @@ const MUON_SHAPES = [
 ];
 
 const cases = Object.entries(SCHEDULES).flatMap(([name, schedule]) =>
-  COUPLINGS.map((decayed) => ({ name, schedule, ...decayed })),
+  // One coupling is enough for a third schedule.
+  COUPLINGS.slice(0, name === 'cosine' ? 1 : 3).map((decayed) => ({ name, schedule, ...decayed })),
 );
 
 describe.each(cases)('$coupling decay, $name', ({ name, schedule, coupling, decay }) => {
