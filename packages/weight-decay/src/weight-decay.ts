@@ -4,6 +4,7 @@ import {
   type Entry,
   OptimizerAdapter,
   type Role,
+  ratesOf,
   roleOf,
   type Selector,
 } from '@tfjs-lrm/core';
@@ -115,7 +116,9 @@ class WeightDecay extends OptimizerAdapter {
   override update(entries: readonly Entry[]): void {
     const shares = new Map<string, tf.Tensor>();
     const decaying = entries.flatMap(({ variable, gradient }) => {
-      const decay = this.#exclude.has(variable) ? 0 : this.#decay[roleOf(variable)];
+      const decay = this.#exclude.has(variable)
+        ? 0
+        : this.#decay[roleOf(variable)] * ratesOf(variable).decay;
       return gradient === null || decay === 0
         ? []
         : [{ variable, share: this.#share(variable, decay, shares) }];
@@ -144,7 +147,7 @@ class WeightDecay extends OptimizerAdapter {
   /** The share of the weight that this step removes, a scalar; computed once for each rate and decay. */
   #share(variable: tf.Variable, decay: number, shares: Map<string, tf.Tensor>): tf.Tensor {
     const owner = updaterOf(this.inner, variable);
-    const rate = this.#coupling === 'independent' ? owner.rateFactor : owner.rate;
+    const rate = this.#coupling === 'independent' ? owner.rateFactor : owner.rateOf(variable);
     const key = `${rate.id} ${decay}`;
     let share = shares.get(key);
     if (share === undefined) {
