@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
-import { PRESETS, type PresetName } from '@tfjs-lrm/demo/presets';
+import { PRESETS, type PresetName } from '@tfjs-lrm/language-model';
 import {
   columns,
   describeFlags,

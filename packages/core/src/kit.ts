@@ -66,7 +66,7 @@ export {
 } from './node.ts';
 export { type Patch, withPatches } from './patches.ts';
 export { ratesVersion } from './rates.ts';
-export { isRecording, whileRecording } from './recording.ts';
+export { currentRecording, isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
 export { isRole, ROLES } from './roles.ts';
 export { updaterOf } from './route.ts';

@@ -1,5 +1,5 @@
+import { DEFAULT_RECIPE } from '@tfjs-lrm/language-model';
 import { expect, it } from 'vitest';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
 import { brownianNorm } from './brownian.ts';
 
 const walk = (learningRate: number, decay: number) => ({

@@ -1,18 +1,24 @@
 /** The paper's fig. 4 at small scale: drift along symmetries, without a cure and with each of three. */
+
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel } from '@tensorflow/tfjs-layers';
 import { assignRoles, roleOf } from '@tfjs-lrm/core';
+import {
+  batchTensors,
+  type Compile,
+  type Corpus,
+  DEFAULT_RECIPE,
+  evaluate,
+  languageModel,
+  nextBatch,
+  optimizerOf,
+  type Preset,
+  scheduleOf,
+} from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { languageModel } from '../model/language-model.ts';
-import type { Preset } from '../presets.ts';
-import { type Corpus, nextBatch } from '../text.ts';
-import { batchTensors, evaluate } from '../training/evaluate.ts';
-import { optimizerOf, scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
-import type { Compile } from '../training/settings.ts';
 import { trainingStep } from '../training/step.ts';
 
 /** What settings.json fixes. */
