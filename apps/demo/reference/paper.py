@@ -11,14 +11,13 @@ import argparse
 import json
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch.func import grad_and_value, vmap
 
 from lm import TEXT, VALIDATION_SEED
-from model import Config, effective, initial_weights, logits, loss, rms_norm
+from model import Config, attention, effective, initial_weights, logits, loss, mlp, rms_norm, rotary_angles
 from pure_rand import Xoroshiro128Plus
 from recipe import is_gain, is_multiplier, schedule
 from text import draw_batch, read_text
@@ -150,8 +149,6 @@ class Stack:
 
 def mlp_outputs(weights, config, ids):
     """What each MLP adds to the residual stream."""
-    from model import attention, mlp, rotary_angles
-
     x = torch.nn.functional.embedding(ids, effective(weights, 'embedding/embeddings'))
     cos, sin = rotary_angles(ids.shape[1], config.width // config.heads, x.dtype)
     outputs = []
