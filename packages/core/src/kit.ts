@@ -69,7 +69,7 @@ export { ratesVersion } from './rates.ts';
 export { currentRecording, isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
 export { isRole, ROLES } from './roles.ts';
-export { updaterOf } from './route.ts';
+export { pathTo, type Station, updaterOf } from './route.ts';
 export { Selection } from './selection.ts';
 export {
   checkSelector,
@@ -85,3 +85,10 @@ export type { Keyed, Matching, SavedState } from './state.ts';
 export { StateStore } from './state-store.ts';
 export { drawTable } from './table.ts';
 export { isModel, isVariable, variableOf } from './tfjs-objects.ts';
+export type {
+  AdamRule,
+  Decay,
+  MatrixBlock,
+  OrthogonalRule,
+  UpdateRule,
+} from './update-rule.ts';
