@@ -55,7 +55,7 @@ describe.skipIf(!isLinked())('on tensorflow', () => {
       const at = Number(/fault (\d+)/.exec(ended.output)?.[1]);
       const left = [...ended.output.matchAll(/\[(\d)\] left after (\d+): (.*)/g)];
       // The one that the launcher ended before its time was up says nothing.
-      expect(left.length).toBeGreaterThan(0);
+      expect(left.length, ended.output).toBeGreaterThan(0);
       for (const [, , time, message] of left) {
         expect((Number(time) - at) / 1000).toBeLessThan(TIMEOUT + SLACK);
         expect(message).toMatch(new RegExp(`no answer from .*worker ${victim} `));
