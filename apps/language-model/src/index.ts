@@ -26,6 +26,7 @@ export {
   type ModelSize,
   mixerSizes,
 } from './model/language-model.ts';
+export { PLACEMENTS, type Placement, placedModel } from './model/placed-model.ts';
 export { CHOICE, type Choice, PRESETS, type Preset, type PresetName } from './presets.ts';
 export {
   bySeeds,
@@ -41,7 +42,9 @@ export type { Finished, RunResult } from './training/finish.ts';
 export { continuation, generate } from './training/generate.ts';
 export type { StepRecord } from './training/losses.ts';
 export {
+  type Matrix,
   type Multipliers,
+  matricesOf,
   multipliersOf,
   type Scale,
   scalesOf,

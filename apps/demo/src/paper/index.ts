@@ -1,6 +1,9 @@
 /** The experiments on the paper, in the order in which they run and stand in the report. */
+import * as depth from './depth.ts';
 import type { Experiment } from './experiment.ts';
 import * as mlp from './mlp.ts';
+import * as robust from './robust.ts';
+import * as rows from './rows.ts';
 import * as scale from './scale.ts';
 
-export const EXPERIMENTS: readonly Experiment[] = [scale, mlp];
+export const EXPERIMENTS: readonly Experiment[] = [scale, mlp, robust, depth, rows];
