@@ -41,7 +41,9 @@ export type { Finished, RunResult } from './training/finish.ts';
 export { continuation, generate } from './training/generate.ts';
 export type { StepRecord } from './training/losses.ts';
 export {
+  type Matrix,
   type Multipliers,
+  matricesOf,
   multipliersOf,
   type Scale,
   scalesOf,

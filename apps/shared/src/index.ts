@@ -2,7 +2,7 @@
 
 export type { Axis } from './chart/axis-scale.ts';
 export type { Chart, Style } from './chart/figure.ts';
-export { type HeatMap, heatMap, heatMapDrawing } from './chart/heat-map.ts';
+export { type HeatCell, type HeatMap, heatMap, heatMapDrawing } from './chart/heat-map.ts';
 export { histogram, type Sample } from './chart/histogram.ts';
 export { escaped, htmlTable } from './chart/html.ts';
 export {

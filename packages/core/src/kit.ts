@@ -65,7 +65,7 @@ export {
   treeOf,
 } from './node.ts';
 export { type Patch, withPatches } from './patches.ts';
-export { isRecording, whileRecording } from './recording.ts';
+export { currentRecording, isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
 export { copyRole, isRole, ROLES } from './roles.ts';
 export { updaterOf } from './route.ts';

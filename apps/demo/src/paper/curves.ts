@@ -111,14 +111,14 @@ export function degradation(
   return { nats: point.mean - best.mean, error: Math.hypot(point.error, best.error) };
 }
 
-/** The slope of log(quantity) against log(place), by least squares. */
-export function logSlope(points: readonly Point[]): number {
-  const x = points.map(({ at }) => Math.log(at));
-  const y = points.map((point) => Math.log(point.mean));
-  const [mx, my] = [mean(x), mean(y)];
-  const sum = (of: (i: number) => number): number => x.reduce((total, _, i) => total + of(i), 0);
-  return (
-    sum((i) => ((x[i] as number) - mx) * ((y[i] as number) - my)) /
-    sum((i) => ((x[i] as number) - mx) ** 2)
-  );
+/** The slope of a line through points [x, y], by least squares. */
+export function slope(points: readonly (readonly [number, number])[]): number {
+  const [mx, my] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
+  const sum = (of: (x: number, y: number) => number): number =>
+    points.reduce((total, [x, y]) => total + of(x - mx, y - my), 0);
+  return sum((x, y) => x * y) / sum((x) => x * x);
 }
+
+/** The slope of log(quantity) against log(place), by least squares. */
+export const logSlope = (points: readonly Point[]): number =>
+  slope(points.map(({ at, mean: value }) => [Math.log(at), Math.log(value)]));

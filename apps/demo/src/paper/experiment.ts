@@ -84,10 +84,16 @@ export const describe = ({ experiment, varied, seed }: Plan): string =>
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A settings file, with what it lacks from the one that its `of` names: whose cells an experiment uses. */
+function readFile<S extends Settings>(name: string): S & Record<string, unknown> {
+  const url = new URL(`../../src/paper/${name}.json`, import.meta.url);
+  const { of, ...own } = JSON.parse(readFileSync(url, 'utf8'));
+  return of === undefined ? own : { ...readFile<S>(of), ...own };
+}
+
 /** The settings of an experiment, or of its quick version. */
 export function readSettings<S extends Settings = Settings>(name: string, isQuick: boolean): S {
-  const url = new URL(`../../src/paper/${name}.json`, import.meta.url);
-  const settings = JSON.parse(readFileSync(url, 'utf8')) as S & Record<string, unknown>;
+  const settings = readFile<S>(name);
   if (!isQuick) return settings;
   const merged = Object.entries(settings.quick).map(([key, value]) => {
     const full = settings[key];

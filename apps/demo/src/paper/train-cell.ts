@@ -76,7 +76,7 @@ export async function trainModel(
 export async function trainCell(
   training: Omit<Training, 'draw'>,
   corpus: Corpus,
-  measure: (probe: tf.Tensor) => Measured = () => ({}),
+  measure: (probe: tf.Tensor) => Measured | Promise<Measured> = () => ({}),
 ): Promise<Measured> {
   const { model, optimizer, cell } = training;
   const { preset, validationBatches } = cell.settings;
@@ -89,7 +89,7 @@ export async function trainCell(
     nextBatch(corpus.validation, batch, context, xoroshiro128plus(PROBE_SEED)),
     preset,
   );
-  const measured = { loss, ...measure(probe), ...watched };
+  const measured = { loss, ...(await measure(probe)), ...watched };
   tf.dispose([probe, unused]);
   optimizer.dispose();
   model.dispose();

@@ -15,7 +15,7 @@ export interface Multipliers {
 }
 
 /** A matrix with its factors on the host, row-major, [in, out]. */
-interface Matrix {
+export interface Matrix {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: ArrayLike<number>;

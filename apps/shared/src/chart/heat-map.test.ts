@@ -1,30 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { type HeatMap, heatMap, heatMapDrawing } from './heat-map.ts';
 
+const cell = (value: number) => ({
+  text: value.toFixed(2),
+  shade: 3 - value,
+  isFramed: value < 2,
+});
+
 const MAP: HeatMap = {
   title: 'Losses',
   description: 'Framed: below 2.',
   columns: { label: 'rate', places: ['0.1', '0.2'] },
   rows: { label: 'decay', places: ['0', '1'] },
   panels: [
-    {
-      name: 'Adam <1>',
-      values: [
-        [1.9, 2.1],
-        [5, 3],
-      ],
-    },
-    {
-      name: 'Muon',
-      values: [
-        [2, 2],
-        [2, 2],
-      ],
-    },
+    { name: 'Adam <1>', cells: [[1.9, 2.1].map(cell), [5, 3].map(cell)] },
+    { name: 'Muon', cells: [[2, 2].map(cell), [2, 2].map(cell)] },
   ],
-  format: (value) => value.toFixed(2),
-  shade: (value) => 3 - value,
-  isFramed: (value) => value < 2,
 };
 
 describe('heatMap', () => {
