@@ -3,7 +3,7 @@
  * √2 from 4e-3, then the decay at that rate, in steps of 3 from 0.1, up or down for as long as the held-out loss of one seed
  * at half the steps falls.
  *
- *   node apps/demo/dist/paper/tasks/sweep.js
+ *   node apps/demo/dist/paper/tasks/sweep.js > apps/demo/src/paper/tasks/sweep.ndjson
  */
 import { makeCorpus, mean } from '@tfjs-lrm/language-model';
 import { bestBackend, compileFor } from '../../backend.ts';
@@ -56,20 +56,24 @@ async function lossOf(
   return loss as number;
 }
 
+/** The loss of each choice, which is trained once. */
+const known = new Map<string, number>();
+
+async function cachedLossOf(...choice: Parameters<typeof lossOf>): Promise<number> {
+  const key = choice.join();
+  const loss = known.get(key) ?? (await lossOf(...choice));
+  known.set(key, loss);
+  return loss;
+}
+
 /** A value whose neighbours have a higher loss, from `from` in steps that multiply it. */
 async function descend(
   { from, step }: typeof RATE,
   lossAt: (value: number) => Promise<number>,
 ): Promise<number> {
-  const known = new Map<number, number>();
   // Two digits, as one would write them.
   const valueAt = (place: number): number => Number((from * step ** place).toPrecision(2));
-  const loss = async (place: number): Promise<number> => {
-    const value = valueAt(place);
-    const reached = known.get(value) ?? (await lossAt(value));
-    known.set(value, reached);
-    return reached;
-  };
+  const loss = (at: number): Promise<number> => lossAt(valueAt(at));
   let place = 0;
   for (const direction of [1, -1])
     while ((await loss(place + direction)) < (await loss(place))) place += direction;
@@ -77,7 +81,7 @@ async function descend(
 }
 
 for (const optimizer of ['AdamW', 'Muon'] as const) {
-  const learningRate = await descend(RATE, (rate) => lossOf(optimizer, rate, DECAY.from));
-  const decay = await descend(DECAY, (each) => lossOf(optimizer, learningRate, each));
+  const learningRate = await descend(RATE, (rate) => cachedLossOf(optimizer, rate, DECAY.from));
+  const decay = await descend(DECAY, (each) => cachedLossOf(optimizer, learningRate, each));
   console.log(JSON.stringify({ optimizer, chosen: { learningRate, decay } }));
 }
