@@ -4,11 +4,13 @@ import * as clipping from './clipping.ts';
 import * as depth from './depth.ts';
 import type { Experiment } from './experiment.ts';
 import * as mlp from './mlp.ts';
+import * as overhead from './overhead.ts';
 import * as robust from './robust.ts';
 import * as rows from './rows.ts';
 import * as scale from './scale.ts';
 import * as symmetry from './symmetry.ts';
 import * as tasks from './tasks.ts';
+import * as width from './width.ts';
 
 export const EXPERIMENTS: readonly Experiment[] = [
   scale,
@@ -17,6 +19,8 @@ export const EXPERIMENTS: readonly Experiment[] = [
   depth,
   rows,
   symmetry,
+  width,
   clipping,
   tasks,
+  overhead,
 ];

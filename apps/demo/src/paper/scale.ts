@@ -6,9 +6,10 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
-import { type Corpus, DEFAULT_RECIPE, languageModel, scheduleOf } from '@tfjs-lrm/language-model';
+import { variableOf } from '@tfjs-lrm/core/kit';
+import { brownianBand, type Recipe, recipeOf } from '@tfjs-lrm/diagnostics';
+import { type Corpus, languageModel, scheduleOf } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { brownianNorm } from './brownian.ts';
 import {
   curve,
   degradation,
@@ -64,32 +65,31 @@ function build({ varied, seed, settings }: OwnCell, vocabulary: number): LayersM
   return model;
 }
 
-const weightOf = (model: LayersModel, weight: string): tf.Tensor | undefined =>
-  model.weights.find(({ originalName }) => originalName === weight)?.read();
+function weightOf(model: LayersModel, name: string): tf.Variable | undefined {
+  const weight = model.weights.find(({ originalName }) => originalName === name);
+  return weight && variableOf(weight);
+}
 
 export async function train(cell: OwnCell, corpus: Corpus): Promise<Measured> {
   const { settings } = cell;
   const { factor } = cell.varied;
-  const { preset, learningRate, decay } = settings;
+  const { preset } = settings;
   const model = build(cell, corpus.vocabulary.length);
   assignRoles(model);
   const optimizer = scaledOptimizer(settings, factor, { role: 'head', optimizer: 'adamw' });
   return trainCell({ model, optimizer, cell }, corpus, (probe) => {
-    const head = rootMeanSquare(weightOf(model, 'head/kernel') as tf.Tensor);
+    const head = weightOf(model, 'head/kernel') as tf.Variable;
     const gain = weightOf(model, 'head/kernel/scalar_multiplier') ?? weightOf(model, 'norm/gain');
     const logits = model.apply(probe) as tf.Tensor;
-    const brownian = brownianNorm({
-      ...DEFAULT_RECIPE,
+    const recipe = recipeOf(optimizer, head) as Recipe;
+    const { rms } = brownianBand(head.shape, scheduleOf(preset.steps), recipe, {
       steps: preset.steps,
-      schedule: scheduleOf(preset.steps),
-      learningRate: learningRate * factor,
-      decay: decay / factor,
       start: 1 / Math.sqrt(preset.width),
     });
     const measured = {
       gain: rootMeanSquare(gain as tf.Tensor),
       logits: rootMeanSquare(logits),
-      againstBrownian: head / brownian,
+      againstBrownian: rootMeanSquare(head) / (rms.at(-1) as number),
     };
     logits.dispose();
     return measured;

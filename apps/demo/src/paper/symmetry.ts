@@ -10,14 +10,13 @@ import {
   batchTensors,
   type Corpus,
   DEFAULT_RECIPE,
-  languageModel,
   mean,
   nextBatch,
   optimizerOf,
+  placedModel,
 } from '@tfjs-lrm/language-model';
-import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { warmupStableDecay } from '@tfjs-lrm/schedule';
-import { findSymmetries, minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
+import { findSymmetries, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import {
   curveOfLists,
@@ -93,15 +92,6 @@ export const plans = ({
 
 type OwnCell = Cell<Varied, SymmetryTraining>;
 
-function build({ varied, seed, settings }: OwnCell, vocabulary: number): LayersModel {
-  const { preset } = settings;
-  if (varied.cure !== 'minimal placement') return languageModel(preset, vocabulary, true, seed);
-  const plain = languageModel(preset, vocabulary, false, seed);
-  const model = addMultipliers(plain, { placement: minimalPlacement(plain) });
-  plain.dispose();
-  return model;
-}
-
 const rootMeanSquareOf = (values: readonly number[]): number =>
   Math.sqrt(mean(values.map((value) => value ** 2)));
 
@@ -137,7 +127,8 @@ function meterOf(model: LayersModel, { preset }: SymmetryTraining, corpus: Corpu
 export async function train(cell: OwnCell, corpus: Corpus): Promise<Measured> {
   const { settings, varied } = cell;
   const { preset, learningRate, decay, rebalanceEvery, measureEvery } = settings;
-  const model = build(cell, corpus.vocabulary.length);
+  const placement = varied.cure === 'minimal placement' ? 'minimal' : 'full';
+  const model = placedModel(preset, corpus.vocabulary.length, placement, cell.seed);
   assignRoles(model);
   const multiplierDecay = varied.cure === 'light decay' ? settings.multiplierDecay : 0;
   const { warmup } = DEFAULT_RECIPE;

@@ -5,6 +5,7 @@
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
+import { brownianBand } from '@tfjs-lrm/diagnostics';
 import {
   type Corpus,
   DEFAULT_RECIPE,
@@ -14,7 +15,6 @@ import {
   scalesOf,
   scheduleOf,
 } from '@tfjs-lrm/language-model';
-import { brownianNorm } from './brownian.ts';
 import { curve, inWords, lineOf, numberOf, overSeeds, where } from './curves.ts';
 import type { Drawing } from './drawings.ts';
 import {
@@ -119,11 +119,17 @@ export async function train(cell: Cell<Varied, Training>, corpus: Corpus): Promi
           .filter(([layer]) => pattern.test(layer))
           .map(([, { stored }]) => stored),
       );
-    const walk = { ...recipe, steps: size.steps, schedule, start: 1 / Math.sqrt(varied.width) };
+    const { beta1, beta2, epsilon } = DEFAULT_RECIPE;
+    const { rms } = brownianBand(
+      [varied.width, varied.width],
+      schedule,
+      { rule: { kind: 'adam', beta1, beta2, epsilon }, learningRate, decay },
+      { steps: size.steps, start: 1 / Math.sqrt(varied.width) },
+    );
     return {
       norm: norms(/^block/),
       headNorm: norms(/^head$/),
-      brownian: brownianNorm(walk),
+      brownian: rms.at(-1) as number,
       outputs: geometricMean(outputs),
       logits: logits as number,
       headScalar: scalarOf(model, 'head'),
