@@ -30,10 +30,16 @@ tbody th { font-weight: normal; min-width: 8.5rem; }
 summary { cursor: pointer; color: var(--faint); font-size: .9rem; padding: .25rem 0; }
 pre { margin: .25rem 0 1.25rem; padding: .75rem 1rem; background: var(--panel); border-radius: .35rem; font: .95rem/1.5 Georgia, serif; white-space: pre-wrap; overflow-wrap: anywhere; }
 code { font-size: .9em; overflow-wrap: anywhere; }
+a { color: var(--hue0); }
+ul { max-width: 46rem; margin: .5rem 0; padding-left: 1.25rem; }
+td.text { text-align: left; white-space: normal; min-width: 12rem; }
+.verdict { font-weight: 600; white-space: nowrap; }
 `;
 
 export interface Section {
   readonly heading: string;
+  /** What a link to it names. */
+  readonly id?: string;
   /** HTML, whose texts are escaped. */
   readonly body: string;
 }
@@ -54,7 +60,7 @@ export const page = (title: string, introduction: string, sections: readonly Sec
 <main>
 <h1>${escaped(title)}</h1>
 ${introduction}
-${sections.map(({ heading, body }) => `<section>\n<h2>${escaped(heading)}</h2>\n${body}\n</section>`).join('\n')}
+${sections.map(({ heading, id, body }) => `<section${id === undefined ? '' : ` id="${escaped(id)}"`}>\n<h2>${escaped(heading)}</h2>\n${body}\n</section>`).join('\n')}
 </main>
 </body>
 </html>
