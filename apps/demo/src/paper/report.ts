@@ -101,18 +101,16 @@ function section(finished: Finished): Section {
   };
 }
 
-/** All verdicts as a table of links. */
+/** All verdicts, with links to their sections. */
 const overview = (finished: readonly Finished[]): string =>
-  `<div class="scroll" tabindex="0" role="region" aria-label="All verdicts"><table>
-<thead><tr><th scope="col">experiment</th><th scope="col">verdict</th><th scope="col">the paper’s claim</th></tr></thead>
-<tbody>
+  `<ul class="overview">
 ${finished
   .map(
     ({ experiment, verdict }) =>
-      `<tr><th scope="row"><a href="#${experiment.name}">${experiment.name}</a></th><td class="verdict">${marked(verdict)}</td><td class="text">${escaped(experiment.claim)}</td></tr>`,
+      `<li><a href="#${experiment.name}">${experiment.name}</a><span class="verdict">${marked(verdict)}</span><span>${escaped(experiment.claim)}</span></li>`,
   )
   .join('\n')}
-</tbody></table></div>`;
+</ul>`;
 
 /** paper.html. */
 export const paperReport = (finished: readonly Finished[]): string =>

@@ -14,7 +14,8 @@ figcaption p { margin: .15rem 0 .5rem; font-size: .9rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 2rem 2.5rem; align-items: start; }
 figure { margin: 0; min-width: 0; }
 .wide { grid-column: 1 / -1; min-width: 0; }
-figure > svg { display: block; width: 100%; height: auto; }
+figure svg[role=img] { display: block; width: 100%; height: auto; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem 2rem; max-width: 60rem; }
 ${STROKES}
 .legend { list-style: none; margin: .5rem 0; padding: 0; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; font-size: .9rem; }
 .legend li { display: flex; align-items: center; gap: .5rem; }
@@ -32,8 +33,10 @@ pre { margin: .25rem 0 1.25rem; padding: .75rem 1rem; background: var(--panel); 
 code { font-size: .9em; overflow-wrap: anywhere; }
 a { color: var(--hue0); }
 ul { max-width: 46rem; margin: .5rem 0; padding-left: 1.25rem; }
-td.text { text-align: left; white-space: normal; min-width: 12rem; }
 .verdict { font-weight: 600; white-space: nowrap; }
+.overview { max-width: none; list-style: none; padding: 0; }
+.overview li { display: grid; grid-template-columns: 6rem 12.5rem 1fr; gap: 0 1rem; padding: .35rem 0; border-bottom: 1px solid var(--rule); }
+@media (max-width: 45rem) { .overview li { grid-template-columns: 6rem 1fr; } .overview li > :last-child { grid-column: 1 / -1; } }
 `;
 
 export interface Section {
