@@ -94,6 +94,7 @@ test('only what is missing or wrong changes: fused products, and most kernels of
     'Reshape',
     'StridedSlice',
     'Sub',
+    'Transform',
   ]);
   disableTraining();
   expect(new Set(tf.getKernelsForBackend('cpu'))).toEqual(new Set(cpu));

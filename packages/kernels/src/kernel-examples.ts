@@ -16,6 +16,7 @@ import {
   expandDims,
   fused,
   gather,
+  image as imageOps,
   MaxPool3DGrad,
   MaxPoolGrad,
   matMul,
@@ -165,6 +166,15 @@ export const kernelExamples: Readonly<Record<string, Readonly<Record<string, Ker
     Pack: { of: () => shapeAfter((z) => stack([z, z])), expected: [2] },
     Reshape: { of: () => shapeAfter((z) => reshape(z, [2, 1])), expected: [2] },
     Sub: { of: () => real(sub(...complexSides())), expected: [-2, -1] },
+    // Two images of one pixel, neither of them moved.
+    Transform: {
+      of: () =>
+        imageOps.transform(
+          tensor([1, 2], [2, 1, 1, 1]) as Image,
+          tensor([1, 0, 0, 0, 1, 0, 0, 0], [1, 8]) as Tensor<Rank.R2>,
+        ),
+      expected: [1, 2],
+    },
     BatchMatMul: {
       of: () => matMul(tensor([1, 2], [2, 1, 1, 1]), tensor([1, 2, 3], [3, 1, 1])),
       expected: [1, 2, 3, 2, 4, 6],

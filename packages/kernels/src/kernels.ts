@@ -40,6 +40,7 @@ import {
   Select,
   StridedSlice,
   Sub,
+  Transform,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
@@ -70,6 +71,7 @@ import {
   withPaddedInput,
   withPaddedMaxima,
 } from './tensorflow-padding.ts';
+import { withEveryImage } from './transform.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 import { withImagesOfBoxes, withOuterProducts } from './webgl-kernels.ts';
 import {
@@ -135,6 +137,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       ...Object.fromEntries([Add, Multiply, Sub].map((name) => [name, withEqualRanks])),
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('cpu')(stock)),
       [MaxPool3DGrad]: () => maxPoolGrad,
+      [Transform]: withEveryImage,
     },
   },
   tensorflow: {
