@@ -11,6 +11,7 @@ import type { Growth } from './growth.ts';
 import { growthInProcess, judgeInProcesses } from './in-processes.ts';
 import type { Judgement } from './judge.ts';
 import { readKnown, writeKnown } from './known.ts';
+import { checkRatios } from './ratios/command.ts';
 import { faultsByOperation, MODES, type Mode } from './results.ts';
 import { reasonFor } from './stated.ts';
 
@@ -20,6 +21,8 @@ const HELP = `npm run check:gradients -- [options]
   --mode NAME      stock or ours; both by default
   --only NAME      cases whose name begins with it
   --results FOLDER keeps judgements there, and judges only what is not there yet
+  --ratios         compares the time of each gradient with that of its forward pass instead
+  --write-ratios   the same, and writes ratios.json, which the page shows
   --write-page     writes docs/gradients.md, after a run of everything
   --write-known    writes the list of what ours has at fault`;
 
@@ -29,6 +32,8 @@ const { values: options } = parseArgs({
     mode: { type: 'string', multiple: true, default: [...MODES] },
     only: { type: 'string', default: '' },
     results: { type: 'string' },
+    ratios: { type: 'boolean', default: false },
+    'write-ratios': { type: 'boolean', default: false },
     'write-page': { type: 'boolean', default: false },
     'write-known': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -37,6 +42,15 @@ const { values: options } = parseArgs({
 if (options.help) {
   console.log(HELP);
   process.exit(0);
+}
+
+if (options.ratios || options['write-ratios']) {
+  const isRight = await checkRatios({
+    backends: options.backend,
+    only: options.only,
+    isWriting: options['write-ratios'],
+  });
+  process.exit(isRight ? 0 : 1);
 }
 
 const modes = MODES.filter((mode) => options.mode.includes(mode));

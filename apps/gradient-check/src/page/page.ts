@@ -1,4 +1,4 @@
-/** Judges cases in a browser. `browser.js` opens this page, calls `judgeCases` and hears each judgement. */
+/** Judges cases and runs reports in a browser. `browser.js` opens this page, calls `judgeCases` and hears each judgement. */
 import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
@@ -20,6 +20,8 @@ const fixtures = import.meta.glob<Fixture>('../../../../fixtures/gradients/*.jso
 const cases = Object.values(fixtures).flatMap((fixture) => fixture.cases);
 
 const page = globalThis as unknown as Page;
+// For the programs of browser-reports.js.
+Object.assign(globalThis, { tf, enableTraining });
 
 page.judgeCases = async (backend, mode, names) => {
   // Small tensors would go to the plain JavaScript kernels.
