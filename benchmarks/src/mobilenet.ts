@@ -28,14 +28,21 @@ async function mobilenet(): Promise<LayersModel> {
 
 /** As in fine-tuning. Multipliers have a cost per kernel and step, whose share grows with smaller batches. */
 const BATCH = 16;
+/** More would not fit into the 4 GiB that wasm can address. */
+const WASM_BATCH = 8;
 
 /** A step of training or a prediction, of the plain, the multiplied or the folded model. */
-export async function mobilenetStep({ options, compile }: Side): Promise<() => Promise<void>> {
+export async function mobilenetStep({
+  options,
+  compile,
+  backend,
+}: Side): Promise<() => Promise<void>> {
   const plain = await mobilenet();
   const multiplied = options['form'] === 'plain' ? plain : addMultipliers(plain);
   const model = options['form'] === 'folded' ? foldMultipliers(multiplied) : multiplied;
-  const x = tf.randomUniform([BATCH, 224, 224, 3], 0, 1, 'float32', 1);
-  const y = tf.oneHot(tf.range(0, BATCH, 1, 'int32'), 5);
+  const batch = backend === 'wasm' ? WASM_BATCH : BATCH;
+  const x = tf.randomUniform([batch, 224, 224, 3], 0, 1, 'float32', 1);
+  const y = tf.oneHot(tf.range(0, batch, 1, 'int32'), 5);
   model.compile({ optimizer: adam({ learningRate: 1e-4 }), loss: 'categoricalCrossentropy' });
   if (compile !== undefined) {
     const { compileModel } = await import('@tfjs-lrm/native');

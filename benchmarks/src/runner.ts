@@ -5,6 +5,12 @@ import { fileURLToPath } from 'node:url';
 import type { Reply, Request } from './child.ts';
 import type { Side } from './comparisons.ts';
 
+/** How often each runner is measured. */
+export interface Counts {
+  readonly rounds: number;
+  readonly stepsPerRound: number;
+}
+
 export interface Runner {
   /** Milliseconds per step, over so many steps. */
   round(steps: number): Promise<number>;
@@ -98,9 +104,9 @@ async function prepared(
  * Milliseconds a step, runner by runner and round by round. They take turns, each while the others sleep, so that
  * all see the same load; each round begins with another one.
  */
-export async function inTurn(
+async function inTurn(
   runners: readonly Runner[],
-  { rounds, stepsPerRound }: { rounds: number; stepsPerRound: number },
+  { rounds, stepsPerRound }: Counts,
 ): Promise<number[][]> {
   const times = runners.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
@@ -111,3 +117,21 @@ export async function inTurn(
   }
   return times;
 }
+
+/** Starts runners, one after the other, measures them in turn, and stops them. */
+export async function measure(
+  starts: readonly (() => Promise<Runner>)[],
+  counts: Counts,
+): Promise<number[][]> {
+  const runners: Runner[] = [];
+  try {
+    for (const start of starts) runners.push(await start());
+    return await inTurn(runners, counts);
+  } finally {
+    for (const runner of runners) runner.stop();
+  }
+}
+
+/** The ratio of two runners' times, round by round. */
+export const ratios = (times: readonly number[], base: readonly number[]): number[] =>
+  times.map((time, round) => time / (base[round] as number));

@@ -1,7 +1,7 @@
 /** The ways in which one training step of the demo's model can run. */
-import { type Mixer, mixerSizes } from '@tfjs-lrm/demo/model';
+import { type Mixer, mixerSizes } from '@tfjs-lrm/language-model';
 import type { Side } from './comparisons.ts';
-import { nodeRunner, pythonRunner, type Runner } from './runner.ts';
+import { type Counts, measure, nodeRunner, pythonRunner, type Runner } from './runner.ts';
 import { sizeOf, VOCABULARY } from './workloads.ts';
 
 export const VARIANTS = [
@@ -63,20 +63,29 @@ export async function start(variant: Variant, task: Task, python: string): Promi
   return nodeRunner(side);
 }
 
-/** Starts the variants that this machine has; prints which are left out, and why. */
-export async function startAll(
+/**
+ * Milliseconds a step of the variants that this machine has, round by round; prints which are left out, and why.
+ */
+export async function measureVariants(
   variants: readonly Variant[],
   task: Task,
   python: string,
-): Promise<Map<Variant, Runner>> {
-  const started = new Map<Variant, Runner>();
+  counts: Counts,
+): Promise<Map<Variant, number[]>> {
+  const names: Variant[] = [];
+  const runners: Runner[] = [];
   for (const variant of variants) {
     try {
-      started.set(variant, await start(variant, task, python));
+      runners.push(await start(variant, task, python));
+      names.push(variant);
     } catch (error) {
       const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0];
       console.log(`skipped: ${variant}: ${reason}`);
     }
   }
-  return started;
+  const times = await measure(
+    runners.map((runner) => async () => runner),
+    counts,
+  );
+  return new Map(names.map((name, i) => [name, times[i] as number[]]));
 }

@@ -7,10 +7,11 @@
  * Takes one folder or several, of different seeds. Prints mean and spread over the seeds for each of the runs, and fails when a mean is further than
  * 0.05 nats a character from the reference's.
  */
+
 import { readFileSync } from 'node:fs';
+import { grouped, mean, meanAndSpread } from '@tfjs-lrm/language-model';
 import { columns } from '@tfjs-lrm/shared';
 import { finalLoss, readFinished } from './runs/checkpoint/logged-runs.ts';
-import { grouped, mean, meanAndSpread } from './statistics.ts';
 
 const TOLERANCE = 0.05;
 

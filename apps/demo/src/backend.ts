@@ -1,6 +1,6 @@
+import type { Compile } from '@tfjs-lrm/language-model';
 import { isLinked } from '@tfjs-lrm/native/linked';
 import { Mistake } from '@tfjs-lrm/shared';
-import type { Compile } from './training/settings.ts';
 
 /** Backends of the demo, the fastest first. */
 export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;

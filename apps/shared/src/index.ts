@@ -2,8 +2,15 @@
 
 export type { Axis } from './chart/axis-scale.ts';
 export type { Chart, Style } from './chart/figure.ts';
-export { histogram } from './chart/histogram.ts';
+export { type HeatCell, type HeatMap, heatMap, heatMapDrawing } from './chart/heat-map.ts';
+export { histogram, type Sample } from './chart/histogram.ts';
 export { escaped, htmlTable } from './chart/html.ts';
+export {
+  type Interval,
+  type IntervalChart,
+  intervalChart,
+  intervalDrawing,
+} from './chart/interval-chart.ts';
 export { type Line, lineChart, lineDrawing } from './chart/line-chart.ts';
 export { page, type Section } from './chart/page.ts';
 export { type Panel, panelDrawing } from './chart/panels.ts';

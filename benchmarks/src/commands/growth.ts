@@ -13,9 +13,8 @@ import {
   someOf,
   whole,
 } from '@tfjs-lrm/shared';
-import { inTurn } from '../runner.ts';
 import { type Summary, summarize } from '../statistics.ts';
-import { PYTHON, startAll, type Task, VARIANTS, type Variant } from '../variants.ts';
+import { measureVariants, PYTHON, type Task, VARIANTS, type Variant } from '../variants.ts';
 import { sizeOf } from '../workloads.ts';
 
 type Size = Task['size'];
@@ -68,22 +67,6 @@ ${describeFlags(FLAGS)}`;
 
 type Times = ReadonlyMap<Variant, Summary>;
 
-async function measure(
-  variants: readonly Variant[],
-  size: Size,
-  python: string,
-  rounds: { rounds: number; stepsPerRound: number },
-): Promise<Times> {
-  const task: Task = { optimizer: 'adam', multipliers: true, preset: 'small', size };
-  const runners = await startAll(variants, task, python);
-  try {
-    const times = await inTurn([...runners.values()], rounds);
-    return new Map([...runners.keys()].map((name, i) => [name, summarize(times[i] as number[])]));
-  } finally {
-    for (const runner of runners.values()) runner.stop();
-  }
-}
-
 async function main(args: readonly string[]): Promise<number> {
   const values = readFlags(args, FLAGS);
   if (values.help) {
@@ -107,9 +90,11 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(
       `[${measured.size + 1}/${sizes.size}] ${axis} ${at} (${minutesSince(began)} min) …`,
     );
-    const times = await measure(variants, size, python, counts);
-    measured.set(key, times);
-    for (const [variant, ms] of times) {
+    const task: Task = { optimizer: 'adam', multipliers: true, preset: 'small', size };
+    const times = await measureVariants(variants, task, python, counts);
+    const summaries = new Map([...times].map(([variant, ms]) => [variant, summarize(ms)]));
+    measured.set(key, summaries);
+    for (const [variant, ms] of summaries) {
       console.log(
         `  ${variant.padEnd(23)}${ms.median.toFixed(1)} (${ms.min.toFixed(1)}–${ms.max.toFixed(1)}) ms`,
       );

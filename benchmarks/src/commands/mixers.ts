@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { MIXERS, type Mixer } from '@tfjs-lrm/demo/model';
+import { MIXERS, type Mixer } from '@tfjs-lrm/language-model';
 import {
   describeFlags,
   type Flags,
@@ -18,7 +18,7 @@ import {
   someOf,
   whole,
 } from '@tfjs-lrm/shared';
-import { inTurn, type Runner } from '../runner.ts';
+import { type Counts, measure, ratios } from '../runner.ts';
 import { type Summary, summarize } from '../statistics.ts';
 import { PYTHON, start, VARIANTS, type Variant } from '../variants.ts';
 
@@ -63,36 +63,25 @@ interface Row {
   readonly toAttention: Summary | null;
 }
 
-async function measure(
+async function rowsOf(
   length: number,
   variants: readonly Variant[],
-  {
-    python,
-    batch,
-    ...counts
-  }: { python: string; batch: number; rounds: number; stepsPerRound: number },
+  { python, batch, ...counts }: { python: string; batch: number } & Counts,
 ): Promise<Row[]> {
   const sides = variants.flatMap((variant) => MIXERS.map((mixer) => ({ variant, mixer })));
-  const runners: Runner[] = [];
-  try {
-    for (const { variant, mixer } of sides) {
-      const size = { context: length, batch, mixer };
-      const task = { optimizer: 'adam', multipliers: false, preset: 'tiny', size } as const;
-      runners.push(await start(variant, task, python));
-    }
-    const times = await inTurn(runners, counts);
-    return sides.map(({ variant, mixer }, i) => {
-      const own = times[i] as number[];
-      const at = sides.findIndex((side) => side.variant === variant && side.mixer === 'attention');
-      const ratios = own.map((ms, round) => ms / (times[at]?.[round] as number));
-      return {
-        ...{ length, mixer, variant, ms: summarize(own) },
-        toAttention: mixer === 'attention' ? null : summarize(ratios),
-      };
-    });
-  } finally {
-    for (const runner of runners) runner.stop();
-  }
+  const starts = sides.map(({ variant, mixer }) => () => {
+    const size = { context: length, batch, mixer };
+    return start(variant, { optimizer: 'adam', multipliers: false, preset: 'tiny', size }, python);
+  });
+  const times = await measure(starts, counts);
+  return sides.map(({ variant, mixer }, i) => {
+    const own = times[i] as number[];
+    const at = sides.findIndex((side) => side.variant === variant && side.mixer === 'attention');
+    return {
+      ...{ length, mixer, variant, ms: summarize(own) },
+      toAttention: mixer === 'attention' ? null : summarize(ratios(own, times[at] as number[])),
+    };
+  });
 }
 
 /** A panel a variant, a line a mixer. */
@@ -136,7 +125,7 @@ async function main(args: readonly string[]): Promise<number> {
   const counts = { rounds, stepsPerRound: steps };
   const rows: Row[] = [];
   for (const length of lengths) {
-    const measured = await measure(length, variants, { python, batch, ...counts });
+    const measured = await rowsOf(length, variants, { python, batch, ...counts });
     rows.push(...measured);
     for (const { mixer, variant, ms, toAttention } of measured) {
       const spread = `${ms.median.toFixed(1)} (${ms.min.toFixed(1)}–${ms.max.toFixed(1)}) ms`;

@@ -1,7 +1,7 @@
 /** `npm run bench:step`: one training step of the demo's model, against PyTorch, JAX and tfjs op by op. */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { PRESETS, type PresetName } from '@tfjs-lrm/demo/presets';
+import { PRESETS, type PresetName } from '@tfjs-lrm/language-model';
 import {
   describeFlags,
   type Flags,
@@ -13,9 +13,9 @@ import {
   someOf,
   whole,
 } from '@tfjs-lrm/shared';
-import { inTurn } from '../runner.ts';
+import { type Counts, ratios } from '../runner.ts';
 import { type Summary, summarize } from '../statistics.ts';
-import { PYTHON, startAll, type Task, VARIANTS, type Variant } from '../variants.ts';
+import { measureVariants, PYTHON, type Task, VARIANTS, type Variant } from '../variants.ts';
 
 const TASKS = ['adam', 'adam+multipliers', 'muon', 'muon+multipliers'] as const;
 type TaskName = (typeof TASKS)[number];
@@ -59,35 +59,19 @@ interface Row {
   readonly ratio: Summary | null;
 }
 
-async function measure(
-  name: string,
+async function rowsOf(
+  name: TaskName,
   variants: readonly Variant[],
-  {
-    preset,
-    python,
-    ...sizes
-  }: { preset: string; python: string; rounds: number; stepsPerRound: number },
+  { preset, python, ...counts }: { preset: string; python: string } & Counts,
 ): Promise<Row[]> {
   const [optimizer, multipliers] = name.split('+') as [Task['optimizer'], string?];
   const task: Task = { optimizer, multipliers: multipliers !== undefined, preset, size: {} };
-  const runners = await startAll(variants, task, python);
-  try {
-    const times = await inTurn([...runners.values()], sizes);
-    const names = [...runners.keys()];
-    const base = times[names.indexOf('op by op')];
-    return names.map((variant, i) => {
-      const ms = times[i] as number[];
-      const ratios = base?.map((time, round) => (ms[round] as number) / time);
-      return {
-        task: name,
-        variant,
-        ms: summarize(ms),
-        ratio: ratios === undefined ? null : summarize(ratios),
-      };
-    });
-  } finally {
-    for (const runner of runners.values()) runner.stop();
-  }
+  const times = await measureVariants(variants, task, python, counts);
+  const base = times.get('op by op');
+  return [...times].map(([variant, ms]) => ({
+    ...{ task: name, variant, ms: summarize(ms) },
+    ratio: base === undefined ? null : summarize(ratios(ms, base)),
+  }));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -103,7 +87,7 @@ async function main(args: readonly string[]): Promise<number> {
   const sizes = { rounds, stepsPerRound: steps };
   const rows: Row[] = [];
   for (const task of tasks) {
-    const measured = await measure(task, variants, { python, preset, ...sizes });
+    const measured = await rowsOf(task, variants, { python, preset, ...sizes });
     rows.push(...measured);
     for (const { variant, ms, ratio } of measured) {
       const spread = `${ms.median.toFixed(1)} (${ms.min.toFixed(1)}–${ms.max.toFixed(1)}) ms`;

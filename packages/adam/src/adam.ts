@@ -44,6 +44,7 @@ class Adam extends TensorOptimizer {
     connect(this, {
       takesStateOf: ['Adam'],
       store: new AdamState(this.#cohorts, [beta1, beta2]),
+      ruleOf: () => ({ kind: 'adam', beta1, beta2, epsilon }),
     });
   }
 

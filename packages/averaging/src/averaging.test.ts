@@ -120,6 +120,21 @@ onCpu(() => {
     expect(average(optimizer, late)).toEqual([11]);
   });
 
+  test.each([{ average: 'equal' }, { decay: 0.5 }] as const)(
+    'around a run that goes on, the average begins there: %j',
+    async (options) => {
+      const target = variable([0], [1]);
+      const before = withAveraging(tf.train.sgd(1), { start: 100 });
+      for (let t = 0; t < 10; t++) step(before, [[target, [-1]]]);
+      const optimizer = withAveraging(tf.train.sgd(1), options);
+      await optimizer.setWeights(await before.getWeights());
+      step(optimizer, [[target, [-1]]]);
+      step(optimizer, [[target, [-1]]]);
+      const expected = 'average' in options ? 11.5 : (11 * 0.25 + 12 * 0.5) / 0.75;
+      expectClose(average(optimizer, target), [expected], 1e-6);
+    },
+  );
+
   test('averages scale with the weights', () => {
     const optimizer = withAveraging(tf.train.sgd(1));
     const target = variable([4], [1]);

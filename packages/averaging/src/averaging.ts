@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adapter, type Entry, OptimizerAdapter } from '@tfjs-lrm/core';
-import { booleanRule, MirroredScalar, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
+import { booleanRule, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
 
 /** @inline */
 interface AveragingOptions {
@@ -25,10 +25,7 @@ export class Averaging extends OptimizerAdapter {
   readonly #options: Required<{
     [option in keyof AveragingOptions]: NonNullable<AveragingOptions[option]>;
   }>;
-  /** The fraction by which the average moves towards the current weights. */
-  readonly #share = new MirroredScalar();
-  /** How many values the average includes after this step; null in a step that is skipped. */
-  #count: number | null = null;
+  #counts = false;
 
   constructor(inner: tf.Optimizer, options: AveragingOptions) {
     super(inner);
@@ -41,36 +38,40 @@ export class Averaging extends OptimizerAdapter {
   }
 
   override get phase(): string {
-    return this.#countAt(this.iterations) === null ? 'passing' : 'averaging';
+    return this.#countsAt(this.iterations) ? 'averaging' : 'passing';
   }
 
   override get gradientPowers(): Readonly<Record<string, number>> {
     return { [AVERAGE]: -1 };
   }
 
-  /** How many values the average includes after a step; null after a step that is skipped. */
-  #countAt(step: number): number | null {
+  #countsAt(step: number): boolean {
     const { start, every } = this.#options;
-    return step < start || (step - start) % every !== 0 ? null : (step - start) / every + 1;
+    return step >= start && (step - start) % every === 0;
   }
 
-  #shareOf(count: number): number {
+  /** The sum of the weights of all values averaged so far, including this step's, and the share of the latter. */
+  #nextShare(): tf.Tensor {
     const { average, decay, debias } = this.#options;
-    if (average === 'equal') return 1 / count;
-    if (!debias) return count === 1 ? 1 : 1 - decay;
-    return (1 - decay) / (1 - decay ** count);
+    const total = this.state('total', []);
+    if (average === 'equal') {
+      total.assign(tf.add(total, 1));
+      return tf.div(1, total);
+    }
+    if (!debias) return tf.scalar(1 - decay);
+    total.assign(tf.add(tf.mul(total, decay), 1 - decay));
+    return tf.div(1 - decay, total);
   }
 
   override beforeStep(): void {
-    this.#count = this.#countAt(this.iterations);
-    if (this.#count !== null) this.#share.write(this.#shareOf(this.#count));
+    this.#counts = this.#countsAt(this.iterations);
     super.beforeStep();
   }
 
   override update(entries: readonly Entry[]): void {
     super.update(entries);
-    if (this.#count === null) return;
-    const share = this.#share.read(this.#shareOf(this.#count));
+    if (!this.#counts) return;
+    const share = this.#nextShare();
     for (const { variable } of entries) {
       // The first average is the weights themselves, whatever the share.
       const average = this.slot(variable, AVERAGE, () => tf.clone(variable));
@@ -80,11 +81,6 @@ export class Averaging extends OptimizerAdapter {
 
   protected override options(): object {
     return this.#options;
-  }
-
-  override dispose(): void {
-    super.dispose();
-    this.#share.dispose();
   }
 }
 

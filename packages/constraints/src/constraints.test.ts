@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { constraints, type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
-import { variableOf } from '@tfjs-lrm/core/kit';
+import { deserializeOptimizer, variableOf } from '@tfjs-lrm/core/kit';
 import { addMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
@@ -131,6 +131,27 @@ onCpu(() => {
     weightsOf(loaded).forEach((weights, w) => {
       expectClose(weights, weightsOf(whole)[w]!, 1e-6, 1);
     });
+  });
+
+  test('a loaded constraint of w does not hold for w_1 where there is a variable named exactly w', () => {
+    const saved = {
+      className: 'LrmConstraints',
+      config: {
+        constraints: [{ name: 'exact/w', className: 'NonNeg', config: {} }],
+        inner: { className: 'SGD', config: { learningRate: 1 } },
+      },
+    };
+    const optimizer = deserializeOptimizer('test', saved);
+    const [w, second] = ['exact/w', 'exact/w_1'].map((name) =>
+      tf.tidy(() => tf.variable(tf.tensor1d([1]), true, name)),
+    ) as [tf.Variable, tf.Variable];
+    step(optimizer, [[second, [3]]]);
+    expect(values(second)).toEqual([0]);
+    step(optimizer, [
+      [second, [3]],
+      [w, [3]],
+    ]);
+    expect([w, second].map(values)).toEqual([[0], [-3]]);
   });
 
   test('around reparametrize it is refused', () => {

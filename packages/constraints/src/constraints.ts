@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { type Entry, OptimizerAdapter } from '@tfjs-lrm/core';
 import {
+  connect,
   deserializeOptimizer,
   isModel,
   register,
-  selects,
+  Selection,
   show,
   variableOf,
 } from '@tfjs-lrm/core/kit';
@@ -37,22 +38,38 @@ function rebuilt({ name, className, config }: SavedConstraint): Constraint {
   return fromConfig(cls, config) as Constraint;
 }
 
+/** A constraint with its saved form, and how its variable is recognised. */
+interface Constrained {
+  readonly saved: SavedConstraint;
+  readonly constraint: Constraint;
+  /** Of the model, where that is known; any other variable is recognised by its name. */
+  readonly variable: tf.Variable | null;
+  readonly selection: Selection;
+}
+
+const constrained = (
+  saved: SavedConstraint,
+  constraint: Constraint,
+  variable: tf.Variable | null,
+): Constrained => {
+  const selection = new Selection('withConstraints: "constraints"', { name: saved.name });
+  return { saved, constraint, variable, selection };
+};
+
 class Constraints extends OptimizerAdapter {
   static override readonly className: string = 'LrmConstraints';
 
-  readonly #saved: readonly SavedConstraint[];
-  readonly #constraints: readonly Constraint[];
-  readonly #of: Map<tf.Variable, Constraint | null>;
+  readonly #all: readonly Constrained[];
 
-  constructor(
-    inner: tf.Optimizer,
-    saved: readonly SavedConstraint[],
-    known: ReadonlyMap<tf.Variable, Constraint> = new Map(),
-  ) {
+  constructor(inner: tf.Optimizer, all: readonly Constrained[]) {
     super(inner);
-    this.#saved = saved;
-    this.#constraints = saved.map(rebuilt);
-    this.#of = new Map(known);
+    this.#all = all;
+    connect(this, {
+      meet: (variables) => {
+        // As if not in a step: a constrained weight may be frozen, so that there is nothing to warn of.
+        for (const { selection } of all) selection.meet(variables, false);
+      },
+    });
   }
 
   override get obstacle(): null {
@@ -63,15 +80,11 @@ class Constraints extends OptimizerAdapter {
     return true;
   }
 
-  /** By variable where the model is known, otherwise by the name in the file. */
   #constraintOf(variable: tf.Variable): Constraint | null {
-    let constraint = this.#of.get(variable);
-    if (constraint === undefined) {
-      const at = this.#saved.findIndex(({ name }) => selects({ name }, variable));
-      constraint = this.#constraints[at] ?? null;
-      this.#of.set(variable, constraint);
-    }
-    return constraint;
+    const own =
+      this.#all.find((each) => each.variable === variable) ??
+      this.#all.find(({ selection }) => selection.has(variable));
+    return own?.constraint ?? null;
   }
 
   override update(entries: readonly Entry[]): void {
@@ -84,7 +97,7 @@ class Constraints extends OptimizerAdapter {
   }
 
   protected override options(): object {
-    return { constraints: this.#saved };
+    return { constraints: this.#all.map(({ saved }) => saved) };
   }
 }
 
@@ -98,7 +111,8 @@ register('withConstraints', Constraints, ({ inner, constraints }) => {
       `withConstraints: "constraints" must be a list of { name, className, config }. Received ${show(constraints)}. Compare it with the file as it was saved.`,
     );
   }
-  return new Constraints(deserializeOptimizer('withConstraints', inner), constraints);
+  const all = constraints.map((saved) => constrained(saved, rebuilt(saved), null));
+  return new Constraints(deserializeOptimizer('withConstraints', inner), all);
 });
 
 /**
@@ -128,22 +142,22 @@ export function withConstraints(optimizer: tf.Optimizer, model: LayersModel): Op
       `withConstraints: the second argument must be a model of layers. Received ${show(model)}. Try withConstraints(adam(), model).`,
     );
   }
-  const known = new Map<tf.Variable, Constraint>();
-  const saved: SavedConstraint[] = [];
-  for (const weight of model.weights) {
+  const all = model.weights.flatMap((weight) => {
     const constraint = constraintOf(weight);
-    if (constraint === null) continue;
-    known.set(variableOf(weight), constraint);
-    saved.push({
-      name: weight.originalName,
-      className: constraint.getClassName(),
-      config: constraint.getConfig(),
-    });
-  }
-  if (saved.length === 0) {
+    if (constraint === null) return [];
+    const [name, className] = [weight.originalName, constraint.getClassName()];
+    return [
+      constrained(
+        { name, className, config: constraint.getConfig() },
+        constraint,
+        variableOf(weight),
+      ),
+    ];
+  });
+  if (all.length === 0) {
     throw new Error(
       `withConstraints: a layer of the model must have a constraint. Received model "${model.name}" without any. Try tf.layers.dense({ …, kernelConstraint: 'nonNeg' }), or leave the adapter out.`,
     );
   }
-  return new Constraints(optimizer, saved, known);
+  return new Constraints(optimizer, all);
 }

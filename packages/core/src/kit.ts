@@ -65,10 +65,10 @@ export {
   treeOf,
 } from './node.ts';
 export { type Patch, withPatches } from './patches.ts';
-export { isRecording, whileRecording } from './recording.ts';
+export { currentRecording, isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
 export { copyRole, isRole, ROLES } from './roles.ts';
-export { updaterOf } from './route.ts';
+export { pathTo, type Station, updaterOf } from './route.ts';
 export { Selection } from './selection.ts';
 export {
   checkSelector,
@@ -83,3 +83,10 @@ export type { Keyed, Matching, SavedState } from './state.ts';
 export { StateStore } from './state-store.ts';
 export { drawTable } from './table.ts';
 export { isModel, isVariable, variableOf } from './tfjs-objects.ts';
+export type {
+  AdamRule,
+  Decay,
+  MatrixBlock,
+  OrthogonalRule,
+  UpdateRule,
+} from './update-rule.ts';

@@ -7,6 +7,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Entry } from './entries.ts';
 import type { Keyed, Matching } from './state.ts';
 import { StateStore } from './state-store.ts';
+import type { Decay, UpdateRule } from './update-rule.ts';
 
 /** An optimizer of a tree, as the others see it: every `TensorOptimizer` is one. */
 export interface Member extends tf.Optimizer {
@@ -96,6 +97,12 @@ export class OptimizerNode {
    * or where saved state is bound. Not called inside an optimizer that makes variables anew.
    */
   meet: (variables: readonly tf.Variable[], isStep: boolean) => void = () => {};
+
+  /** How it turns the gradients of a variable into updates; null where it does not say. */
+  ruleOf: (variable: tf.Variable) => UpdateRule | null = () => null;
+
+  /** The decay that it applies to a variable itself, besides what the optimizers inside do; null if none. */
+  decayOf: (variable: tf.Variable) => Decay | null = () => null;
 
   /** Called after a recorded step ran instead of `update`: the variables hold what it wrote. */
   afterReplay: () => void = () => {};

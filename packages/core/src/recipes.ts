@@ -139,9 +139,13 @@ export function relocate(
     if (path.split(':', 1)[0] !== savedRoot || !each.name.includes('/')) {
       refuse(each, 'not together with the rest');
     }
-    if (isSlot(each.name) || (isLeaf && !each.name.endsWith('/iter'))) {
-      refuse(each, 'no optimizer here is the only one of its name');
-    }
+    if (!isSlot(each.name) && (!isLeaf || each.name.endsWith('/iter'))) continue;
+    refuse(
+      each,
+      isLeaf
+        ? 'no optimizer here is the only one of its name'
+        : 'without that adapter its values would be lost: to give them up, load into the recipe that saved them, and train with what is inside (".inner")',
+    );
   }
   const taken = new Set([...places.values()]);
   const remaker = here.find((place) => place.remakesVariables && !taken.has(place));

@@ -26,6 +26,11 @@ export function isRecording(): boolean {
   return shared[RECORDER] !== undefined;
 }
 
+/** The identity of the recording that is being made; null while nothing is being recorded. */
+export function currentRecording(): object | null {
+  return shared[RECORDER] ?? null;
+}
+
 /**
  * Runs `body` as a step that is being recorded. The outermost optimizers that apply gradients in it are passed to
  * `announce`, which must run their `beforeStep`: they do not run it themselves.

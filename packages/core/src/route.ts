@@ -4,7 +4,7 @@ import { type Member, nodeOf } from './node.ts';
 import { asTensorOptimizer } from './tfjs-optimizer.ts';
 
 /** An optimizer on the path of a variable, and what reaches it: the variable itself, or its substitutes. */
-interface Station {
+export interface Station {
   readonly optimizer: Member;
   readonly variable: tf.Variable;
 }

@@ -6,6 +6,7 @@ import { register } from './registry.ts';
 import { deserializeOptimizer } from './serialize.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
 import { type Fields, fieldsOf, TfjsState } from './tfjs-state.ts';
+import type { UpdateRule } from './update-rule.ts';
 
 const WRAPPER: unique symbol = Symbol.for('tfjs-lrm/wrapper');
 
@@ -21,6 +22,13 @@ const GRADIENT_POWERS: Readonly<Record<string, Readonly<Record<string, number>>>
   // The momentum accumulates updates, which are already divided by √rms.
   RMSProp: { rms: 2, momentum: 0, mg: 1 },
 };
+
+/** The rule of tfjs' Adam; its other optimizers have none that is described. */
+function ruleOf(optimizer: tf.Optimizer): UpdateRule | null {
+  if (optimizer.getClassName() !== 'Adam') return null;
+  const { beta1, beta2, epsilon } = optimizer.getConfig();
+  return { kind: 'adam', beta1: Number(beta1), beta2: Number(beta2), epsilon: Number(epsilon) };
+}
 
 /**
  * One of tfjs' own optimizers under the contract of this package. It keeps the base learning rate itself, and writes
@@ -48,6 +56,7 @@ export class TfjsOptimizer extends TensorOptimizer {
       wrapped: optimizer,
       hasHostRate: true,
       store: this.#state,
+      ruleOf: () => ruleOf(optimizer),
       toConfig: () => {
         // The live rate includes the schedule's factor; a file holds the base rate, or each save and load would
         // multiply the factor in once more.

@@ -47,8 +47,8 @@ function connect(backend: WasmBackend): Matrices {
   backend.dataIdNextNumber += 5;
 
   // C++ reads shapes through pointers.
-  const productShapes = wasm._malloc(6 * BYTES);
-  const permuteShapes = wasm._malloc(6 * BYTES);
+  const productShapes = allocate(wasm, 6);
+  const permuteShapes = allocate(wasm, 6);
   const write = (address: number, values: readonly number[]): void =>
     new Int32Array(wasm.HEAPU8.buffer, address, values.length).set(values);
 
@@ -56,13 +56,7 @@ function connect(backend: WasmBackend): Matrices {
   let outSize = 0;
 
   return {
-    allocate(floats) {
-      const address = wasm._malloc(Math.max(floats, 1) * BYTES) >>> 0; // addresses above 2 GiB come back negative
-      if (address !== 0) return address;
-      throw new Error(
-        `kernels/batchMatMul: the wasm heap must have room for ${floats} more floats. Received no memory. Try smaller batches, or dispose tensors.`,
-      );
-    },
+    allocate: (floats) => allocate(wasm, floats),
     free(address) {
       wasm._free(address);
     },
@@ -102,6 +96,15 @@ function connect(backend: WasmBackend): Matrices {
       disposeData(RIGHT);
     },
   };
+}
+
+/** The address of new space for this many numbers of 4 bytes. */
+function allocate(wasm: WasmBackend['wasm'], count: number): number {
+  const address = wasm._malloc(Math.max(count, 1) * BYTES) >>> 0; // addresses above 2 GiB come back negative
+  if (address !== 0) return address;
+  throw new Error(
+    `kernels/batchMatMul: the wasm heap must have room for ${count} more floats. Received no memory. Try smaller batches, or dispose tensors.`,
+  );
 }
 
 /** Transposes blocks of 8 × 8, which fit the eight ways of a cache set. `rows` is a multiple of 8. */

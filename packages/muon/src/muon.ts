@@ -9,6 +9,7 @@ import {
   Selection,
   serializeOptimizer,
   show,
+  type UpdateRule,
 } from '@tfjs-lrm/core/kit';
 import { type Coefficients, type Iteration, iterationOf, type Preset } from './coefficients.ts';
 import { kernelOf, type Layout, layoutOf, matricesOf, viewOfKernel } from './layout.ts';
@@ -69,6 +70,7 @@ class Muon extends TensorOptimizer {
         for (const { selection } of this.#splits) selection.meet(variables, false);
       },
       route: (variable) => (this.accepts(variable) ? this : fallback),
+      ruleOf: (variable) => this.#ruleOf(variable),
     });
   }
 
@@ -78,6 +80,24 @@ class Muon extends TensorOptimizer {
 
   override get gradientPowers(): Readonly<Record<string, number>> {
     return { momentum: 1 };
+  }
+
+  #ruleOf(variable: tf.Variable): UpdateRule | null {
+    if (!this.accepts(variable) || variable.rank < 2) return null;
+    const { parts } = this.#layouts.get(variable) ?? this.#makeLayout(variable);
+    return {
+      kind: 'orthogonal',
+      momentum: this.#momentum,
+      nesterov: this.#nesterov,
+      coefficients: this.#iteration.tuples,
+      safety: this.#iteration.safety,
+      blocks: parts.map(({ inputs, outputs, batch }) => ({
+        inputs,
+        outputs,
+        count: batch,
+        scale: SCALES[this.#scale](inputs, outputs),
+      })),
+    };
   }
 
   // The default fallback follows Muon's base rate; a fallback from the options has its own.

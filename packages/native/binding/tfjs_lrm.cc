@@ -1,5 +1,6 @@
 // tfjs-node's addon as it is published, compiled together with what this package adds: functions of
-// TensorFlow, the definitions of its operations, a list of the devices, and two operations whose meaning changed after TensorFlow 2.9.
+// TensorFlow, the definitions of its operations, a list of the devices, operations that span several processes, and two
+// operations whose meaning changed after TensorFlow 2.9.
 //
 // link.h is written by the link command; it defines TFJS_LRM_LINK, a JSON text that tells what was linked.
 
@@ -10,11 +11,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "link.h"
 #include "tensorflow/c/c_api.h"
+#include "tensorflow/c/c_api_experimental.h"
 #include "tensorflow/c/eager/c_api.h"
+#include "tensorflow/c/eager/c_api_experimental.h"
 
 // tfjs-node keeps the names of attributes in one set for all threads, unguarded: workers that run operations
 // at once would break it. This turns its declaration, and its use, into a set for each thread.
@@ -45,6 +49,8 @@ using tfnodejs::TFJSBackend;
 // name a private member, so tfjs-node's header stays as it is.
 TFE_Context *&ContextOf(TFJSBackend &backend);
 std::unordered_map<int32_t, TFE_TensorHandle *> &TensorsOf(TFJSBackend &backend);
+// The name of the device that tensors are made on.
+std::string &DeviceOf(TFJSBackend &backend);
 
 template <auto Member>
 struct ReachContext {
@@ -56,8 +62,13 @@ struct ReachTensors {
     return backend.*Member;
   }
 };
+template <auto Member>
+struct ReachDevice {
+  friend std::string &DeviceOf(TFJSBackend &backend) { return backend.*Member; }
+};
 template struct ReachContext<&TFJSBackend::tfe_context_>;
 template struct ReachTensors<&TFJSBackend::tfe_handle_map_>;
+template struct ReachDevice<&TFJSBackend::device_name>;
 
 static TFJSBackend *Backend(napi_env env) {
   void *backend = nullptr;
@@ -150,23 +161,26 @@ static bool FindOutputs(TF_Graph *graph, const std::vector<std::string> &names,
   return true;
 }
 
+static bool GetBytes(napi_env env, napi_value value, void **bytes, size_t *length) {
+  bool is_bytes = false;
+  napi_typedarray_type type;
+  if (napi_is_typedarray(env, value, &is_bytes) != napi_ok || !is_bytes) return false;
+  napi_get_typedarray_info(env, value, &type, length, bytes, nullptr, nullptr);
+  return type == napi_uint8_array;
+}
+
 // addFunction(name: string, graphDef: Uint8Array, inputs: string[], outputs: string[]): void
 static napi_value AddFunction(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
   std::string name;
   std::vector<std::string> input_names, output_names;
-  bool is_bytes = false;
-  if (args.count == 4) napi_is_typedarray(env, args[1], &is_bytes);
-  if (!is_bytes || !GetString(env, args[0], &name) || !GetStrings(env, args[2], &input_names) ||
-      !GetStrings(env, args[3], &output_names)) {
+  void *bytes = nullptr;
+  size_t length = 0;
+  if (args.count != 4 || !GetString(env, args[0], &name) || !GetBytes(env, args[1], &bytes, &length) ||
+      !GetStrings(env, args[2], &input_names) || !GetStrings(env, args[3], &output_names)) {
     return Throw(env, "addFunction: the arguments must be a name, a GraphDef as Uint8Array, "
                       "and two arrays of \"node:index\".");
   }
-  void *bytes = nullptr;
-  size_t length = 0;
-  napi_typedarray_type type;
-  napi_get_typedarray_info(env, args[1], &type, &length, &bytes, nullptr, nullptr);
-  if (type != napi_uint8_array) return Throw(env, "addFunction: the GraphDef must be a Uint8Array.");
 
   Status status;
   Graph graph;
@@ -247,6 +261,87 @@ static napi_value Devices(napi_env env, napi_callback_info info) {
   }
   TF_DeleteDeviceList(list);
   return devices;
+}
+
+// --- Several processes ---------------------------------------------------------------------------------
+
+// enableCollectives(serverDef: Uint8Array): string, the device that operations run on from now on. TensorFlow starts a
+// server and makes all devices anew under other names: tensors that exist already stay on devices that no operation
+// runs on any longer.
+static napi_value EnableCollectives(napi_env env, napi_callback_info info) {
+  Arguments args(env, info);
+  void *bytes = nullptr;
+  size_t length = 0;
+  if (args.count < 1 || !GetBytes(env, args[0], &bytes, &length)) {
+    return Throw(env, "enableCollectives: the argument must be a ServerDef as Uint8Array.");
+  }
+  TFJSBackend *backend = Backend(env);
+  Status status;
+  TFE_EnableCollectiveOps(ContextOf(*backend), bytes, length, status.status);
+  if (!status.ok()) return Throw(env, "enableCollectives: " + status.message());
+  // The list may hold the devices of all processes; this one's begin with its own address space.
+  TF_Buffer *space = TF_NewBuffer();
+  TFE_HostAddressSpace(ContextOf(*backend), space);
+  const std::string prefix(static_cast<const char *>(space->data), space->length);
+  TF_DeleteBuffer(space);
+  TF_DeviceList *list = TFE_ContextListDevices(ContextOf(*backend), status.status);
+  if (!status.ok()) return Throw(env, "enableCollectives: " + status.message());
+  std::string cpu, gpu;
+  for (int i = 0; i < TF_DeviceListCount(list); i++) {
+    const std::string name = TF_DeviceListName(list, i, status.status);
+    const std::string type = TF_DeviceListType(list, i, status.status);
+    if (name.compare(0, prefix.size(), prefix) != 0) continue;
+    if (type == "CPU" && cpu.empty()) cpu = name;
+    if (type == "GPU") gpu = name;  // the last one, as tfjs-node chooses
+  }
+  TF_DeleteDeviceList(list);
+  DeviceOf(*backend) = gpu.empty() ? cpu : gpu;
+  return NewString(env, DeviceOf(*backend));
+}
+
+// abortCollectives(message: string): void. What waits in an operation of several processes throws, and so does every
+// later one.
+static napi_value AbortCollectives(napi_env env, napi_callback_info info) {
+  Arguments args(env, info);
+  std::string message;
+  if (args.count < 1 || !GetString(env, args[0], &message)) {
+    return Throw(env, "abortCollectives: the argument must be a message.");
+  }
+  Status status;
+  TF_SetStatus(status.status, TF_ABORTED, message.c_str());
+  TFE_AbortCollectiveOps(ContextOf(*Backend(env)), status.status);
+  return nullptr;
+}
+
+// checkPeers(tasks: string[], timeout: number): string[], for each task "" if it answers within so many milliseconds,
+// else what is wrong. All are asked at once.
+static napi_value CheckPeers(napi_env env, napi_callback_info info) {
+  Arguments args(env, info);
+  std::vector<std::string> tasks;
+  int64_t timeout = 0;
+  if (args.count < 2 || !GetStrings(env, args[0], &tasks) ||
+      napi_get_value_int64(env, args[1], &timeout) != napi_ok) {
+    return Throw(env, "checkPeers: the arguments must be names of tasks and milliseconds.");
+  }
+  TFE_Context *context = ContextOf(*Backend(env));
+  std::vector<std::string> problems(tasks.size());
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < tasks.size(); i++) {
+    threads.emplace_back([&, i] {
+      Status status;
+      TFE_CollectiveOpsCheckPeerHealth(context, tasks[i].c_str(), timeout, status.status);
+      if (status.ok()) return;
+      problems[i] = status.message();
+      if (problems[i].empty()) problems[i] = "it does not answer";
+    });
+  }
+  for (std::thread &thread : threads) thread.join();
+  napi_value result;
+  napi_create_array_with_length(env, problems.size(), &result);
+  for (size_t i = 0; i < problems.size(); i++) {
+    napi_set_element(env, result, i, NewString(env, problems[i]));
+  }
+  return result;
 }
 
 // --- Operations that changed since TensorFlow 2.9 ------------------------------------------------------
@@ -427,6 +522,9 @@ static napi_value Init(napi_env env, napi_value) {
   SetFunction(env, exports, "removeFunction", RemoveFunction);
   SetFunction(env, exports, "definition", Definition);
   SetFunction(env, exports, "devices", Devices);
+  SetFunction(env, exports, "enableCollectives", EnableCollectives);
+  SetFunction(env, exports, "abortCollectives", AbortCollectives);
+  SetFunction(env, exports, "checkPeers", CheckPeers);
   return exports;
 }
 

@@ -101,7 +101,13 @@ class WeightDecay extends OptimizerAdapter {
     this.#coupling = coupling;
     this.#cautious = cautious;
     this.#exclude = new Selection('withWeightDecay: "exclude"', exclude);
-    connect(this, { meet: (...given) => this.#exclude.meet(...given) });
+    connect(this, {
+      meet: (...given) => this.#exclude.meet(...given),
+      decayOf: (variable) => {
+        const decay = this.#decayOf(variable);
+        return decay === 0 ? null : { decay, coupling, cautious };
+      },
+    });
   }
 
   override get obstacle(): null {
@@ -112,10 +118,14 @@ class WeightDecay extends OptimizerAdapter {
     return true;
   }
 
+  #decayOf(variable: tf.Variable): number {
+    return this.#exclude.has(variable) ? 0 : this.#decay[roleOf(variable)];
+  }
+
   override update(entries: readonly Entry[]): void {
     const shares = new Map<string, tf.Tensor>();
     const decaying = entries.flatMap(({ variable, gradient }) => {
-      const decay = this.#exclude.has(variable) ? 0 : this.#decay[roleOf(variable)];
+      const decay = this.#decayOf(variable);
       return gradient === null || decay === 0
         ? []
         : [{ variable, share: this.#share(variable, decay, shares) }];

@@ -1,7 +1,7 @@
 import { writeDurably } from '@tfjs-lrm/checkpoint/node';
+import { lossFigure } from '@tfjs-lrm/language-model';
 import { describeFlags, type Flags, Mistake, path, readFlags } from '@tfjs-lrm/shared';
 import { readFinished } from '../runs/checkpoint/logged-runs.ts';
-import { lossFigure } from '../runs/training-report.ts';
 import type { Command } from './command.ts';
 
 interface Chosen {

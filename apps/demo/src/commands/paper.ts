@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { writeDurably } from '@tfjs-lrm/checkpoint/node';
 import { describeFlags, type Flags, oneOf, path, present, readArguments } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
-import { cellsOf, readSettings } from '../paper/experiment.ts';
+import { describe, type Outcome, readSettings } from '../paper/experiment.ts';
 import { EXPERIMENTS } from '../paper/index.ts';
-import { type Finished, lossDrawing, paperReport, verdictTable } from '../paper/report.ts';
-import { CellStore, runCells } from '../paper/run-cells.ts';
+import { type Finished, paperReport, picture, verdictTable } from '../paper/report.ts';
+import { CellStore, type Job, runCells, type Standing } from '../paper/run-cells.ts';
 import { duration } from '../runs/terminal/status.ts';
 import type { Command } from './command.ts';
 
@@ -37,6 +37,16 @@ ${EXPERIMENTS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n
 
 ${describeFlags(FLAGS)}`;
 
+/** How far all experiments together are. */
+const progress = ({ done, total, secondsLeft, last }: Standing): string =>
+  [
+    `${done}/${total} runs`,
+    secondsLeft === null ? null : `${duration(secondsLeft)} left`,
+    last === null ? null : describe(last),
+  ]
+    .filter((part) => part !== null)
+    .join('  ');
+
 async function run(args: readonly string[]): Promise<number> {
   const { values, names } = readArguments(args, FLAGS, {
     what: 'experiment',
@@ -50,26 +60,33 @@ async function run(args: readonly string[]): Promise<number> {
   mkdirSync(out, { recursive: true });
   const store = new CellStore(join(out, 'cells'));
   const chosen = EXPERIMENTS.filter(({ name }) => names.length === 0 || names.includes(name));
-  const finished: Finished[] = [];
   const began = performance.now();
-  for (const experiment of chosen) {
+  const planned = chosen.map((experiment) => {
     const settings = readSettings(experiment.name, isQuick);
-    const cells = cellsOf(experiment.name, experiment.lines, settings, machine);
-    const outcomes = await runCells(cells, store, ({ done, total, secondsLeft }) =>
-      console.log(
-        `${experiment.name}: ${done}/${total} runs${secondsLeft === null ? '' : `, ${duration(secondsLeft)} left`}`,
-      ),
+    const jobs = experiment.plans(settings).map(
+      (plan): Job => ({
+        cell: { ...plan, ...machine },
+        seconds: experiment.seconds?.(plan, settings) ?? settings.seconds,
+        isAlone: experiment.isAlone === true,
+      }),
     );
-    finished.push({
-      experiment,
-      settings,
-      outcomes,
-      verdict: experiment.judge(outcomes, settings),
-      isQuick,
-    });
+    return { experiment, settings, jobs };
+  });
+  await runCells(
+    planned.flatMap(({ jobs }) => jobs),
+    store,
+    (standing) => console.log(progress(standing)),
+  );
+  const finished = planned.map(({ experiment, settings, jobs }): Finished => {
+    const outcomes = jobs.map(({ cell }) => store.get(cell) as Outcome);
+    const verdict = experiment.judge(outcomes, settings);
+    return { experiment, settings, outcomes, verdict, isQuick };
+  });
+  for (const each of finished) {
+    const drawn = picture(each);
+    if (drawn !== null)
+      writeDurably(join(out, `${each.experiment.name}.svg`), [Buffer.from(drawn)]);
   }
-  for (const each of finished)
-    writeDurably(join(out, `${each.experiment.name}.svg`), [Buffer.from(lossDrawing(each))]);
   const file = join(out, 'paper.html');
   writeDurably(file, [Buffer.from(paperReport(finished))]);
   console.log(`\n${verdictTable(finished)}\n`);

@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurably } from '@tfjs-lrm/checkpoint/node';
+import { makeCorpus } from '@tfjs-lrm/language-model';
 import { describeFlags, type Flags, oneOf, path, readFlags, whole } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
 import { refuseExisting } from '../runs/checkpoint/run-folder.ts';
 import { CURES, type Run, readSettings, trainWith } from '../symmetry/experiment.ts';
 import { report, table } from '../symmetry/report.ts';
-import { makeCorpus, readText } from '../text.ts';
+import { readText } from '../text.ts';
 import { useBackend } from '../training/use-backend.ts';
 import type { Command } from './command.ts';
 

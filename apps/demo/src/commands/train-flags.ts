@@ -1,16 +1,23 @@
+import {
+  CHOICE,
+  type Compile,
+  MIXERS,
+  type Mixer,
+  type OptimizerName,
+  PRESETS,
+  type Preset,
+  type PresetName,
+  DEFAULT_RECIPE as R,
+} from '@tfjs-lrm/language-model';
 import { type Flags, number, numbers, oneOf, path, present, someOf, whole } from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName } from '../backend.ts';
-import { MIXERS, type Mixer } from '../model/language-model.ts';
-import { choice, PRESETS, type Preset, type PresetName } from '../presets.ts';
-import { type OptimizerName, DEFAULT_RECIPE as R } from '../training/recipe.ts';
-import type { Compile } from '../training/settings.ts';
 
 function sizeOf(name: PresetName): string {
   const { width, blocks, steps } = PRESETS[name];
   return `${name}: width ${width}, ${blocks} blocks, ${steps} steps`;
 }
 
-const { learningRate, wellSetDecay, badlySetDecay } = choice();
+const { learningRate, wellSetDecay, badlySetDecay } = CHOICE;
 const { tiny } = PRESETS;
 const both = (key: keyof Preset): string =>
   `tiny ${PRESETS.tiny[key]}, small ${PRESETS.small[key]}`;

@@ -1,13 +1,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { comparison, makeCorpus, type Recipe, VERSION } from '@tfjs-lrm/language-model';
 import { describeFlags, Mistake, readFlags } from '@tfjs-lrm/shared';
 import { bestBackend, checkBackend, compileFor } from '../backend.ts';
-import { VERSION } from '../runs/checkpoint/format.ts';
 import { RunFolder, refuseExisting } from '../runs/checkpoint/run-folder.ts';
 import { compare } from '../runs/compare.ts';
-import { comparison } from '../runs/comparison.ts';
-import { checkLength, makeCorpus, readAgain, readText } from '../text.ts';
-import type { Recipe } from '../training/recipe.ts';
+import { checkLength, readAgain, readText } from '../text.ts';
 import type { Command } from './command.ts';
 import { type Chosen, COMPARED, FLAGS, MODEL, presetOf, RUNNING, TRAINING } from './train-flags.ts';
 

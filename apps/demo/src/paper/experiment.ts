@@ -1,43 +1,49 @@
-/** What an experiment on the paper is: cells to train, a rule that turns their numbers into a verdict, and a drawing. */
+/** What an experiment on the paper is: cells to train, a rule that turns their numbers into a verdict, and drawings. */
+
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Preset } from '../presets.ts';
-import type { Compile } from '../training/settings.ts';
+import type { Compile, Corpus } from '@tfjs-lrm/language-model';
+import type { Drawing } from './drawings.ts';
 
-/** What a settings file fixes before the first run. */
+/** What every settings file fixes before the first run; each experiment adds what determines its own cells. */
 export interface Settings {
   /** How the hyper-parameters were chosen. */
   readonly chosen: string;
-  readonly preset: Preset;
-  readonly learningRate: number;
-  readonly decay: number;
-  readonly multiplierDecay: number;
-  /** Factors of S = √(η/λ) for the matrices that are varied: their η is multiplied and their λ divided by it. */
-  readonly factors: readonly number[];
   readonly seeds: readonly number[];
-  readonly validationBatches: number;
   /** The thresholds of the verdict. */
   readonly rule: Readonly<Record<string, number>>;
-  readonly quick: Partial<Omit<Settings, 'quick' | 'preset'>> & { readonly steps: number };
+  /** About how long a cell takes on an idle core; only the time left follows from it. */
+  readonly seconds: number;
+  /** What the quick version has instead; objects are merged key by key. */
+  readonly quick: Readonly<Record<string, unknown>>;
 }
 
-/** One training run, with everything that determines its numbers. */
-export interface Cell {
+/** What distinguishes the cells of an experiment, apart from the seed. */
+export type Varied = Readonly<Record<string, string | number>>;
+
+/** One training run, with everything that determines its numbers, apart from the code. */
+export interface Cell<V extends Varied = Varied, T extends object = object> {
+  /** The experiment that trains it; another one may use the same cell. */
   readonly experiment: string;
-  /** The line of the chart that it belongs to. */
-  readonly line: string;
-  readonly factor: number;
+  readonly varied: V;
   readonly seed: number;
-  readonly settings: Omit<Settings, 'quick' | 'rule' | 'chosen' | 'factors' | 'seeds'>;
+  /** Those settings that its numbers depend on. */
+  readonly settings: T;
   readonly backend: string;
   readonly compile: Compile;
 }
 
-/** The numbers of a cell, `loss` among them, in nats a character. */
-export type Measured = Readonly<Record<string, number>>;
+/** A cell before the machine is known. */
+export type Plan<V extends Varied = Varied, T extends object = object> = Omit<
+  Cell<V, T>,
+  'backend' | 'compile'
+>;
 
-export interface Outcome {
-  readonly cell: Cell;
+/** The numbers of a cell by name: one, or a list of them, such as one a block or one a step. */
+export type Measured = Readonly<Record<string, number | readonly number[]>>;
+
+export interface Outcome<V extends Varied = Varied> {
+  readonly cell: Cell<V>;
   readonly measured: Measured;
 }
 
@@ -47,30 +53,75 @@ export interface Verdict {
   readonly because: string;
 }
 
+/** A file that reads like a description, with a settings file of its name beside it. */
+export interface Experiment {
+  readonly name: string;
+  readonly title: string;
+  /** The paper's claim in a sentence. */
+  readonly claim: string;
+  /** Its cells are trained last, one at a time, since others would disturb what they measure. */
+  readonly isAlone?: boolean;
+  plans(settings: Settings): readonly Plan[];
+  /** Seconds of a cell on an idle core, where they differ from cell to cell. */
+  seconds?(plan: Plan, settings: Settings): number;
+  /** Trains a cell; the backend is ready. Absent where all cells are those of another experiment. */
+  train?(cell: Cell, corpus: Corpus): Promise<Measured>;
+  judge(outcomes: readonly Outcome[], settings: Settings): Verdict;
+  /** The first one is the picture of the experiment. */
+  drawings(outcomes: readonly Outcome[], settings: Settings): readonly Drawing[];
+}
+
 /** A name for a cell that changes with any of its settings. */
 export const idOf = (cell: Cell): string =>
   createHash('sha256').update(JSON.stringify(cell)).digest('hex').slice(0, 16);
 
-/** The settings of an experiment, or of its quick version. */
-export function readSettings(name: string, isQuick: boolean): Settings {
+/** A cell in words. */
+export const describe = ({ experiment, varied, seed }: Plan): string =>
+  `${experiment}, ${Object.entries(varied)
+    .map(([key, value]) => (typeof value === 'number' ? `${key} ${value}` : value))
+    .join(', ')}, seed ${seed}`;
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A settings file, with what it lacks from the one that its `of` names: whose cells an experiment uses. */
+function readFile<S extends Settings>(name: string): S & Record<string, unknown> {
   const url = new URL(`../../src/paper/${name}.json`, import.meta.url);
-  const settings = JSON.parse(readFileSync(url, 'utf8')) as Settings;
-  if (!isQuick) return settings;
-  const { steps, ...rest } = settings.quick;
-  return { ...settings, ...rest, preset: { ...settings.preset, steps } };
+  const { of, ...own } = JSON.parse(readFileSync(url, 'utf8'));
+  return of === undefined ? own : { ...readFile<S>(of), ...own };
 }
 
-/** A cell for each line, factor and seed. */
-export function cellsOf(
-  experiment: string,
-  lines: readonly string[],
-  settings: Settings,
-  machine: Pick<Cell, 'backend' | 'compile'>,
-): Cell[] {
-  const { quick: _, rule: __, chosen: ___, factors, seeds, ...rest } = settings;
-  return seeds.flatMap((seed) =>
-    lines.flatMap((line) =>
-      factors.map((factor) => ({ experiment, line, factor, seed, settings: rest, ...machine })),
-    ),
-  );
+/** The settings of an experiment, or of its quick version. */
+export function readSettings<S extends Settings = Settings>(name: string, isQuick: boolean): S {
+  const settings = readFile<S>(name);
+  if (!isQuick) return settings;
+  const merged = Object.entries(settings.quick).map(([key, value]) => {
+    const full = settings[key];
+    return [key, isObject(full) && isObject(value) ? { ...full, ...value } : value];
+  });
+  return { ...settings, ...Object.fromEntries(merged) };
 }
+
+/** Each value of every list with each of the others, the last list fastest. */
+export function combinations<V extends Varied>(
+  lists: {
+    readonly [K in keyof V]: readonly V[K][];
+  },
+): V[] {
+  return Object.entries<readonly (string | number)[]>(lists).reduce<Varied[]>(
+    (all, [key, values]) =>
+      all.flatMap((each) => values.map((value) => ({ ...each, [key]: value }))),
+    [{}],
+  ) as V[];
+}
+
+/** A cell for each seed and combination. */
+export const grid = <V extends Varied, T extends object>(
+  experiment: string,
+  lists: { readonly [K in keyof V]: readonly V[K][] },
+  seeds: readonly number[],
+  settings: T,
+): Plan<V, T>[] =>
+  seeds.flatMap((seed) =>
+    combinations<V>(lists).map((varied) => ({ experiment, varied, seed, settings })),
+  );

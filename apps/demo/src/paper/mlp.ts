@@ -2,33 +2,52 @@
  * Fig. 1 and 8, MLP: all norm gains are frozen, and S of the matrices of the gated MLPs is varied with ηλ constant, without
  * and with a scalar multiplier on each, under AdamW and under Muon.
  */
+
 import type * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { assignRoles } from '@tfjs-lrm/core';
+import { type Corpus, languageModel } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { languageModel } from '../model/language-model.ts';
-import type { Corpus } from '../text.ts';
-import { curve, degradation, inWords, range } from './curves.ts';
-import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
+import { curve, degradation, inWords, lineOf, numberOf, overSeeds, range } from './curves.ts';
+import type { Drawing } from './drawings.ts';
+import {
+  type Cell,
+  grid,
+  type Measured,
+  type Outcome,
+  type Plan,
+  type Verdict,
+} from './experiment.ts';
+import {
+  factorAxis,
+  type ScaledSettings,
+  type ScaledTraining,
+  scaledOptimizer,
+  trainingOf,
+} from './scaled-optimizer.ts';
 import { rootMeanSquare, trainCell } from './train-cell.ts';
 
 export const name = 'mlp';
 export const title = 'MLP: the scale of gate, up and down';
 export const claim =
   'With frozen norm gains the loss degrades as S of the MLP grows; scalar multipliers prevent it, and keep the norm of the block’s output constant, under Adam and Muon alike (fig. 1, 8).';
-export const lines = ['AdamW', 'AdamW, scalars', 'Muon', 'Muon, scalars'] as const;
 
-export const charts = [
-  { quantity: 'loss', label: 'validation loss, nats a character', title: 'Loss against S' },
-  { quantity: 'output', label: 'root mean square', title: 'Outputs of the MLP blocks' },
-] as const;
+const LINES = ['AdamW', 'AdamW, scalars', 'Muon', 'Muon, scalars'] as const;
+
+type Varied = { readonly line: (typeof LINES)[number]; readonly factor: number };
+
+export const plans = (settings: ScaledSettings): Plan<Varied, ScaledTraining>[] =>
+  grid(name, { line: LINES, factor: settings.factors }, settings.seeds, trainingOf(settings));
+
+type OwnCell = Cell<Varied, ScaledTraining>;
 
 const MLP = /_(gate|up|down)$/;
 const NORM = /norm$/;
 const ATTENTION = ['query', 'key', 'value', 'output'];
 
-function build({ line, seed, settings }: Cell, vocabulary: number): LayersModel {
+function build({ varied, seed, settings }: OwnCell, vocabulary: number): LayersModel {
   const plain = languageModel(settings.preset, vocabulary, false, seed);
-  const hasScalars = line.endsWith('scalars');
+  const hasScalars = varied.line.endsWith('scalars');
   const options = { scalar: true, row: false, column: false };
   const model = hasScalars
     ? addMultipliers(plain, { placement: (layer) => (MLP.test(layer.name) ? options : null) })
@@ -48,30 +67,54 @@ function outputOf(model: LayersModel, blocks: number, probe: tf.Tensor): number 
   return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / blocks);
 }
 
-export async function train(cell: Cell, corpus: Corpus): Promise<Measured> {
-  const { blocks } = cell.settings.preset;
+export async function train(cell: OwnCell, corpus: Corpus): Promise<Measured> {
+  const { settings, varied } = cell;
+  const { blocks } = settings.preset;
   const model = build(cell, corpus.vocabulary.length);
   // The matrices of attention keep their S: another role puts them into the other group, where decay is the same.
   const others = Array.from({ length: blocks }, (_, i) =>
     ATTENTION.map((part) => [`block${i}_${part}`, 'embedding'] as const),
   );
-  const plan = {
-    varied: 'matrix',
-    roles: Object.fromEntries(others.flat()),
-    optimizer: cell.line.startsWith('Muon') ? 'muon' : 'adamw',
-  } as const;
-  return trainCell(model, cell, plan, corpus, (trained, probe) => ({
-    output: outputOf(trained, blocks, probe),
+  assignRoles(model, Object.fromEntries(others.flat()));
+  const optimizer = scaledOptimizer(settings, varied.factor, {
+    role: 'matrix',
+    optimizer: varied.line.startsWith('Muon') ? 'muon' : 'adamw',
+  });
+  return trainCell({ model, optimizer, cell }, corpus, (probe) => ({
+    output: outputOf(model, blocks, probe),
   }));
 }
 
-export function judge(outcomes: readonly Outcome[], { rule }: Settings): Verdict {
+const quantity = (outcomes: readonly Outcome<Varied>[], line: string, what: string) =>
+  curve(outcomes, { line: line as Varied['line'] }, 'factor', numberOf(what));
+
+export function drawings(
+  outcomes: readonly Outcome<Varied>[],
+  settings: ScaledSettings,
+): Drawing[] {
+  const charts = [
+    ['loss', 'Loss against S', 'validation loss, nats a character'],
+    ['output', 'Outputs of the MLP blocks', 'root mean square'],
+  ] as const;
+  return charts.map(([what, heading, label]) => ({
+    kind: 'curves',
+    chart: {
+      title: heading,
+      description: overSeeds(settings),
+      x: factorAxis(settings.factors),
+      y: { label, log: what !== 'loss' },
+    },
+    lines: LINES.map((line) => lineOf(line, quantity(outcomes, line, what))),
+  }));
+}
+
+export function judge(outcomes: readonly Outcome<Varied>[], { rule }: ScaledSettings): Verdict {
   const { degradation: least, flatness } = rule as { degradation: number; flatness: number };
   const parts = ['AdamW', 'Muon'].map((optimizer) => {
-    const loss = (line: string) => curve(outcomes, line, 'loss');
+    const loss = (line: string) => quantity(outcomes, line, 'loss');
     const spreadOf = (line: string): number =>
       range(
-        curve(outcomes, line, 'output').map((point) => ({
+        quantity(outcomes, line, 'output').map((point) => ({
           ...point,
           mean: Math.log10(point.mean),
         })),

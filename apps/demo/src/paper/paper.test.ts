@@ -3,12 +3,18 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cellsOf, idOf, readSettings } from './experiment.ts';
+import { type Cell, idOf, readSettings } from './experiment.ts';
 import { CellStore } from './run-cells.ts';
-import { lines } from './scale.ts';
+import * as scale from './scale.ts';
+import type { ScaledSettings } from './scaled-optimizer.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
 const MACHINE = { backend: 'wasm', compile: 'off' } as const;
+
+const cellsOf = (isQuick: boolean): Cell[] =>
+  scale
+    .plans(readSettings<ScaledSettings>('scale', isQuick))
+    .map((plan) => ({ ...plan, ...MACHINE }));
 
 describe('demo paper', () => {
   let out = '';
@@ -18,7 +24,7 @@ describe('demo paper', () => {
   afterEach(() => rmSync(out, { recursive: true, force: true }));
 
   it('trains no cell again that is done, judges and draws', () => {
-    const cells = cellsOf('scale', lines, readSettings('scale', true), MACHINE);
+    const cells = cellsOf(true);
     const store = new CellStore(join(out, 'cells'));
     for (const cell of cells)
       store.put({ cell, measured: { loss: 2, gain: 1, logits: 1, againstBrownian: 1 } });
@@ -26,8 +32,8 @@ describe('demo paper', () => {
     const { status, stdout, stderr } = spawnSync('node', args, { encoding: 'utf8' });
     expect(stderr).toBe('');
     expect(status).toBe(0);
-    expect(stdout).toContain('scale: 9/9 runs\n');
-    expect(stdout).toMatch(/scale +not seen at this size \(quick: too short to count\) +9/);
+    expect(stdout).toContain('9/9 runs\n');
+    expect(stdout).toMatch(/scale +not seen at this size \(quick: too short.*\) +9/);
     expect(readdirSync(join(out, 'cells'))).toHaveLength(cells.length);
     const page = readFileSync(join(out, 'paper.html'), 'utf8');
     expect(page.match(/<figure>/g)).toHaveLength(4);
@@ -35,7 +41,7 @@ describe('demo paper', () => {
   });
 
   it('a cell with another setting is another cell', () => {
-    const [cell] = cellsOf('scale', lines, readSettings('scale', false), MACHINE);
+    const [cell] = cellsOf(false);
     const other = { ...cell!, settings: { ...cell!.settings, decay: 0.4 } };
     const store = new CellStore(join(out, 'cells'));
     store.put({ cell: cell!, measured: { loss: 2 } });

@@ -1,17 +1,20 @@
 /** The experiments as a table for the terminal and as one page: claim, verdict, drawings with their spread, settings. */
 import {
-  type Chart,
   columns,
   escaped,
-  type Line,
+  heatMap,
+  heatMapDrawing,
+  histogram,
+  htmlTable,
+  intervalChart,
+  intervalDrawing,
   lineChart,
   lineDrawing,
   page,
   type Section,
 } from '@tfjs-lrm/shared';
-import { curve } from './curves.ts';
-import type { Outcome, Settings, Verdict } from './experiment.ts';
-import type { Experiment, Quantity } from './index.ts';
+import type { Drawing } from './drawings.ts';
+import type { Experiment, Outcome, Settings, Verdict } from './experiment.ts';
 
 /** An experiment with its results. */
 export interface Finished {
@@ -22,6 +25,8 @@ export interface Finished {
   readonly isQuick: boolean;
 }
 
+const QUICK = 'quick: too short and with too few seeds to count';
+
 /** One line an experiment. */
 export const verdictTable = (finished: readonly Finished[]): string =>
   columns(
@@ -29,44 +34,37 @@ export const verdictTable = (finished: readonly Finished[]): string =>
       ['experiment', 'verdict', 'runs'],
       ...finished.map(({ experiment, verdict, outcomes, isQuick }) => [
         experiment.name,
-        `${verdict.verdict}${isQuick ? ' (quick: too short to count)' : ''}`,
+        `${verdict.verdict}${isQuick ? ` (${QUICK})` : ''}`,
         String(outcomes.length),
       ]),
     ],
     (column) => column > 1,
   );
 
-/** The chart of a quantity, and its lines. */
-function chartOf(
-  { experiment, settings, outcomes }: Finished,
-  { quantity, label, title }: Quantity,
-): [Chart, Line[]] {
-  const seeds = settings.seeds.length;
-  const chart = {
-    title,
-    description: `Means over ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}; the band is the sample standard deviation.`,
-    x: {
-      label: 'S, as a multiple of √(η/λ) of the other matrices',
-      log: true,
-      ticks: settings.factors,
-      format: (factor: number) => (factor < 1 ? `1/${Math.round(1 / factor)}` : String(factor)),
-    },
-    y: { label, log: quantity !== 'loss' },
-  };
-  const lines = experiment.lines.map((name) => ({
-    name,
-    points: curve(outcomes, name, quantity).map((point) => ({
-      x: point.factor,
-      y: point.mean,
-      spread: point.spread,
-    })),
-  }));
-  return [chart, lines];
+/** A drawing as HTML. */
+function inPage(drawing: Drawing): string {
+  switch (drawing.kind) {
+    case 'curves':
+      return lineChart(drawing.chart, drawing.lines);
+    case 'histogram':
+      return histogram(drawing.chart, drawing.samples);
+    case 'heat map':
+      return heatMap(drawing.map);
+    case 'intervals':
+      return intervalChart(drawing.chart);
+    case 'table':
+      return `<div class="wide">${htmlTable(drawing.rows, drawing.caption)}</div>`;
+  }
 }
 
-/** The first chart of an experiment, its loss, as one SVG file. */
-export const lossDrawing = (finished: Finished): string =>
-  lineDrawing(...chartOf(finished, finished.experiment.charts[0] as Quantity));
+/** The first drawing of an experiment as one SVG file; null where it is of a kind that only pages have. */
+export function picture({ experiment, outcomes, settings }: Finished): string | null {
+  const [drawing] = experiment.drawings(outcomes, settings);
+  if (drawing?.kind === 'curves') return lineDrawing(drawing.chart, drawing.lines);
+  if (drawing?.kind === 'heat map') return heatMapDrawing(drawing.map);
+  if (drawing?.kind === 'intervals') return intervalDrawing(drawing.chart);
+  return null;
+}
 
 function section(finished: Finished): Section {
   const { experiment, settings, verdict, isQuick, outcomes } = finished;
@@ -75,8 +73,8 @@ function section(finished: Finished): Section {
   return {
     heading: experiment.title,
     body: `<p>${escaped(experiment.claim)}</p>
-<p><strong>${verdict.verdict}</strong>${isQuick ? ' (a quick run, too short and with too few seeds to count)' : ''}: ${escaped(verdict.because)}</p>
-<div class="charts">${experiment.charts.map((quantity) => lineChart(...chartOf(finished, quantity))).join('\n')}</div>
+<p><strong>${verdict.verdict}</strong>${isQuick ? ` (${QUICK})` : ''}: ${escaped(verdict.because)}</p>
+<div class="charts">${experiment.drawings(outcomes, settings).map(inPage).join('\n')}</div>
 <details><summary>Settings, fixed before the first run; ${backend}</summary><p>${escaped(settings.chosen)}</p><pre><code>${escaped(JSON.stringify(settings, null, 2))}</code></pre></details>
 <p><code>${command}</code></p>`,
   };

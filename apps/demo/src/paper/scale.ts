@@ -2,39 +2,60 @@
  * Fig. 1, projector: the S of the head is varied with ηλ constant, and what stands before the head is a frozen gain, a
  * frozen gain and a scalar multiplier, or the ordinary gain of the norm, one number a column of the head.
  */
+
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { assignRoles } from '@tfjs-lrm/core';
+import { variableOf } from '@tfjs-lrm/core/kit';
+import { brownianBand, type Recipe, recipeOf } from '@tfjs-lrm/diagnostics';
+import { type Corpus, languageModel, scheduleOf } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { languageModel } from '../model/language-model.ts';
-import type { Corpus } from '../text.ts';
-import { scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
-import { brownianNorm } from './brownian.ts';
-import { curve, degradation, inWords, logSlope, range } from './curves.ts';
-import type { Cell, Measured, Outcome, Settings, Verdict } from './experiment.ts';
+import {
+  curve,
+  degradation,
+  inWords,
+  lineOf,
+  logSlope,
+  numberOf,
+  overSeeds,
+  range,
+} from './curves.ts';
+import type { Drawing } from './drawings.ts';
+import {
+  type Cell,
+  grid,
+  type Measured,
+  type Outcome,
+  type Plan,
+  type Verdict,
+} from './experiment.ts';
+import {
+  factorAxis,
+  type ScaledSettings,
+  type ScaledTraining,
+  scaledOptimizer,
+  trainingOf,
+} from './scaled-optimizer.ts';
 import { rootMeanSquare, trainCell } from './train-cell.ts';
 
 export const name = 'scale';
 export const title = 'Projector: the scale of the head';
 export const claim =
   'Without a learnable scale the loss depends on S = √(η/λ) of the head and degrades at both ends; with one it does not, and the multiplier moves against S (fig. 1).';
-export const lines = ['gain frozen', 'scalar', 'vector'] as const;
 
-export const charts = [
-  { quantity: 'loss', label: 'validation loss, nats a character', title: 'Loss against S' },
-  { quantity: 'gain', label: 'root mean square of the gain', title: 'The gain that is learned' },
-  { quantity: 'logits', label: 'root mean square of the logits', title: 'Logits' },
-  {
-    quantity: 'againstBrownian',
-    label: 'norm of the head / Adam Brownian motion',
-    title: 'Norm of the head against Brownian motion',
-  },
-] as const;
+const LINES = ['gain frozen', 'scalar', 'vector'] as const;
 
-function build({ line, seed, settings }: Cell, vocabulary: number): LayersModel {
+type Varied = { readonly line: (typeof LINES)[number]; readonly factor: number };
+
+export const plans = (settings: ScaledSettings): Plan<Varied, ScaledTraining>[] =>
+  grid(name, { line: LINES, factor: settings.factors }, settings.seeds, trainingOf(settings));
+
+type OwnCell = Cell<Varied, ScaledTraining>;
+
+function build({ varied, seed, settings }: OwnCell, vocabulary: number): LayersModel {
   const plain = languageModel(settings.preset, vocabulary, false, seed);
-  plain.getLayer('norm').trainable = line === 'vector';
-  if (line !== 'scalar') return plain;
+  plain.getLayer('norm').trainable = varied.line === 'vector';
+  if (varied.line !== 'scalar') return plain;
   const options = { scalar: true, row: false, column: false };
   const model = addMultipliers(plain, {
     placement: (layer) => (layer.name === 'head' ? options : null),
@@ -44,38 +65,67 @@ function build({ line, seed, settings }: Cell, vocabulary: number): LayersModel 
   return model;
 }
 
-const weightOf = (model: LayersModel, weight: string): tf.Tensor | undefined =>
-  model.weights.find(({ originalName }) => originalName === weight)?.read();
+function weightOf(model: LayersModel, name: string): tf.Variable | undefined {
+  const weight = model.weights.find(({ originalName }) => originalName === name);
+  return weight && variableOf(weight);
+}
 
-export async function train(cell: Cell, corpus: Corpus): Promise<Measured> {
-  const { factor, settings } = cell;
-  const { preset, learningRate, decay } = settings;
+export async function train(cell: OwnCell, corpus: Corpus): Promise<Measured> {
+  const { settings } = cell;
+  const { factor } = cell.varied;
+  const { preset } = settings;
   const model = build(cell, corpus.vocabulary.length);
-  const plan = { varied: 'head', optimizer: 'adamw' } as const;
-  return trainCell(model, cell, plan, corpus, (trained, probe) => {
-    const head = rootMeanSquare(weightOf(trained, 'head/kernel') as tf.Tensor);
-    const gain =
-      weightOf(trained, 'head/kernel/scalar_multiplier') ?? weightOf(trained, 'norm/gain');
-    const logits = trained.apply(probe) as tf.Tensor;
-    const brownian = brownianNorm({
-      ...DEFAULT_RECIPE,
+  assignRoles(model);
+  const optimizer = scaledOptimizer(settings, factor, { role: 'head', optimizer: 'adamw' });
+  return trainCell({ model, optimizer, cell }, corpus, (probe) => {
+    const head = weightOf(model, 'head/kernel') as tf.Variable;
+    const gain = weightOf(model, 'head/kernel/scalar_multiplier') ?? weightOf(model, 'norm/gain');
+    const logits = model.apply(probe) as tf.Tensor;
+    const recipe = recipeOf(optimizer, head) as Recipe;
+    const { rms } = brownianBand(head.shape, scheduleOf(preset.steps), recipe, {
       steps: preset.steps,
-      schedule: scheduleOf(preset.steps),
-      learningRate: learningRate * factor,
-      decay: decay / factor,
       start: 1 / Math.sqrt(preset.width),
     });
     const measured = {
       gain: rootMeanSquare(gain as tf.Tensor),
       logits: rootMeanSquare(logits),
-      againstBrownian: head / brownian,
+      againstBrownian: rootMeanSquare(head) / (rms.at(-1) as number),
     };
     logits.dispose();
     return measured;
   });
 }
 
-export function judge(outcomes: readonly Outcome[], { rule }: Settings): Verdict {
+const quantity = (outcomes: readonly Outcome<Varied>[], line: Varied['line'], what: string) =>
+  curve(outcomes, { line }, 'factor', numberOf(what));
+
+export function drawings(
+  outcomes: readonly Outcome<Varied>[],
+  settings: ScaledSettings,
+): Drawing[] {
+  const charts = [
+    ['loss', 'Loss against S', 'validation loss, nats a character'],
+    ['gain', 'The gain that is learned', 'root mean square of the gain'],
+    ['logits', 'Logits', 'root mean square of the logits'],
+    [
+      'againstBrownian',
+      'Norm of the head against Brownian motion',
+      'norm of the head / Adam Brownian motion',
+    ],
+  ] as const;
+  return charts.map(([what, heading, label]) => ({
+    kind: 'curves',
+    chart: {
+      title: heading,
+      description: overSeeds(settings),
+      x: factorAxis(settings.factors),
+      y: { label, log: what !== 'loss' },
+    },
+    lines: LINES.map((line) => lineOf(line, quantity(outcomes, line, what))),
+  }));
+}
+
+export function judge(outcomes: readonly Outcome<Varied>[], { rule }: ScaledSettings): Verdict {
   const {
     degradation: least,
     flatness,
@@ -85,15 +135,15 @@ export function judge(outcomes: readonly Outcome[], { rule }: Settings): Verdict
     flatness: number;
     slope: number;
   };
-  const loss = (line: string) => curve(outcomes, line, 'loss');
+  const loss = (line: Varied['line']) => quantity(outcomes, line, 'loss');
   const frozen = loss('gain frozen');
   const ends = [degradation(frozen, 'first'), degradation(frozen, 'last')];
   const degrades = ends.map(({ nats, error }) => nats > least && nats > 2 * error);
   const learned = ['scalar', 'vector'] as const;
   const flat = learned.map((line) => range(loss(line)) <= flatness * range(frozen));
-  const slope = logSlope(curve(outcomes, 'scalar', 'gain'));
+  const slope = logSlope(quantity(outcomes, 'scalar', 'gain'));
   const moves = slope <= steepest;
-  const because = `gain frozen: ${ends[0]?.nats.toFixed(3)} nats above its best at the smallest S and ${ends[1]?.nats.toFixed(3)} at the largest (more than ${least} each: ${inWords(...degrades)}); range over S: ${[frozen, ...learned.map(loss)].map((points) => range(points).toFixed(3)).join(', ')} for ${lines.join(', ')} (at most ${flatness.toFixed(2)} of the first: ${inWords(...flat)}); the scalar goes with S to the power ${slope.toFixed(2)} (at most ${steepest}: ${inWords(moves)}).`;
+  const because = `gain frozen: ${ends[0]?.nats.toFixed(3)} nats above its best at the smallest S and ${ends[1]?.nats.toFixed(3)} at the largest (more than ${least} each: ${inWords(...degrades)}); range over S: ${[frozen, ...learned.map(loss)].map((points) => range(points).toFixed(3)).join(', ')} for ${LINES.join(', ')} (at most ${flatness.toFixed(2)} of the first: ${inWords(...flat)}); the scalar goes with S to the power ${slope.toFixed(2)} (at most ${steepest}: ${inWords(moves)}).`;
   const held = [...degrades, ...flat, moves];
   if (held.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = degrades.some(Boolean) && flat.some(Boolean);

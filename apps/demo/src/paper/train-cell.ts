@@ -1,83 +1,95 @@
-/** The training of one cell: the matrices of one role have S = √(η/λ) scaled, all others keep theirs. */
+/** The training of one cell, and what is measured in it, on the way and at the end. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { adam } from '@tfjs-lrm/adam';
-import { withClipping } from '@tfjs-lrm/clipping';
-import { assignRoles, byRole } from '@tfjs-lrm/core';
-import { muon } from '@tfjs-lrm/muon';
-import { withSchedule } from '@tfjs-lrm/schedule';
-import { withWeightDecay } from '@tfjs-lrm/weight-decay';
+import {
+  type Batch,
+  batchTensors,
+  type Corpus,
+  evaluate,
+  nextBatch,
+  type Preset,
+} from '@tfjs-lrm/language-model';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { type Corpus, nextBatch } from '../text.ts';
-import { batchTensors, evaluate } from '../training/evaluate.ts';
-import { scheduleOf } from '../training/optimizer.ts';
-import { DEFAULT_RECIPE } from '../training/recipe.ts';
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { trainingStep } from '../training/step.ts';
-import type { Cell } from './experiment.ts';
+import type { Cell, Measured } from './experiment.ts';
 
 const PROBE_SEED = 8;
+/** A process that is to end hears of it between two steps of these. */
+const LISTEN_EVERY = 20;
 
-/** How an experiment trains its cells. */
-export interface Plan {
-  /** The role whose S is scaled; `roles` may give layers another role than their structure has. */
-  readonly varied: 'matrix' | 'head';
-  readonly roles?: Readonly<Record<string, 'embedding'>>;
-  /** The optimizer of the matrices whose S is scaled; all others have AdamW. */
-  readonly optimizer: 'adamw' | 'muon';
+/** What the settings of a trained cell have at least. */
+export interface TrainedSettings {
+  readonly preset: Preset;
+  readonly validationBatches: number;
 }
 
-function optimizerOf({ factor, settings }: Cell, { varied, optimizer }: Plan): tf.Optimizer {
-  const { learningRate, decay, multiplierDecay, preset } = settings;
-  const { beta1, beta2, epsilon, momentum, clip } = DEFAULT_RECIPE;
-  const decayed = (inner: tf.Optimizer, strength: number) =>
-    withWeightDecay(inner, {
-      decay: {
-        matrix: strength,
-        embedding: strength,
-        head: strength,
-        multiplier: multiplierDecay,
-        vector: 0,
-      },
-    });
-  const adamw = (rate: number) => adam({ learningRate: rate, beta1, beta2, epsilon });
-  const rate = learningRate * factor;
-  const scaled = optimizer === 'muon' ? muon({ learningRate: rate, momentum }) : adamw(rate);
-  const groups = byRole({
-    [varied]: decayed(scaled, decay / factor),
-    default: decayed(adamw(learningRate), decay),
-  } as Parameters<typeof byRole>[0]);
-  return withSchedule(withClipping(groups, { globalNorm: clip }), scheduleOf(preset.steps));
+/** Measurements every so many steps, each joining the list of its name. */
+export interface Watch {
+  readonly every: number;
+  readonly measure: (step: number) => Record<string, number> | Promise<Record<string, number>>;
+}
+
+/** Everything that a training run consists of, but for what is measured at its end. */
+export interface Training {
+  readonly model: LayersModel;
+  readonly optimizer: tf.Optimizer;
+  readonly cell: Pick<
+    Cell<Record<string, string | number>, TrainedSettings>,
+    'settings' | 'seed' | 'compile'
+  >;
+  readonly draw: (random: RandomGenerator) => Batch;
+  /** Called after a step, from 1, before what is watched is measured. */
+  readonly afterStep?: (step: number) => void;
+  readonly watch?: Watch;
+}
+
+/** Trains a model for the steps of its preset; lists of what was watched, with `step` among them. */
+export async function trainModel(training: Training): Promise<Record<string, number[]>> {
+  const { model, optimizer, cell, draw, afterStep, watch } = training;
+  const { preset } = cell.settings;
+  const random = xoroshiro128plus(cell.seed);
+  const step = await trainingStep(model, optimizer, cell.compile);
+  const watched: Record<string, number[]> = {};
+  const note = async (at: number): Promise<void> => {
+    if (watch === undefined) return;
+    for (const [name, value] of Object.entries({ step: at, ...(await watch.measure(at)) }))
+      watched[name] = [...(watched[name] ?? []), value];
+  };
+  for (let at = 1; at <= preset.steps; at++) {
+    const [x, y] = batchTensors(draw(random), preset);
+    tf.dispose([x, y, step.take(x, y)]);
+    afterStep?.(at);
+    if (watch !== undefined && at % watch.every === 0) await note(at);
+    if (at % LISTEN_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  step.dispose();
+  return watched;
 }
 
 /**
- * Trains a model and returns its validation loss with what `measure` finds in it, given a batch of validation text.
- * The backend must be ready; the model is disposed.
+ * Trains a model on a text and returns its validation loss with what `measure` finds in it, given a batch of
+ * validation text, and with what was watched. The backend must be ready; model and optimizer are disposed.
  */
 export async function trainCell(
-  model: LayersModel,
-  cell: Cell,
-  plan: Plan,
+  training: Omit<Training, 'draw'>,
   corpus: Corpus,
-  measure: (model: LayersModel, probe: tf.Tensor) => Record<string, number>,
-): Promise<Record<string, number>> {
+  measure: (probe: tf.Tensor) => Measured | Promise<Measured> = () => ({}),
+): Promise<Measured> {
+  const { model, optimizer, cell } = training;
   const { preset, validationBatches } = cell.settings;
-  const { steps, batch, context } = preset;
-  assignRoles(model, { ...plan.roles });
-  const optimizer = optimizerOf(cell, plan);
-  const random = xoroshiro128plus(cell.seed);
-  const training = await trainingStep(model, optimizer, cell.compile);
-  for (let step = 0; step < steps; step++) {
-    const [x, y] = batchTensors(nextBatch(corpus.training, batch, context, random), preset);
-    tf.dispose([x, y, training.take(x, y)]);
-  }
+  const { batch, context } = preset;
+  const draw = (random: RandomGenerator): Batch =>
+    nextBatch(corpus.training, batch, context, random);
+  const watched = await trainModel({ ...training, draw });
   const loss = await evaluate(model, corpus, preset, validationBatches);
   const [probe, unused] = batchTensors(
     nextBatch(corpus.validation, batch, context, xoroshiro128plus(PROBE_SEED)),
     preset,
   );
-  const measured = { loss, ...measure(model, probe) };
+  const measured = { loss, ...(await measure(probe)), ...watched };
   tf.dispose([probe, unused]);
-  training.dispose();
   optimizer.dispose();
   model.dispose();
   return measured;

@@ -1,6 +1,7 @@
 /** A process that trains cells, one after the other, as they come as messages. */
+import { type Corpus, makeCorpus } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
-import { type Corpus, makeCorpus, readText } from '../text.ts';
+import { readText } from '../text.ts';
 import { useBackend } from '../training/use-backend.ts';
 import type { Cell, Measured } from './experiment.ts';
 import { EXPERIMENTS } from './index.ts';
@@ -15,10 +16,16 @@ async function train(cell: Cell): Promise<Measured> {
     corpus = makeCorpus(readText(null).text);
   }
   const experiment = EXPERIMENTS.find(({ name }) => name === cell.experiment);
-  if (experiment === undefined) throw new Failure(`there is no experiment "${cell.experiment}"`);
+  if (experiment?.train === undefined)
+    throw new Failure(`there is no experiment "${cell.experiment}" that trains`);
   const measured = await experiment.train(cell, corpus);
-  const broken = Object.entries(measured).find(([, value]) => !Number.isFinite(value));
-  if (broken !== undefined) throw new Failure(`its ${broken[0]} is ${broken[1]}`);
+  const broken = Object.entries(measured).find(
+    ([, value]) => ![value].flat().every(Number.isFinite),
+  );
+  if (broken !== undefined)
+    throw new Failure(
+      `its ${broken[0]} is ${[broken[1]].flat().find((value) => !Number.isFinite(value))}`,
+    );
   return measured;
 }
 

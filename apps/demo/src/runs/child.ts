@@ -1,10 +1,16 @@
 /** One run in a process of its own: the job comes as a message, progress and the result go back as messages. */
+import {
+  makeCorpus,
+  type Progress,
+  type RunResult,
+  type RunSettings,
+  type RunState,
+  type TextSource,
+  train,
+} from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
-import { makeCorpus, readAgain, type TextSource } from '../text.ts';
-import type { RunResult } from '../training/finish.ts';
-import type { RunSettings } from '../training/settings.ts';
-import type { RunState } from '../training/state.ts';
-import { type Progress, train } from '../training/train.ts';
+import { readAgain } from '../text.ts';
+import { trainingStep } from '../training/step.ts';
 import { useBackend } from '../training/use-backend.ts';
 import { saveModel } from './save-model.ts';
 
@@ -28,6 +34,9 @@ export type ChildMessage =
       readonly code: string | undefined;
     };
 
+/** Without it a loop of synchronous steps receives no messages. */
+const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const send = (message: ChildMessage): void => {
   // Where the parent is gone there is nobody to tell; 'disconnect' ends this process.
   process.send?.(message, undefined, undefined, () => {});
@@ -38,6 +47,7 @@ async function run({ settings, text, modelFolder, ...rest }: Job): Promise<void>
     await useBackend(settings.backend);
     const result = await train(settings, makeCorpus(readAgain(text)), {
       ...rest,
+      host: { step: trainingStep, between: yieldToEventLoop },
       report: (progress) => send({ progress }),
       keep: (folded, vocabulary) => saveModel(folded, modelFolder, { vocabulary }),
       isStopping: () => isStopping,

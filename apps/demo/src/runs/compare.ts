@@ -1,12 +1,13 @@
 import { join } from 'node:path';
+import { writeDurably } from '@tfjs-lrm/checkpoint/node';
+import { type FinishedRun, trainingReport, verdict } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunFolder } from './checkpoint/run-folder.ts';
 import { runAll } from './run-all.ts';
 import { introduction } from './terminal/introduction.ts';
 import { quoted } from './terminal/printable.ts';
 import { duration, Status } from './terminal/status.ts';
-import { type FinishedRun, resultsJson, scaleTable, table, verdict } from './terminal/summary.ts';
-import { writeReport } from './training-report.ts';
+import { resultsJson, scaleTable, table } from './terminal/summary.ts';
 
 const CODES: Readonly<Record<string, number>> = {
   SIGINT: 130,
@@ -50,7 +51,8 @@ export async function compare(
     result: folder.runs[i]?.result as FinishedRun['result'],
     records: folder.records[i] ?? [],
   }));
-  const report = writeReport(folder, finished);
+  const report = join(folder.path, 'report.html');
+  writeDurably(report, [Buffer.from(trainingReport(folder.settings, finished))]);
   say(`\n${table(finished)}\n\n${scaleTable(finished)}\n\n${verdict(finished)}\n`);
   for (const { settings, result } of finished)
     say(`${settings.name} writes:\n  ${quoted(result.sample).replaceAll('\n', '\n  ')}\n`);

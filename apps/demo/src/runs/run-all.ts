@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { Progress, RunResult } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
-import type { RunResult } from '../training/finish.ts';
-import type { Progress } from '../training/train.ts';
 import type { ChildMessage, Job, ParentMessage } from './child.ts';
 
 export interface Listener {

@@ -1,6 +1,6 @@
 /** The runs as a table for the terminal and as a page with drawings. */
+import { mean, meanAndSpread, spread } from '@tfjs-lrm/language-model';
 import { columns, htmlTable, lineChart, page } from '@tfjs-lrm/shared';
-import { mean, meanAndSpread, spread } from '../statistics.ts';
 import { CURES, type Measure, overflow, type Run, type Settings } from './experiment.ts';
 
 function overflowText(runs: readonly Run[]): string {

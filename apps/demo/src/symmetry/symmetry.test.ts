@@ -1,7 +1,7 @@
 import { enableTraining } from '@tfjs-lrm/kernels';
+import { makeCorpus } from '@tfjs-lrm/language-model';
 import { beforeAll, expect, it } from 'vitest';
 import { useBackend } from '../../../../test/backends.ts';
-import { makeCorpus } from '../text.ts';
 import { CURES, overflow, type Run, readSettings, trainWith } from './experiment.ts';
 import { report, table } from './report.ts';
 

@@ -30,7 +30,7 @@ const HUES = 8;
 
 const DASHES = ['', '7 4', '2 3', '9 3 2 3', '12 4', '5 2 1 2 1 2'];
 /** Shapes around the origin, about 8 wide. */
-const MARKERS = [
+export const MARKERS: readonly string[] = [
   'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z',
   'M-3.5-3.5h7v7h-7z',
   'M0-4.8L4.5 3.4h-9z',
@@ -39,13 +39,14 @@ const MARKERS = [
   'M-4.5-1.5h3v-3h3v3h3v3h-3v3h-3v-3h-3z',
 ];
 
-const pick = (list: readonly string[], at: number): string => list[at % list.length] as string;
+export const pick = (list: readonly string[], at: number): string =>
+  list[at % list.length] as string;
 
 export const defaultStyle = (index: number): Style => ({ hue: index, dash: index, marker: index });
 
 export const hueClass = ({ hue }: Style): string => `hue${hue % HUES}`;
 
-const round = (value: number): string => String(Math.round(value * 100) / 100);
+export const round = (value: number): string => String(Math.round(value * 100) / 100);
 
 /** Places in a frame of some width. */
 export const across = (scale: AxisScale, value: number, width: number = WIDTH): number =>
@@ -99,7 +100,7 @@ function axes({ x, y }: Pick<Chart, 'x' | 'y'>, scales: Scales, width: number = 
 <text class="label" x="4" y="16">${escaped(y.label)}</text>`;
 }
 
-const legend = (series: readonly { name: string; style: Style }[]): string =>
+export const legend = (series: readonly { name: string; style: Style }[]): string =>
   `<ul class="legend">${series
     .map(
       ({ name, style }) =>
@@ -165,24 +166,77 @@ ${names.join('\n')}
 
 let figures = 0;
 
-/** A whole figure as HTML: heading, drawing, legend, and the data as a table behind a click. */
-export function figure(
+/** A part of a figure as HTML: its size in units of the drawing, and what is in it. */
+export interface Part {
+  readonly width: number;
+  readonly height: number;
+  readonly content: string;
+}
+
+/** Parts as a whole figure in HTML: heading, drawings, what explains them, and the data as a table behind a click. */
+export function figureOf(
+  { title, description }: Pick<Chart, 'title' | 'description'>,
+  parts: readonly Part[],
+  explained: string,
+  rows: readonly (readonly string[])[],
+): string {
+  const id = `figure${++figures}`;
+  const drawn = parts.map(
+    (
+      { width, height, content },
+      i,
+    ) => `<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}title${i} ${id}description${i}">
+<title id="${id}title${i}">${escaped(title)}</title><desc id="${id}description${i}">${escaped(description)}</desc>
+${content}
+</svg>`,
+  );
+  return `<figure>
+<figcaption><h3>${escaped(title)}</h3><p>${escaped(description)}</p></figcaption>
+${drawn.join('\n')}
+${explained}
+<details><summary>The data of this chart</summary>${htmlTable(rows, title)}</details>
+</figure>`;
+}
+
+/** A figure of one frame with axes and a legend. */
+export const figure = (
   chart: Chart,
   scales: Scales,
   content: string,
   series: readonly { name: string; style: Style }[],
   rows: readonly (readonly string[])[],
+): string =>
+  figureOf(
+    chart,
+    [{ width: WIDTH, height: HEIGHT, content: `${axes(chart, scales)}\n${content}` }],
+    legend(series),
+    rows,
+  );
+
+/** Parts in a grid as one SVG file, with its own colours and paper, since no page provides them. */
+export function fileOf(
+  { title, description }: Pick<Chart, 'title' | 'description'>,
+  parts: readonly Part[],
+  columns: number,
 ): string {
-  const id = `figure${++figures}`;
-  const { title, description } = chart;
-  return `<figure>
-<figcaption><h3>${escaped(title)}</h3><p>${escaped(description)}</p></figcaption>
-<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}title ${id}description">
-<title id="${id}title">${escaped(title)}</title><desc id="${id}description">${escaped(description)}</desc>
-${axes(chart, scales)}
-${content}
+  const [width, height] = [
+    Math.max(...parts.map((part) => part.width)),
+    Math.max(...parts.map((part) => part.height)),
+  ];
+  const total = [
+    width * Math.min(columns, parts.length),
+    height * Math.ceil(parts.length / columns),
+  ];
+  const drawn = parts.map(
+    ({ content }, i) =>
+      `<g transform="translate(${width * (i % columns)} ${height * Math.floor(i / columns)})">${content}</g>`,
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total.join(' ')}" role="img" aria-labelledby="title description">
+<title id="title">${escaped(title)}</title><desc id="description">${escaped(description)}</desc>
+<style>${COLOURS}
+${STROKES}</style>
+<rect width="${total[0]}" height="${total[1]}" rx="6" fill="var(--paper)"/>
+${drawn.join('\n')}
 </svg>
-${legend(series)}
-<details><summary>The data of this chart</summary>${htmlTable(rows, title)}</details>
-</figure>`;
+`;
 }

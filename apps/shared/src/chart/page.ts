@@ -13,6 +13,7 @@ p { max-width: 46rem; margin: .5rem 0; }
 figcaption p { margin: .15rem 0 .5rem; font-size: .9rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 2rem 2.5rem; align-items: start; }
 figure { margin: 0; min-width: 0; }
+.wide { grid-column: 1 / -1; min-width: 0; }
 figure > svg { display: block; width: 100%; height: auto; }
 ${STROKES}
 .legend { list-style: none; margin: .5rem 0; padding: 0; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; font-size: .9rem; }

@@ -21,4 +21,7 @@ svg text.label { fill: var(--ink); }
 .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
 .mark { fill: currentColor; stroke: var(--paper); stroke-width: 1; }
 .band { fill: currentColor; opacity: .18; }
+.heat { fill: currentColor; stroke: var(--grid); }
+.frame { fill: none; stroke: var(--ink); stroke-width: 2; }
+svg text.strong { font-weight: 600; }
 ${Array.from({ length: 8 }, (_, i) => `.hue${i} { color: var(--hue${i}); }`).join(' ')}`;

@@ -35,9 +35,21 @@ export interface Addon {
     ids: number[],
   ): [name: string, attributes: readonly Attribute[], ids: number[]];
   createTensor(shape: number[], dtype: number, values: Values): number;
+  tensorDataSync(id: number): Values;
   deleteTensor(id: number): void;
   /** The OpDef of an operation. */
   definition(operation: string): Uint8Array | undefined;
   addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
   removeFunction(name: string): void;
+  /**
+   * Starts TensorFlow's server for operations of several processes.
+   *
+   * @param serverDef a ServerDef
+   * @returns the device that operations run on from now on
+   */
+  enableCollectives(serverDef: Uint8Array): string;
+  /** Has every operation of several processes throw, those that wait and all later ones. */
+  abortCollectives(message: string): void;
+  /** For each task '' if it answers within so many milliseconds, else what is wrong. */
+  checkPeers(tasks: string[], timeout: number): string[];
 }

@@ -13,15 +13,19 @@ import {
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type FolderStore, folderStore, writeDurably } from '@tfjs-lrm/checkpoint/node';
+import {
+  type Checkpoint,
+  type LogLine,
+  logLine,
+  type RunResult,
+  type RunState,
+  readLog,
+  type Settings,
+  type StepRecord,
+  VERSION,
+} from '@tfjs-lrm/language-model';
 import { Mistake } from '@tfjs-lrm/shared';
-import type { RunResult } from '../../training/finish.ts';
-import type { StepRecord } from '../../training/losses.ts';
-import type { RunState } from '../../training/state.ts';
-import { type Checkpoint, type Settings, VERSION } from './format.ts';
 import { append, latest } from './store.ts';
-
-/** A line of metrics.ndjson. */
-export type LogLine = StepRecord & { readonly run: string };
 
 const SETTINGS = 'settings.json';
 const METRICS = 'metrics.ndjson';
@@ -63,7 +67,7 @@ export class RunFolder {
     this.#store = checkpointsOf(path);
     this.#log = openSync(join(path, METRICS), existsSync(join(path, METRICS)) ? 'r+' : 'w+');
     ftruncateSync(this.#log, this.#logBytes);
-    this.records = this.#readLog();
+    this.records = readLog(readFileSync(this.metricsFile, 'utf8'), settings.runs);
   }
 
   /** @throws Mistake when the path exists */
@@ -140,21 +144,11 @@ export class RunFolder {
 
   #append(run: number): void {
     const lines = (this.#held[run] as LogLine[]).splice(0);
-    const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const bytes = Buffer.from(lines.map(logLine).join(''));
     // One call of the system may take fewer.
     for (let done = 0; done < bytes.length; )
       done += writeSync(this.#log, bytes, done, bytes.length - done, this.#logBytes + done);
     this.#logBytes += bytes.length;
-  }
-
-  #readLog(): StepRecord[][] {
-    const lines = readFileSync(this.metricsFile, 'utf8').split('\n').filter(Boolean);
-    const records = new Map(this.settings.runs.map(({ name }) => [name, [] as StepRecord[]]));
-    for (const line of lines) {
-      const { run, ...record } = JSON.parse(line) as LogLine;
-      records.get(run)?.push(record);
-    }
-    return [...records.values()];
   }
 }
 

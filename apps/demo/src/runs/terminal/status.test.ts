@@ -1,9 +1,13 @@
+import {
+  DEFAULT_RECIPE,
+  type FinishedRun,
+  PRESETS,
+  type RunSettings,
+  verdict,
+} from '@tfjs-lrm/language-model';
 import { describe, expect, it } from 'vitest';
-import { PRESETS } from '../../presets.ts';
-import { DEFAULT_RECIPE } from '../../training/recipe.ts';
-import type { RunSettings } from '../../training/settings.ts';
 import { duration, statusLine } from './status.ts';
-import { type FinishedRun, scaleTable, sparkline, table, verdict } from './summary.ts';
+import { scaleTable, sparkline, table } from './summary.ts';
 
 const run = (decay: number, multipliers: boolean): RunSettings => ({
   ...DEFAULT_RECIPE,

@@ -1,6 +1,5 @@
 import { styleText } from 'node:util';
-import type { RunSettings } from '../../training/settings.ts';
-import type { Progress } from '../../training/train.ts';
+import type { Progress, RunSettings } from '@tfjs-lrm/language-model';
 import type { RunFolder } from '../checkpoint/run-folder.ts';
 
 const PLAIN_EVERY = 100;
