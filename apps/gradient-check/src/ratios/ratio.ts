@@ -8,9 +8,9 @@ export interface Ratio {
   readonly ratio: number;
 }
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 /** What a sample takes at least. */
-const SAMPLE_MS = 20;
+const SAMPLE_MS = 10;
 
 /** CPU time of this process, all its threads, which other processes hardly change. */
 function cpuMs(run: () => void): number {

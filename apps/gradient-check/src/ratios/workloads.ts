@@ -279,7 +279,7 @@ export function workloadsOf({ sides, batch }: Sizes): Readonly<Record<string, Wo
       of: (places, x) => tf.scatterND(places!, x!, [sides, 128]),
     },
     SearchSorted: {
-      inputs: () => [tf.cumsum(numbers(sides)), square()],
+      inputs: () => [tf.cumsum(numbers(sides)), numbers(sides * sides)],
       of: (sorted, x) => tf.mul(x!, tf.cast(tf.searchSorted(sorted!, x!), 'float32')),
     },
     Sigmoid: unary((x) => tf.sigmoid(x)),
