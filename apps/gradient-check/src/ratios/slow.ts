@@ -49,9 +49,14 @@ export const SLOW: readonly Slow[] = [
       'the forward pass reads four pixels for each; the gradient is two products with matrices of weights, which is right with aligned corners and half-pixel centres alike.',
   },
   {
-    gradients: ['EluGrad'],
-    backends: ['wasm'],
-    reason: 'the forward pass is one small kernel; the gradient needs five.',
+    gradients: ['EluGrad', 'RealDiv'],
+    backends: ['wasm', 'tensorflow'],
+    reason: 'the forward pass is one small kernel; the gradient needs five to nine.',
+  },
+  {
+    gradients: ['DepthwiseConv2dNative, dilated'],
+    backends: ['tensorflow'],
+    reason: 'the gradient is composed of other operations, since those of tfjs take no dilation.',
   },
   {
     gradients: ['Dilation2D'],
