@@ -4,16 +4,26 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const HEADERS = {
-  // Both isolate the page, without which a browser shares no memory between threads.
+/** Both isolate the page, without which a browser shares no memory between threads. */
+const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+const HEADERS = {
   // No unsafe-eval. tfjs starts its threads from blobs.
   'Content-Security-Policy':
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; img-src data:",
   'Cache-Control': 'no-store',
 };
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.txt': 'text/plain; charset=utf-8',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+  '.woff2': 'font/woff2',
+};
 const FLAGS = [
   '--no-sandbox',
   '--disable-quic',
@@ -29,17 +39,25 @@ const FLAGS = [
   '--enable-features=Vulkan',
 ];
 
-/** Serves a folder on loopback, under a strict policy. */
-export function serve(root) {
+/**
+ * Serves a folder on loopback, under a strict policy.
+ *
+ * @param {string} root
+ * @param {{ isIsolated?: boolean, port?: number }} options without isolation there are no threads; port 0 is any that
+ *   is free
+ */
+export function serve(root, { isIsolated = true, port = 0 } = {}) {
+  const headers = isIsolated ? { ...HEADERS, ...ISOLATION } : HEADERS;
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost');
-    const file = join(root, normalize(decodeURIComponent(pathname)));
+    const page = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+    const file = join(root, normalize(decodeURIComponent(page)));
     if (!existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
     const type = TYPES[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...HEADERS, 'Content-Type': type });
+    response.writeHead(200, { ...headers, 'Content-Type': type });
     return createReadStream(file).pipe(response);
   });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
 }
 
 /** CHROMIUM is the browser's path, by default Debian's. */

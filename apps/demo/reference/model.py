@@ -4,10 +4,10 @@
 
 Kernels are [in, out] and act as y = x W; there are no biases. With learnable multipliers a matrix acts as
 
-    W_eff[i, j] = row[j] * W[i, j] * column[i]
+    W_eff[i, j] = scalar * row[j] * W[i, j] * column[i]
 
-where row has one entry per output feature (the last axis) and column one per input feature (for the
-embedding: one per token). A weight without multipliers acts as itself.
+where row has one entry per output feature (the last axis), column one per input feature (for the
+embedding: one per token), and scalar is one number. A weight without multipliers acts as itself.
 """
 
 import math
@@ -81,6 +81,9 @@ def effective(weights, name):
     matrix = weights[name]
     row = weights.get(f'{name}/row_multiplier')
     column = weights.get(f'{name}/column_multiplier')
+    scalar = weights.get(f'{name}/scalar_multiplier')
+    if scalar is not None:
+        matrix = matrix * scalar
     if row is not None:
         matrix = matrix * row
     if column is not None:

@@ -110,7 +110,7 @@ export function decodeCheckpoint(content: Uint8Array): {
     const size = shape.shape.reduce((product, n) => product * n, 1);
     const length = size * make.BYTES_PER_ELEMENT;
     // Copied, since an array of floats must begin at a multiple of four bytes.
-    const copy = content.slice(offset, offset + length);
+    const copy = new Uint8Array(content.subarray(offset, offset + length));
     offset += length;
     return { ...shape, values: new make(copy.buffer) };
   };

@@ -1,4 +1,5 @@
 import type { Mixer } from './model/language-model.ts';
+import type { Placement } from './model/placed-model.ts';
 import { CHOICE, type Preset } from './presets.ts';
 import { DEFAULT_RECIPE, type OptimizerName, type Recipe } from './training/recipe.ts';
 import type { Compile, RunSettings } from './training/settings.ts';
@@ -12,6 +13,7 @@ export interface Comparison {
   readonly optimizer?: OptimizerName | undefined;
   readonly decays?: readonly number[] | undefined;
   readonly multipliers?: readonly boolean[] | undefined;
+  readonly placement?: Placement | undefined;
   readonly mixers?: readonly Mixer[] | undefined;
   readonly seeds?: readonly number[];
 }
@@ -66,6 +68,7 @@ export function comparison(wanted: Comparison): RunSettings[] {
               optimizer,
               decay,
               multipliers: hasMultipliers,
+              ...(wanted.placement && { placement: wanted.placement }),
               seed,
               backend,
               compile,

@@ -26,6 +26,7 @@ export {
   type ModelSize,
   mixerSizes,
 } from './model/language-model.ts';
+export { PLACEMENTS, type Placement, placedModel } from './model/placed-model.ts';
 export { CHOICE, type Choice, PRESETS, type Preset, type PresetName } from './presets.ts';
 export {
   bySeeds,

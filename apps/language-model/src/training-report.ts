@@ -10,7 +10,7 @@ import {
   page,
   type Section,
   type Style,
-} from '@tfjs-lrm/shared';
+} from '@tfjs-lrm/shared/portable';
 import type { Settings } from './checkpoint.ts';
 import {
   bySeeds,

@@ -15,8 +15,8 @@ import {
   runCommand,
   whole,
 } from '@tfjs-lrm/shared';
-import { compare, type Result } from '../compare.ts';
-import { COMPARISONS, type Comparison, type Side } from '../comparisons.ts';
+import { compare, type Result, sized } from '../compare.ts';
+import { COMPARISONS } from '../comparisons.ts';
 import type { Summary } from '../statistics.ts';
 
 interface Chosen {
@@ -143,22 +143,6 @@ async function main(args: readonly string[]): Promise<number> {
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify({ conditions, results }, null, 2)}\n`);
   return 0;
-}
-
-/** The comparison on another backend than wasm, with the demo's model at the size of a preset. */
-function sized(
-  { name, a, b }: Comparison,
-  preset: string,
-  backend: Side['backend'],
-  compile: Side['compile'],
-): Comparison {
-  const sideOf = (side: Side): Side => ({
-    ...side,
-    ...(compile && { compile }),
-    backend: side.backend === 'wasm' ? backend : side.backend,
-    options: { ...side.options, preset },
-  });
-  return { name, a: sideOf(a), b: sideOf(b) };
 }
 
 await runCommand('bench', main);

@@ -98,7 +98,7 @@ async function join(cluster: Cluster, timeout: number, options: ConnectOptions):
   checkAddon(addon);
   if (backend.numDataIds() > 0) {
     throw new Error(
-      `connect: it must come before the first tensor, because TensorFlow makes its devices anew. Received ${backend.numDataIds()} tensors. Try await connect() at the start of the script.`,
+      `connect: it must come before the first tensor, because TensorFlow makes its devices anew. Received a call after ${backend.numDataIds()}. Try await connect() at the start of the script.`,
     );
   }
   const start = Date.now();

@@ -12,7 +12,7 @@ interface Result {
 }
 
 // npm run test:equality: more workers, more steps.
-const [workers, steps] = (process.env['TFJS_LRM_EQUALITY'] ?? '2,6').split(',').map(Number) as [
+const [workers, steps] = (process.env['TFJS_LRM_EQUALITY'] ?? '2,4').split(',').map(Number) as [
   number,
   number,
 ];

@@ -11,6 +11,8 @@ const CHECK = 3000;
 // CANCELLED, DEADLINE_EXCEEDED, ABORTED and UNAVAILABLE of TensorFlow's codes.
 const CODES = /^Invalid TF_Status: (1|4|10|14)\b/;
 
+const XLA = /No registered 'Collective\w+' OpKernel for XLA/;
+
 /** Whether an operation failed because of other workers. */
 export function isOfWorkers(operation: string, { message }: Error): boolean {
   return /^Collective/.test(operation) || (CODES.test(message) && /[Cc]ollective/.test(message));
@@ -45,6 +47,12 @@ export function explaining(addon: Addon, explain: (error: Error) => Error): Addo
           return addon.executeOp(operation, ...rest);
         } catch (thrown) {
           const error = thrown instanceof Error ? thrown : new Error(show(thrown));
+          if (XLA.test(error.message)) {
+            throw new Error(
+              'distributed: a step of several workers must be compiled without XLA, which lacks operations between processes. Received compile(step, { xla: true }). Try compile(step).',
+              { cause: error },
+            );
+          }
           if (!isOfWorkers(operation, error)) throw error;
           first ??= explain(error);
           throw first;

@@ -31,7 +31,10 @@ const ENV = {
 };
 
 /** A process of Node; it is ended after so many seconds, and `end` then rejects. */
-export function run(args: readonly string[], { seconds = 120, env = {} } = {}): Running {
+export function run(
+  args: readonly string[],
+  { seconds = 120, env = {} as NodeJS.ProcessEnv } = {},
+): Running {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...ENV, ...env } });
   let output = '';
   const listeners = new Set<() => void>();
@@ -75,7 +78,12 @@ export function run(args: readonly string[], { seconds = 120, env = {} } = {}): 
 export function launched(
   script: string,
   args: readonly string[] = [],
-  { workers = 2, options = [] as readonly string[], seconds = 120, env = {} } = {},
+  {
+    workers = 2,
+    options = [] as readonly string[],
+    seconds = 120,
+    env = {} as NodeJS.ProcessEnv,
+  } = {},
 ): Running {
   const command = ['run', '--workers', String(workers), ...options, path(script), ...args];
   return run([path('../dist/main.js'), ...command], { seconds, env });

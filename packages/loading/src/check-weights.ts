@@ -1,9 +1,9 @@
 /** Checks saved weights against their data and against the model that they are for. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
 import { preview } from './load-error.ts';
-import { areNumbered } from './weight-names.ts';
+import type { Assigned } from './weight-names.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 
@@ -89,43 +89,39 @@ export function checkSpecs(
   }
 }
 
-/** The weights of a model under their names in its file, as tfjs looks them up. */
-function targetsOf(model: LayersModel): Map<string, LayerVariable> {
-  return new Map(
-    model.layers.flatMap((layer) =>
-      layer.weights.map((weight) => [weight.originalName, weight] as const),
-    ),
-  );
-}
-
 /**
  * Checks that a file holds a value of the right shape for each weight of a model, and no other values.
  *
- * @param specs under the names of the model
+ * @param assigned the entries of the manifest, each with the weight that it is for
  * @param strict false where weights may be missing or superfluous
  * @throws RangeError naming the weight
  */
-export function checkNeeds(model: LayersModel, specs: readonly Spec[], strict: boolean): void {
-  if (areNumbered(specs)) return;
-  const targets = targetsOf(model);
-  const missing = new Map(targets);
-  for (const { name, shape, dtype } of specs) {
-    const target = targets.get(name);
-    missing.delete(name);
+export function checkNeeds(
+  model: LayersModel,
+  assigned: readonly Assigned[],
+  strict: boolean,
+): void {
+  const missing = new Set(model.weights);
+  for (const { spec, target } of assigned) {
+    const { name, shape, dtype } = spec;
     if (target === undefined) {
       if (!strict) continue;
-      const hint = nearest(name, [...targets.keys()]);
+      const hint = nearest(
+        name,
+        model.weights.map(({ originalName }) => originalName),
+      );
       throw new RangeError(
         `loadModel: the file holds values for "${name}", and the model has no such weight. ${hint === null ? '' : `Did you mean "${hint}"? `}Try { strict: false } to leave them out.`,
       );
     }
+    missing.delete(target);
     if (String(shape) !== String(target.shape) || dtype !== target.read().dtype) {
       throw new RangeError(
         `loadModel: weight "${name}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
       );
     }
   }
-  const [first] = missing.values();
+  const [first] = missing;
   if (first === undefined || !strict) return;
   const more = missing.size > 1 ? ` and ${missing.size - 1} more` : '';
   throw new RangeError(

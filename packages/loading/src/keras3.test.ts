@@ -6,19 +6,14 @@ import { adam } from '@tfjs-lrm/adam';
 import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
 import { expect, test } from 'vitest';
 import { eachBackend, onCpu } from '../../../test/backends.ts';
-import { type Data, tensorOf } from '../../../test/files.ts';
+import type { Data } from '../../../test/files.ts';
+import { expectOutputs, type Case as KerasCase, step } from '../test/keras-cases.ts';
 import { loadModel } from './index.ts';
 
-interface Case {
-  readonly name: string;
+interface Case extends KerasCase {
   readonly modelTopology: Record<string, unknown>;
   readonly weightSpecs: tf.io.WeightsManifestEntry[];
   readonly weightData: string;
-  readonly inputs: readonly Data[];
-  readonly outputs: readonly Data[];
-  readonly targets: readonly Data[];
-  /** The outputs after one step. */
-  readonly steps: Readonly<Partial<Record<'sgd' | 'adam', readonly Data[]>>>;
 }
 
 const file = new URL('../../../fixtures/keras/models.json', import.meta.url);
@@ -34,45 +29,6 @@ const load = (saved: Case): Promise<LayersModel> =>
       weightData: new Uint8Array(Buffer.from(saved.weightData, 'base64')).buffer,
     }),
   );
-
-function expectOutputs(
-  model: LayersModel,
-  saved: Case,
-  wanted: readonly Data[],
-  within: number,
-): void {
-  tf.tidy(() => {
-    const outputs = [model.predict(saved.inputs.map(tensorOf))].flat();
-    expect(outputs.map(({ shape }) => shape)).toEqual(wanted.map(({ shape }) => shape));
-    outputs.forEach((output, i) => {
-      const [got, want] = [output.dataSync(), (wanted[i] as Data).values];
-      const gap = Math.max(...got.map((value, j) => Math.abs(value - (want[j] as number))));
-      expect(gap).toBeLessThan(within);
-    });
-  });
-}
-
-/** The mean squared error of each output, added up, minimized by one step. */
-function step(model: LayersModel, saved: Case, optimizer: tf.Optimizer): void {
-  tf.tidy(() => {
-    const inputs = saved.inputs.map(tensorOf);
-    const targets = saved.targets.map(tensorOf);
-    const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-    optimizer.minimize(
-      () => {
-        const outputs = [model.apply(inputs, { training: true }) as tf.Tensor | tf.Tensor[]].flat();
-        const errors = outputs.map((output, i) =>
-          tf.losses.meanSquaredError(targets[i] as tf.Tensor, output),
-        );
-        return tf.addN(errors) as tf.Scalar;
-      },
-      false,
-      variables,
-    );
-    // `write` applies the constraint, unless to the same tensor.
-    for (const weight of model.trainableWeights) weight.write(weight.read().clone());
-  });
-}
 
 eachBackend((backend) => {
   test.each(named)('predicts as Keras does: %s', async (_, saved) => {

@@ -90,6 +90,10 @@ function translatedConfig(className: string, saved: Config): Config {
     config['batch_input_shape'] = config['batch_shape'];
     delete config['batch_shape'];
   }
+  if (className.startsWith('SeparableConv')) {
+    // Keras 2 writes them, without a meaning, and tfjs rejects them.
+    for (const key of ['initializer', 'regularizer', 'constraint']) delete config[`kernel_${key}`];
+  }
   if (className === 'LeakyReLU' && 'negative_slope' in config) {
     config['alpha'] = config['negative_slope'];
   }
@@ -132,21 +136,22 @@ function withCalls(entry: Config, models: Models, masks: ReadonlySet<unknown>): 
 }
 
 function translatedModel(className: string, config: Config, entries: readonly unknown[]): Config {
-  const { name, trainable, build_input_shape: shape } = config;
+  const { name, build_input_shape: shape } = config;
+  const trainable = 'trainable' in config ? { trainable: config['trainable'] } : {};
   if (className === 'Sequential') {
     const layers = entries.map(translatedLayer);
     const first = (layers[0] as { config?: Config } | undefined)?.config;
     if (isObject(first) && !('layers' in first) && Array.isArray(shape)) {
       first['batch_input_shape'] ??= shape;
     }
-    return { name, trainable, layers };
+    return { name, ...trainable, layers };
   }
   const saved = entries.filter(isObject);
   const models = new Set(saved.filter(isModel).map((entry) => entry['name']));
   const masks = maskNames(saved);
   return {
     name,
-    trainable,
+    ...trainable,
     layers: saved
       .filter((entry) => !masks.has(entry['name']))
       .map((entry) => withCalls(entry, models, masks)),
@@ -156,11 +161,12 @@ function translatedModel(className: string, config: Config, entries: readonly un
 }
 
 /**
- * A Keras 3 topology in the form of Keras 2; any other topology as it is. Calls lose their `training` argument, and
- * anything that tfjs would interpret differently from Keras is rejected.
+ * A topology of Keras in the form of Keras 2; one of tfjs as it is. Calls lose their `training` argument, and anything
+ * that tfjs would interpret differently from Keras is rejected.
  *
+ * @param keras the version of Keras, for a file that Keras wrote
  * @throws RangeError for a layer or a call that tfjs lacks
  */
-export function fromKeras3(topology: Config): Config {
-  return isKeras3(topology) ? (translatedLayer(topology) as Config) : topology;
+export function fromKeras3(topology: Config, keras: string | null): Config {
+  return keras !== null || isKeras3(topology) ? (translatedLayer(topology) as Config) : topology;
 }

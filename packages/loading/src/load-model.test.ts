@@ -392,8 +392,18 @@ async function expectRefused(
 }
 
 test.each<[title: string, source: unknown, options: unknown, message: RegExp]>([
-  ['nothing', undefined, {}, /source must be a URL or a handler that loads. Received undefined/],
-  ['a model', mlp, {}, /source must be a URL or a handler that loads. Received a function/],
+  [
+    'nothing',
+    undefined,
+    {},
+    /source must be a path, a URL, .* or a handler that loads. Received undefined/,
+  ],
+  [
+    'a model',
+    mlp,
+    {},
+    /source must be a path, a URL, .* or a handler that loads. Received a function/,
+  ],
   ['artifacts of nothing', { load: () => null }, {}, /must hold a modelTopology. Received nothing/],
   [
     'a server that has it not',

@@ -7,20 +7,21 @@ import {
   type Rule,
   savedData,
   undoable,
+  variableOf,
 } from '@tfjs-lrm/core/kit';
 import { buildChecked } from './build-checked.ts';
 import { checkTopology } from './check-topology.ts';
 import { checkNeeds, checkSpecs, isSlot, sizeOf } from './check-weights.ts';
 import { explained, loadError } from './load-error.ts';
-import { inTfjsNames, read } from './read-model.ts';
+import { inTfjsNames, type Read, read } from './read-model.ts';
 import type { Saved } from './saved.ts';
+import type { ModelSource } from './source.ts';
 import { buffersOf } from './weight-data.ts';
-import { inModelNames } from './weight-names.ts';
+import type { Assigned } from './weight-names.ts';
 
 /** How a model is loaded: the options of `tf.loadLayersModel`. */
 export type LoadModelOptions = tf.io.LoadOptions;
 
-type Artifacts = tf.io.ModelArtifacts;
 type Spec = tf.io.WeightsManifestEntry;
 
 const isFunction: Rule = (value) =>
@@ -48,26 +49,16 @@ interface Built {
   readonly slots: readonly Slot[];
 }
 
-/** Fills a model with the values in a file and returns those of its optimizer. */
-function fill(model: LayersModel, buffers: ArrayBuffer[], specs: Spec[], strict: boolean): Slot[] {
-  const values = explained('the weights', specs, () => tf.io.decodeWeights(buffers, specs));
-  const named = specs.map((spec) => ({
-    spec,
-    name: spec.name,
-    tensor: values[spec.name] as tf.Tensor,
-  }));
-  const weights = named.filter(({ spec }) => !isSlot(spec));
-  const slots = named.filter(({ spec }) => isSlot(spec));
-  const byName = Object.fromEntries(weights.map(({ name, tensor }) => [name, tensor]));
-  explained('the weights', specs, () => model.loadWeights(byName, strict));
-  tf.dispose(weights.map(({ tensor }) => tensor));
-  if (model.optimizer != null) return slots.map(({ name, tensor }) => ({ name, tensor }));
-  tf.dispose(slots.map(({ tensor }) => tensor));
-  return [];
+/** Writes saved values into the weights that they are for. */
+function write(assigned: readonly Assigned[], values: tf.NamedTensorMap): void {
+  for (const { spec, target } of assigned) {
+    // Not by `write` of the weight, which would apply its constraint to the saved value.
+    if (target !== undefined) variableOf(target).assign(values[spec.name] as tf.Tensor);
+  }
 }
 
-/** The model of checked artifacts, built in the same order as by tfjs, and without a pause. */
-function build(topology: Saved, artifacts: Artifacts, strict: boolean): Built {
+/** The model of what was read, built in the same order as by tfjs, and without a pause. */
+function build(topology: Saved, { artifacts, assign }: Read, strict: boolean): Built {
   const { weightData, trainingConfig, userDefinedMetadata } = artifacts;
   const buffers = weightData == null ? null : buffersOf(weightData);
   const specs: unknown = artifacts.weightSpecs;
@@ -89,11 +80,14 @@ function build(topology: Saved, artifacts: Artifacts, strict: boolean): Built {
     );
   }
   if (buffers === null) return { model, slots: [] };
-  const named = inModelNames(model, weights);
-  checkNeeds(model, named, strict);
-  const names = new Map(weights.map((spec, i) => [spec, named[i] as Spec]));
-  const inOrder = all.map((spec) => names.get(spec) ?? spec);
-  return { model, slots: fill(model, buffers, inOrder, strict) };
+  const assigned = assign(model, weights);
+  checkNeeds(model, assigned, strict);
+  const values = explained('the weights', all, () => tf.io.decodeWeights(buffers, all));
+  write(assigned, values);
+  const isKept = model.optimizer != null;
+  const slots = all.filter((spec) => isKept && isSlot(spec)).map(({ name }) => name);
+  tf.dispose(all.filter(({ name }) => !slots.includes(name)).map(({ name }) => values[name]));
+  return { model, slots: slots.map((name) => ({ name, tensor: values[name] as tf.Tensor })) };
 }
 
 /**
@@ -116,15 +110,15 @@ function build(topology: Saved, artifacts: Artifacts, strict: boolean): Built {
  * const loaded = await loadModel(tf.io.fromMemory({ modelTopology: model.toJSON(null, false) }));
  */
 export async function loadModel(
-  source: string | tf.io.IOHandler,
+  source: ModelSource,
   options: LoadModelOptions = {},
 ): Promise<LayersModel> {
   checkOptions('loadModel', options, RULES);
-  const artifacts = await read(source, options);
-  const topology: unknown = await inTfjsNames(artifacts.modelTopology);
+  const saved = await read(source, options);
+  const topology: unknown = await inTfjsNames(saved);
   checkTopology(topology);
   const { strict = true } = options;
-  const [{ model, slots }, undo] = undoable(() => build(topology, artifacts, strict));
+  const [{ model, slots }, undo] = undoable(() => build(topology, saved, strict));
   if (slots.length === 0) return model;
   try {
     await model.optimizer.setWeights([...slots]);

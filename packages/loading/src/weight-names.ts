@@ -1,14 +1,19 @@
-/** The weights of a file under the names that the model uses for them. */
+/** Which weight of a model each weight of a file is for, by their names. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { preview } from './load-error.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 
+/** An entry of the manifest, and the weight of the model that it is for, if there is one. */
+export interface Assigned {
+  readonly spec: Spec;
+  readonly target: LayerVariable | undefined;
+}
+
 /** A weight, and the path to it. */
 interface Target {
-  /** Its name in tfjs files. */
-  readonly name: string;
+  readonly weight: LayerVariable;
   /** The models that contain its layer, outermost first. */
   readonly models: readonly string[];
   /** What follows the name of the layer: the direction, if it has one. */
@@ -17,8 +22,10 @@ interface Target {
   readonly ends: readonly string[];
 }
 
-/** Weights saved by number, as in TensorFlow's own format: tfjs assigns them by position. */
-export const areNumbered = (specs: readonly Spec[]): boolean => /\/\d+$/.test(specs[0]?.name ?? '');
+type TargetsByLayer = ReadonlyMap<string, readonly Target[]>;
+
+/** Whether weights are saved by number, as in TensorFlow's own format. */
+const areNumbered = (specs: readonly Spec[]): boolean => /\/\d+$/.test(specs[0]?.name ?? '');
 
 function endsOf(layer: layers.Layer, end: string): string[] {
   return layer.getClassName() === 'DepthwiseConv2D' && end === 'depthwise_kernel'
@@ -26,25 +33,32 @@ function endsOf(layer: layers.Layer, end: string): string[] {
     : [end];
 }
 
-/** The weights of a model by the name of their layer. */
-function targetsByLayer(model: LayersModel): Map<string, Target[]> {
+/**
+ * The weights of layers, by the name of the layer.
+ *
+ * @param outer the models around them
+ */
+export function targetsIn(
+  among: readonly layers.Layer[],
+  outer: readonly string[],
+): TargetsByLayer {
   const targets = new Map<string, Target[]>();
   const seen = new Set<LayerVariable>();
-  const visit = ({ layers: inner, name }: LayersModel, outer: readonly string[]): void => {
-    const models = [...outer, name];
-    for (const layer of inner) {
-      if ('layers' in layer) visit(layer as unknown as LayersModel, models);
-      for (const weight of layer.weights) {
-        const [first, ...inside] = weight.originalName.split('/');
-        const end = inside.pop();
-        if (seen.has(weight) || first !== layer.name || end === undefined) continue;
-        seen.add(weight);
-        const target = { name: weight.originalName, models, inside, ends: endsOf(layer, end) };
-        targets.set(layer.name, [...(targets.get(layer.name) ?? []), target]);
-      }
+  const visit = (layer: layers.Layer, models: readonly string[]): void => {
+    if ('layers' in layer) {
+      const { layers: inner, name } = layer as unknown as LayersModel;
+      for (const each of inner) visit(each, [...models, name]);
+    }
+    for (const weight of layer.weights) {
+      const [first, ...inside] = weight.originalName.split('/');
+      const end = inside.pop();
+      if (seen.has(weight) || first !== layer.name || end === undefined) continue;
+      seen.add(weight);
+      const target = { weight, models, inside, ends: endsOf(layer, end) };
+      targets.set(layer.name, [...(targets.get(layer.name) ?? []), target]);
     }
   };
-  visit(model, []);
+  for (const layer of among) visit(layer, outer);
   return targets;
 }
 
@@ -55,8 +69,8 @@ function areWithin(parts: readonly string[], others: readonly string[]): boolean
   return next === parts.length;
 }
 
-/** The names that a name in a file can stand for. */
-function meanings(name: string, targets: ReadonlyMap<string, readonly Target[]>): string[] {
+/** The weights that a name in a file can stand for. */
+export function meanings(name: string, targets: TargetsByLayer): LayerVariable[] {
   const path = name.split('/');
   const end = path.at(-1) as string;
   const matches = path.flatMap((part, i) =>
@@ -67,37 +81,54 @@ function meanings(name: string, targets: ReadonlyMap<string, readonly Target[]>)
         areWithin(inside, path.slice(i + 1, -1)),
     ),
   );
-  return [...new Set(matches.map((target) => target.name))];
+  return [...new Set(matches.map(({ weight }) => weight))];
+}
+
+/** The weights of a model by name, or by their number in their layer; null for a name that several of them have. */
+function weightsByName(
+  model: LayersModel,
+  byNumber: boolean,
+): ReadonlyMap<string, LayerVariable | null> {
+  const weights = new Map<string, LayerVariable | null>();
+  for (const layer of model.layers) {
+    layer.weights.forEach((weight, i) => {
+      const { originalName } = weight;
+      const name = byNumber ? originalName.replace(/[^/]+$/, String(i)) : originalName;
+      const isOther = weights.has(name) && weights.get(name) !== weight;
+      weights.set(name, isOther ? null : weight);
+    });
+  }
+  return weights;
 }
 
 /**
- * The entries of a manifest under the names that the model uses for its weights. Keras 3 writes the path to a weight,
- * as in `model/block/both/forward_lstm/lstm_cell/kernel`: the models that its layer was created in, and the path within
- * the layer. An entry that matches no weight keeps its name.
+ * The weight of the model for each entry of a manifest. Keras 3 writes the path to a weight, as in
+ * `model/block/both/forward_lstm/lstm_cell/kernel`: the models that its layer was created in, and the path within the
+ * layer. An entry that matches no weight has none.
  *
  * @throws RangeError for a name that can match several weights, and for two names that match the same one
  */
-export function inModelNames(model: LayersModel, specs: readonly Spec[]): readonly Spec[] {
-  if (areNumbered(specs)) return specs;
-  const exact = new Set(model.weights.map(({ originalName }) => originalName));
-  if (specs.every(({ name }) => exact.has(name))) return specs;
-  const targets = targetsByLayer(model);
-  const taken = new Map<string, string>();
+export function assignByName(model: LayersModel, specs: readonly Spec[]): readonly Assigned[] {
+  const exact = weightsByName(model, areNumbered(specs));
+  const direct = (spec: Spec): Assigned => ({ spec, target: exact.get(spec.name) ?? undefined });
+  if (specs.every(({ name }) => exact.get(name))) return specs.map(direct);
+  const targets = targetsIn([model as unknown as layers.Layer], []);
+  const taken = new Map<LayerVariable, string>();
   return specs.map((spec) => {
-    const names = exact.has(spec.name) ? [spec.name] : meanings(spec.name, targets);
-    const [name = spec.name, other] = names;
-    if (other !== undefined) {
+    const weights = exact.get(spec.name) ? [] : meanings(spec.name, targets);
+    const [target = direct(spec).target, other] = weights;
+    if (target !== undefined && other !== undefined) {
       throw new RangeError(
-        `loadModel: each weight of the file must belong to one of the model. Received ${preview(spec.name)}, which can be "${name}" and "${other}". Give the layers and models different names in Keras, and save again.`,
+        `loadModel: each weight of the file must belong to one of the model. Received ${preview(spec.name)}, which can be "${target.originalName}" and "${other.originalName}". Give the layers and models different names in Keras, and save again.`,
       );
     }
-    const former = taken.get(name);
-    if (former !== undefined) {
+    const former = target && taken.get(target);
+    if (target !== undefined && former !== undefined) {
       throw new RangeError(
-        `loadModel: each weight of the model must have one in the file. Received ${preview(former)} and ${preview(spec.name)} for "${name}". Give the layers different names in Keras, and save again.`,
+        `loadModel: each weight of the model must have one in the file. Received ${preview(former)} and ${preview(spec.name)} for "${target.originalName}". Give the layers different names in Keras, and save again.`,
       );
     }
-    taken.set(name, spec.name);
-    return { ...spec, name };
+    if (target !== undefined) taken.set(target, spec.name);
+    return { spec, target };
   });
 }

@@ -2,8 +2,18 @@
 import * as depth from './depth.ts';
 import type { Experiment } from './experiment.ts';
 import * as mlp from './mlp.ts';
+import * as overhead from './overhead.ts';
 import * as robust from './robust.ts';
 import * as rows from './rows.ts';
 import * as scale from './scale.ts';
+import * as width from './width.ts';
 
-export const EXPERIMENTS: readonly Experiment[] = [scale, mlp, robust, depth, rows];
+export const EXPERIMENTS: readonly Experiment[] = [
+  scale,
+  mlp,
+  robust,
+  depth,
+  rows,
+  width,
+  overhead,
+];

@@ -10,14 +10,13 @@ import {
   type Corpus,
   DEFAULT_RECIPE,
   evaluate,
-  languageModel,
   nextBatch,
   optimizerOf,
   type Preset,
+  placedModel,
   scheduleOf,
 } from '@tfjs-lrm/language-model';
-import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { minimalPlacement, rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
+import { rebalance, symmetryDrift } from '@tfjs-lrm/symmetry';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { trainingStep } from '../training/step.ts';
 
@@ -64,14 +63,6 @@ export function readSettings(): Settings {
   return JSON.parse(readFileSync(url, 'utf8')) as Settings;
 }
 
-function build({ preset }: Settings, vocabulary: number, cure: Cure, seed: number): LayersModel {
-  if (cure !== 'minimal placement') return languageModel(preset, vocabulary, true, seed);
-  const plain = languageModel(preset, vocabulary, false, seed);
-  const model = addMultipliers(plain, { placement: minimalPlacement(plain) });
-  plain.dispose();
-  return model;
-}
-
 function measure(model: LayersModel, stream: LayersModel, x: tf.Tensor, step: number): Measure {
   const drifts = symmetryDrift(model);
   const factors = model.trainableWeights.filter(
@@ -95,7 +86,8 @@ export async function trainWith(
   compile: Compile = 'off',
 ): Promise<Run> {
   const { preset, learningRate, decay, rebalanceEvery, measureEvery } = settings;
-  const model = build(settings, corpus.vocabulary.length, cure, seed);
+  const placement = cure === 'minimal placement' ? 'minimal' : 'full';
+  const model = placedModel(preset, corpus.vocabulary.length, placement, seed);
   assignRoles(model);
   const last = model.getLayer(`block${preset.blocks - 1}_mlp_residual`);
   const stream = makeModel({ inputs: model.inputs, outputs: last.output });

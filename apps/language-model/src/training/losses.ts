@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Failure } from '@tfjs-lrm/shared';
+import { Failure } from '@tfjs-lrm/shared/portable';
 import type { Scale } from './matrix-scales.ts';
 
 /** What is known after a step. Losses are nats a character. */

@@ -1,3 +1,4 @@
+import type { Placement } from '../model/placed-model.ts';
 import type { Preset } from '../presets.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -12,6 +13,8 @@ export interface RunSettings extends Recipe {
   readonly group: string;
   readonly preset: Preset;
   readonly multipliers: boolean;
+  /** Where they are; full by default. */
+  readonly placement?: Placement;
   readonly seed: number;
   readonly backend: string;
   readonly compile: Compile;

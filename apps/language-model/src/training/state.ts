@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import * as checkpoint from '@tfjs-lrm/checkpoint';
-import { Failure, Mistake } from '@tfjs-lrm/shared';
+import { Failure, Mistake } from '@tfjs-lrm/shared/portable';
 
 /** Where a run is between two steps. */
 interface Position {

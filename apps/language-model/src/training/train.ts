@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles, learningRateOf } from '@tfjs-lrm/core';
 import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { type Corpus, nextBatch } from '../corpus.ts';
-import { languageModel } from '../model/language-model.ts';
+import { placedModel } from '../model/placed-model.ts';
 import { batchTensors, evaluate } from './evaluate.ts';
 import { type Finished, finish, type RunResult } from './finish.ts';
 import { Losses, type StepRecord } from './losses.ts';
@@ -70,10 +70,10 @@ export async function train(
   corpus: Corpus,
   options: TrainOptions,
 ): Promise<RunResult | null> {
-  const { preset, multipliers, seed } = settings;
+  const { preset, multipliers, placement = 'full', seed } = settings;
   const { steps, batch, context } = preset;
   const { from, report, host, isStopping, isSaving = () => false } = options;
-  const model = languageModel(preset, corpus.vocabulary.length, multipliers, seed);
+  const model = placedModel(preset, corpus.vocabulary.length, multipliers ? placement : null, seed);
   assignRoles(model);
   const optimizer = optimizerOf(settings, scheduleOf(steps, settings));
   if (from !== null) await putState(model, optimizer, from);

@@ -1,0 +1,448 @@
+/** The page: what its buttons do to the comparison, and which parts of it are drawn when. */
+import { type FinishedRun, trainingReport, VERSION } from '@tfjs-lrm/language-model';
+import { Mistake } from '@tfjs-lrm/shared/portable';
+import { clearTexts, showRun, showText, verdictOf } from './page/cards.ts';
+import { download, zipOf } from './page/download.ts';
+import { byId, say } from './page/elements.ts';
+import { addressOf, fillForm, formChoices, fromLink, onForm, showChoices } from './page/form.ts';
+import { histograms } from './page/histograms.ts';
+import { lossChart } from './page/loss-chart.ts';
+import { makeNotices } from './page/notices.ts';
+import { repaint } from './page/painter.ts';
+import { scaleCharts } from './page/scale-charts.ts';
+import {
+  BADLY_SET,
+  type Choices,
+  choicesOf,
+  DEFAULTS,
+  presetOf,
+  runsOf,
+  WELL_SET,
+} from './session/choices.ts';
+import { type Plan, planMachine } from './session/machine.ts';
+import { Saver } from './session/saver.ts';
+import { Session, stepsOf } from './session/session.ts';
+import { forget, loadSession, loadText, saveText, sha256 } from './session/storage.ts';
+import { checkSize, checkText, fetchText, TEXTS, type TextName } from './session/text-source.ts';
+import { Trainer } from './session/trainer.ts';
+import type { Memory } from './worker/messages.ts';
+
+type Phase = 'idle' | 'starting' | 'training' | 'pausing' | 'paused' | 'finished' | 'stopped';
+
+const CHARACTERS = 240;
+
+const GO: Readonly<Record<Phase, string>> = {
+  idle: 'Train both',
+  starting: 'Starting …',
+  training: 'Pause',
+  pausing: 'Pausing …',
+  paused: 'Go on',
+  finished: 'Train again',
+  stopped: 'Go on',
+};
+
+/** A file that was chosen, which has been looked at. */
+interface ChosenFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export class App {
+  #phase: Phase = 'idle';
+  #choices: Choices = DEFAULTS;
+  #session: Session | null = null;
+  #trainer: Trainer | null = null;
+  #file: ChosenFile | null = null;
+  #text: Uint8Array | null = null;
+  readonly #memory: (Memory | null)[] = [null, null];
+  readonly #loss = lossChart(byId('loss-chart'));
+  readonly #scales = scaleCharts(byId('scales'));
+  readonly #histograms = histograms(byId('histograms'));
+  readonly #notices = makeNotices(byId('notices'));
+  readonly #saver = new Saver(
+    (text) =>
+      this.#notices.show('storage', `${text} Training goes on, but closing this tab loses it.`),
+    () => this.#notices.hide('storage'),
+  );
+
+  /** Reads the link and what was kept, and makes the page answer. */
+  async open(): Promise<void> {
+    this.#listen();
+    const link = fromLink();
+    this.#choose(link.choices);
+    if (link.wrong.length > 0)
+      this.#notices.show(
+        'link',
+        `The link asks for a ${link.wrong.join(' and a ')} that there is not; the usual one is set instead.`,
+      );
+    await this.#saver.open();
+    const saved = await loadSession().catch((error: unknown) => {
+      this.#saver.report(error);
+      return null;
+    });
+    if (saved === null) return this.#show('idle');
+    const bytes = await loadText().catch(() => null);
+    const { file, sha256: digest } = saved.settings.text;
+    const isFile = bytes !== null && (await sha256(bytes)) === digest;
+    if (isFile) this.#file = { name: file ?? '', bytes };
+    const text: TextName = isFile ? 'file' : file === null ? 'moby-dick' : 'brown';
+    const choices = choicesOf(saved.settings.runs, text, link.choices);
+    if (link.isEmpty || JSON.stringify(choices) === JSON.stringify(link.choices)) {
+      this.#choose(choices);
+      this.#restore(saved);
+      return;
+    }
+    this.#show('idle');
+    this.#notices.show('saved', 'A comparison with other settings than this link’s is kept here.', {
+      label: 'Go on with it',
+      act: () => {
+        this.#choose(choices);
+        this.#restore(saved);
+      },
+    });
+  }
+
+  #restore(session: Session): void {
+    this.#session = session;
+    this.#text = null;
+    this.#show(session.isFinished ? 'finished' : 'paused');
+    this.#draw();
+  }
+
+  #listen(): void {
+    const on = (id: string, act: () => unknown): void =>
+      byId(id).addEventListener('click', () => {
+        void this.#attempt(act);
+      });
+    on('go', () => this.#go());
+    on('over', () => this.#begin());
+    on('wrong', () => {
+      const isWrong = this.#choices.decay >= BADLY_SET;
+      this.#choose({ ...this.#choices, decay: isWrong ? WELL_SET : BADLY_SET });
+      return this.#begin();
+    });
+    on('link', async () => {
+      const address = new URL(addressOf(this.#choices), location.href).href;
+      await navigator.clipboard.writeText(address).catch(() => undefined);
+      say(byId('link'), 'Copied: it is this page’s address now');
+    });
+    on('forget', () => this.#forget());
+    on('metrics', () => {
+      const lines = this.#session?.metrics() ?? '';
+      download('metrics.ndjson', [lines], 'application/x-ndjson');
+    });
+    on('report', () => this.#report());
+    for (const run of [0, 1]) on(`model-${run}`, () => this.#takeModel(run));
+    byId('ask').addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#attempt(() => this.#write());
+    });
+    onForm((choices) => this.#choose(choices));
+    byId<HTMLInputElement>('file').addEventListener('change', ({ target }) => {
+      const [file] = (target as HTMLInputElement).files ?? [];
+      if (file !== undefined) void this.#attempt(() => this.#take(file));
+    });
+    addEventListener('hashchange', () => {
+      const { choices } = fromLink();
+      if (addressOf(choices) !== addressOf(this.#choices)) this.#choose(choices);
+    });
+    addEventListener('dragover', (event) => {
+      event.preventDefault();
+      document.body.classList.add('dropping');
+    });
+    for (const name of ['dragleave', 'drop'] as const)
+      addEventListener(name, () => document.body.classList.remove('dropping'));
+    addEventListener('drop', (event) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer?.files ?? [];
+      if (file !== undefined) void this.#attempt(() => this.#take(file));
+    });
+    addEventListener('pagehide', () => void this.#saver.save(this.#session));
+  }
+
+  /** Does something, and tells what went wrong with it. */
+  async #attempt(act: () => unknown): Promise<void> {
+    this.#notices.hide('failed');
+    try {
+      await act();
+    } catch (error) {
+      const { message } = error as Error;
+      this.#notices.show('failed', error instanceof Mistake ? message : `That failed: ${message}`);
+      if (this.#phase === 'starting') this.#show(this.#session === null ? 'idle' : 'paused');
+    }
+  }
+
+  /** Takes choices into the form, the link and the buttons. */
+  #choose(choices: Choices): void {
+    this.#choices = choices;
+    fillForm(choices);
+    showChoices(choices);
+    history.replaceState(null, '', addressOf(choices));
+    const wrong = byId('wrong');
+    const isWrong = choices.decay >= BADLY_SET;
+    wrong.setAttribute('aria-pressed', String(isWrong));
+    this.#offer();
+  }
+
+  /** Whether the form differs from what is being trained. */
+  #isChanged(): boolean {
+    if (this.#session === null) return false;
+    const wanted = runsOf(this.#choices, this.#session.settings.runs[0]?.backend ?? '');
+    return JSON.stringify(wanted) !== JSON.stringify(this.#session.settings.runs);
+  }
+
+  /** Looks at a file, and takes it as the text to learn. */
+  async #take(file: File): Promise<void> {
+    checkSize(file.name, file.size);
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    checkText(file.name, bytes, presetOf(this.#choices).context);
+    this.#file = { name: file.name, bytes };
+    say(
+      byId('file-name'),
+      `${file.name}, ${bytes.length.toLocaleString('en')} bytes, read here and uploaded nowhere.`,
+    );
+    this.#choose({ ...this.#choices, text: 'file' });
+    byId<HTMLDetailsElement>('settings').open = true;
+  }
+
+  async #readText(): Promise<Uint8Array> {
+    const { text } = this.#choices;
+    if (text !== 'file') return fetchText(text);
+    if (this.#file !== null) return this.#file.bytes;
+    byId<HTMLDetailsElement>('settings').open = true;
+    throw new Mistake('Choose a file first, in the settings, or drop one on this page.');
+  }
+
+  #go(): unknown {
+    switch (this.#phase) {
+      case 'idle':
+      case 'finished':
+        return this.#begin();
+      case 'training':
+        this.#show('pausing');
+        return this.#pause(true);
+      case 'paused':
+      case 'stopped':
+        return this.#continue();
+      default:
+        return undefined;
+    }
+  }
+
+  #pause(isPaused: boolean): void {
+    if (this.#trainer !== null) this.#trainer.isPaused = isPaused;
+  }
+
+  /** Starts a comparison anew. */
+  async #begin(): Promise<void> {
+    const choices = formChoices();
+    if (choices === null) {
+      byId<HTMLDetailsElement>('settings').open = true;
+      return;
+    }
+    this.#trainer?.close();
+    this.#trainer = null;
+    this.#show('starting');
+    const [text, plan] = await Promise.all([this.#readText(), planMachine(choices)]);
+    const isFile = choices.text === 'file';
+    const name = isFile ? (this.#file?.name ?? '') : TEXTS[choices.text];
+    const file = choices.text === 'moby-dick' ? null : name;
+    const session = new Session({
+      version: VERSION,
+      text: { file, sha256: await sha256(text) },
+      checkpointEvery: 50,
+      runs: runsOf(choices, plan.backend),
+    });
+    this.#text = text;
+    this.#session = session;
+    this.#scales.clear();
+    clearTexts();
+    this.#memory.fill(null);
+    await this.#saver.begin(async () => {
+      if (isFile) await saveText(text);
+    });
+    this.#train(plan, false);
+    this.#draw();
+  }
+
+  /** Goes on after a pause, in this page or in one that was closed, and starts workers that are gone. */
+  async #continue(): Promise<void> {
+    if (this.#trainer !== null) {
+      for (const run of [0, 1]) this.#trainer.revive(run);
+      this.#pause(false);
+      this.#show('training');
+      return;
+    }
+    await this.#load(false);
+  }
+
+  /** Starts the workers of a comparison that was loaded. */
+  async #load(isPaused: boolean): Promise<void> {
+    const session = this.#session as Session;
+    this.#show('starting');
+    const text = await this.#readText();
+    if ((await sha256(text)) !== session.settings.text.sha256)
+      throw new Mistake(
+        'The text is not the one that training began with. Choose that file again, or start over.',
+      );
+    this.#text = text;
+    const backend = session.settings.runs[0]?.backend as Choices['backend'];
+    this.#train(await planMachine({ ...this.#choices, backend }), isPaused);
+  }
+
+  #train(plan: Plan, isPaused: boolean): void {
+    const session = this.#session as Session;
+    say(byId('machine'), `Computes on ${plan.backend}: ${plan.why}.`);
+    session.isTraining = !isPaused;
+    const paused = new Set<number>();
+    this.#trainer = new Trainer(session, this.#text as Uint8Array, plan, isPaused, {
+      machine: (_, { isSimd, backend }) => {
+        if (backend === 'wasm')
+          say(
+            byId('machine'),
+            `Computes on wasm ${isSimd ? 'with SIMD' : 'without SIMD, which this browser lacks'}: ${plan.why}.`,
+          );
+        if (this.#phase === 'starting' && !isPaused) this.#show('training');
+      },
+      progress: (run, memory, hasState) => {
+        this.#memory[run] = memory;
+        paused.delete(run);
+        if (hasState) void this.#saver.save(session);
+        if (session.runs[run]?.records.at(-1)?.validationLoss !== undefined) this.#ask(run);
+        this.#draw();
+      },
+      paused: (run) => {
+        paused.add(run);
+        const isAll = session.runs.every(({ result }, i) => paused.has(i) || result !== null);
+        if (isAll && this.#phase !== 'finished') {
+          session.isTraining = false;
+          this.#show('paused');
+        }
+      },
+      result: (run) => {
+        this.#ask(run);
+        if (session.isFinished) {
+          session.isTraining = false;
+          this.#show('finished');
+        }
+        void this.#saver.save(session);
+        this.#draw();
+      },
+      written: (run, text) => showText(run, this.#prompt(), text),
+      stopped: (run, why, canGoOn) => {
+        const which = run === 0 ? 'without' : 'with';
+        const step = session.runs[run]?.state?.step ?? 0;
+        this.#notices.show(
+          `stopped ${run}`,
+          canGoOn
+            ? `The worker of the model ${which} multipliers stopped: ${why}. Nothing is lost up to step ${step}.`
+            : `The model ${which} multipliers: ${why}. Try a lower learning rate, and start over.`,
+          canGoOn
+            ? {
+                label: `Go on from step ${step}`,
+                act: () => void this.#attempt(() => this.#continue()),
+              }
+            : undefined,
+        );
+        session.isTraining = false;
+        this.#pause(true);
+        this.#show('stopped');
+        this.#draw();
+      },
+    });
+  }
+
+  #prompt(): string {
+    return byId<HTMLInputElement>('prompt').value;
+  }
+
+  /** Asks a model to go on from the prompt. */
+  #ask(run: number): void {
+    this.#trainer?.write(run, this.#prompt(), CHARACTERS);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#session === null) throw new Mistake('Train both first: they know nothing yet.');
+    if (this.#trainer === null) await this.#load(!this.#session.isFinished);
+    for (const run of [0, 1]) this.#ask(run);
+  }
+
+  async #takeModel(run: number): Promise<void> {
+    if (this.#trainer === null) await this.#load(!this.#session?.isFinished);
+    const files = await (this.#trainer as Trainer).fold(run);
+    const name = `${run === 0 ? 'without' : 'with'}-multipliers-step-${stepsOf((this.#session as Session).runs[run] as Session['runs'][number])}`;
+    download(`${name}.zip`, [zipOf(files)], 'application/zip');
+  }
+
+  #report(): void {
+    const { settings, runs } = this.#session as Session;
+    const html = trainingReport(settings, runs as unknown as FinishedRun[]);
+    download('report.html', [html], 'text/html');
+  }
+
+  async #forget(): Promise<void> {
+    await forget();
+    say(byId('kept'), 'Deleted. What is trained now is kept again.');
+  }
+
+  #show(phase: Phase): void {
+    this.#phase = phase;
+    const isBusy = phase === 'starting' || phase === 'pausing';
+    const go = byId<HTMLButtonElement>('go');
+    say(go, GO[phase]);
+    go.disabled = isBusy;
+    document.body.dataset['phase'] = phase;
+    this.#offer();
+    this.#standing();
+  }
+
+  /** Which buttons there are. */
+  #offer(): void {
+    const session = this.#session;
+    byId('over').hidden = session === null || this.#phase === 'finished';
+    byId('later').hidden = !this.#isChanged();
+    const hasSteps = session?.runs.every(
+      ({ state, records }) => state !== null || records.length > 0,
+    );
+    for (const id of ['model-0', 'model-1', 'metrics'])
+      byId<HTMLButtonElement>(id).disabled = !hasSteps;
+    byId<HTMLButtonElement>('report').disabled = !session?.isFinished;
+    byId('report-why').hidden = session?.isFinished === true;
+  }
+
+  /** Where training stands, in words. */
+  #standing(): void {
+    const session = this.#session;
+    const words: Readonly<Record<Phase, string>> = {
+      idle: 'Nothing has been trained yet.',
+      starting: 'The models are being built.',
+      training: 'Both are training.',
+      pausing: 'Both take the step that they are in, and are saved.',
+      paused: 'Paused. Everything so far is kept.',
+      finished: 'Both have finished.',
+      stopped: 'Training has stopped.',
+    };
+    say(byId('phase'), words[this.#phase]);
+    if (session === null) return;
+    const steps = session.settings.runs[0]?.preset.steps ?? 1;
+    const done = session.runs.reduce((sum, run) => sum + stepsOf(run), 0) / session.runs.length;
+    byId<HTMLProgressElement>('bar').value = done / steps;
+  }
+
+  /** Draws everything that changes with the steps. */
+  #draw(): void {
+    const session = this.#session;
+    if (session === null) return;
+    const { runs } = session;
+    repaint('cards', () => {
+      for (const [i, run] of runs.entries()) showRun(i, run, this.#memory[i] ?? null);
+      say(byId('verdict'), verdictOf(runs));
+      this.#standing();
+      this.#offer();
+    });
+    repaint('loss', () => this.#loss.update(runs));
+    const multipliers = runs[1]?.multipliers;
+    if (multipliers) repaint('multipliers', () => this.#histograms.update(multipliers));
+    this.#scales.update(runs, null);
+  }
+}

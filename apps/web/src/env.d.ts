@@ -1,0 +1,7 @@
+/** What vite makes of an import. */
+declare module '*?url' {
+  const address: string;
+  export default address;
+}
+declare module '*.css';
+declare module '@fontsource-variable/source-serif-4/wght.css';
