@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { CustomCallback, type LayersModel } from '@tensorflow/tfjs-layers';
-import { asTensorOptimizer, roleOf } from '@tfjs-lrm/core';
+import { asTensorOptimizer, ratesOf, roleOf } from '@tfjs-lrm/core';
 import {
   checkOptions,
   isModel,
@@ -171,7 +171,7 @@ export class ScaleWatch extends CustomCallback {
       subject.recipe = recipe;
       const { rate, share } =
         recipe === null
-          ? { rate: nodeOf(optimizer).effectiveRate(), share: 0 }
+          ? { rate: nodeOf(optimizer).effectiveRate() * ratesOf(variable).learningRate, share: 0 }
           : ratesAt(recipe, recipe.factor ?? 1);
       const before = step - this.#last === this.#every ? subject.before : null;
       const measured: Measured = {
