@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { launch, serve } from '@tfjs-lrm/browser-tests/chromium';
 import { build } from 'vite';
 
+/** Cases whose name begins with it. */
+const only = process.argv[2] ?? '';
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 await build({ configFile: here('vite.config.js') });
@@ -13,7 +15,7 @@ try {
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     await page.goto(`http://127.0.0.1:${server.address().port}/index.html`);
-    const leaks = await page.evaluate((name) => globalThis.findLeaks(name), backend);
+    const leaks = await page.evaluate((args) => globalThis.findLeaks(...args), [backend, only]);
     console.log(`${backend}: ${leaks.length} leaks`);
     for (const leak of leaks) console.log(`  ${leak}`);
     if (leaks.length > 0) process.exitCode = 1;

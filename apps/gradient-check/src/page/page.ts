@@ -10,7 +10,7 @@ import { type Judgement, judge } from '../judge.ts';
 interface Page {
   judgeCases(backend: string, mode: string, names: readonly string[]): Promise<void>;
   /** The cases that leave tensors or memory of the device, with `enableTraining()`. */
-  findLeaks(backend: string): Promise<readonly string[]>;
+  findLeaks(backend: string, only: string): Promise<readonly string[]>;
   /** Given by `browser.js`. */
   onJudgement(judgement: Judgement): Promise<void>;
 }
@@ -52,18 +52,22 @@ page.judgeCases = async (backend, mode, names) => {
 
 interface Memory {
   readonly numTensors: number;
-  readonly numDataBuffers: number;
   readonly numBytesInGPU: number;
+  /** Of the backend; the count of the engine does not know of the parts of complex tensors. */
+  readonly numDataIds: number;
 }
 
-page.findLeaks = async (backend) => {
+page.findLeaks = async (backend, only) => {
   await start(backend);
   enableTraining();
-  const memory = (): Memory => tf.memory() as unknown as Memory;
+  const memory = (): Memory => ({
+    ...(tf.memory() as unknown as Memory),
+    numDataIds: tf.backend().numDataIds(),
+  });
   const leaks: string[] = [];
   for (const subject of cases) {
     // It ends the device of webgpu where there is no GPU.
-    if (subject.name.startsWith('sparse.')) continue;
+    if (subject.name.startsWith('sparse.') || !subject.name.startsWith(only)) continue;
     const { forward, gradient, second } = await evaluate(subject);
     // tfjs keeps what it has saved where an operation throws.
     if ([forward, gradient, second].some((outcome) => outcome !== null && 'refused' in outcome))
@@ -71,7 +75,7 @@ page.findLeaks = async (backend) => {
     const before = memory();
     for (let i = 0; i < 2; i++) await evaluate(subject);
     const after = memory();
-    for (const key of ['numTensors', 'numDataBuffers', 'numBytesInGPU'] as const)
+    for (const key of ['numTensors', 'numDataIds', 'numBytesInGPU'] as const)
       if (after[key] > before[key])
         leaks.push(`${subject.name}: ${key} ${before[key]} → ${after[key]}`);
   }
