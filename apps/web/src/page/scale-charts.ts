@@ -29,7 +29,7 @@ function smallPlot(name: string): Plot {
   const figure = make('figure', { class: 'chart' });
   return makePlot(figure, make('b', {}, titleOf(name)), 120, {
     id: `scale ${name}`,
-    padding: [6, 4, 0, 0],
+    padding: [6, 14, 0, 0],
     scales: { x: { time: false }, y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
     axes: [
       axis({ size: 22, space: 60, font: '11px system-ui, sans-serif' }),
