@@ -1,4 +1,5 @@
 /** Shows the README's example, and runs it in a worker when asked. */
+import '@fontsource-variable/source-serif-4/wght.css';
 import '../style.css';
 import source from 'virtual:readme-source';
 import { byId, say } from '../page/elements.ts';
