@@ -1,0 +1,1 @@
+export { type MupTable, mup } from './mup.ts';
