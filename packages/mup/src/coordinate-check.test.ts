@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayersModel, sequential, layers as tfl } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
+import { asTensorOptimizer } from '@tfjs-lrm/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
 import { tensorsLeftBy } from '../../../test/tensors.ts';
@@ -24,7 +25,7 @@ const build = (width: number, seed = 0): LayersModel =>
 
 const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
   adam: () => adam({ learningRate: 1e-3 }),
-  sgd: () => tf.train.sgd(0.02),
+  sgd: () => asTensorOptimizer(tf.train.sgd(0.02)),
 };
 
 const student =

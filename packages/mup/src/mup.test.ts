@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, sequential, layers as tfl } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { optimizer, ratesOf, TensorOptimizer } from '@tfjs-lrm/core';
@@ -169,6 +169,11 @@ onCpu(() => {
   test.each([
     ['no model', () => mup(5 as never, { base: { 64: 16 } }), /^mup: the first argument must be/],
     ['no optimizer', () => mup(build(64), { base: build(16) }), /not compiled. Compile it first/],
+    [
+      'a bare optimizer of tfjs',
+      () => mup(compiled(64, tf.train.sgd(0.1)), { base: build(16) }),
+      /^mup: SGD of tfjs by itself .* asTensorOptimizer/,
+    ],
     ['no base', () => mup(compiled(64), {} as never), /^mup: "base" must be a model/],
     ['an empty base', () => mup(compiled(64), { base: {} }), /^mup: "base" must be a model/],
     [

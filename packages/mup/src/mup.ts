@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { asTensorOptimizer, roleOf, setRates } from '@tfjs-lrm/core';
+import { asTensorOptimizer, isTensorOptimizer, roleOf, setRates } from '@tfjs-lrm/core';
 import {
   anyRule,
   booleanRule,
@@ -122,8 +122,8 @@ const isRandom = ({ variable }: Sized): boolean =>
  *   that does not say how its updates depend on gradients; scaleDecay true; initialValues true, which changes the model
  * @returns what was set
  * @throws TypeError for something that is not a model; RangeError for an unknown option or a value out of range; Error
- *   for a base model with other weights, without an optimizer, for an optimizer that does not say what its updates
- *   depend on, and for initial values that were set before
+ *   for a base model with other weights, without an optimizer, for one of tfjs' own outside of `asTensorOptimizer` and
+ *   adapters, for one that does not say what its updates depend on, and for initial values that were set before
  * @see Yang et al., 2022, arXiv 2203.03466, tables 3 and 8 (table 9 is equivalent); Yang, Simon and Bernstein, 2023,
  *   arXiv 2310.17813, for Muon
  * @example
@@ -146,6 +146,11 @@ export function mup(model: LayersModel, options: MupOptions): MupTable {
   const { base, rule, scaleDecay = true, initialValues = true } = options;
   checkBase(base);
   const optimizer = options.optimizer ?? (model.optimizer as tf.Optimizer | undefined) ?? null;
+  if (optimizer !== null && !isTensorOptimizer(optimizer)) {
+    throw new Error(
+      `mup: ${optimizer.getClassName()} of tfjs by itself has one learning rate for all variables. Try asTensorOptimizer(optimizer) of @tfjs-lrm/core, or an adapter around it, in model.compile.`,
+    );
+  }
   if (initialValues && initialised.has(model)) {
     throw new Error(
       `mup: the initial values of model "${model.name}" were set before, and would be scaled twice. Try { initialValues: false }.`,
