@@ -34,6 +34,7 @@ export default defineConfig({
   themeConfig: {
     nav: [
       { text: 'Guides', link: '/guides/add-multipliers', activeMatch: '^/guides/' },
+      { text: 'Live', link: '/live' },
       { text: 'Packages', link: `/packages/${packages[0]}`, activeMatch: '^/packages/' },
       { text: 'Reference', link: '/reference/', activeMatch: '^/reference/' },
     ],
@@ -48,6 +49,7 @@ export default defineConfig({
           text: 'Packages',
           items: packages.map((name) => ({ text: name, link: `/packages/${name}` })),
         },
+        { text: 'Live, in this browser', link: '/live' },
         { text: 'Traps of TensorFlow.js', link: '/traps' },
         { text: 'Gradients of TensorFlow.js', link: '/gradients' },
         { text: 'Reports for TensorFlow.js', link: '/upstream/README' },

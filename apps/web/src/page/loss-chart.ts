@@ -34,8 +34,9 @@ export function lossChart(figure: HTMLElement): LossChart {
     spanGaps: true,
     points: { show: true, size: 6, fill: line.stroke, stroke: line.stroke },
   }));
-  const plot = makePlot(figure, 'Loss in nats a character, over the steps of training', 320, {
+  const plot = makePlot(figure, 'Nats a character, over the steps of training', 320, {
     id: 'loss',
+    padding: [8, 16, 0, 0],
     scales: { x: { time: false } },
     axes: [axis(), axis({ size: 44 })],
     series: [
