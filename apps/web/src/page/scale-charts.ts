@@ -40,6 +40,8 @@ function smallPlot(name: string): Plot {
       {},
       { ...none, label: 'most' },
       { ...none, label: 'least' },
+      // The band of a large matrix is thinner than a line; what lies under one must still be seen.
+      { stroke: () => `${colour('band')}40`, width: 9, spanGaps: true, points: { show: false } },
       ...LINES.map((line) => ({ ...line, spanGaps: true, points: { show: false } })),
     ] as uPlot.Series[],
   });
@@ -71,8 +73,16 @@ export function scaleCharts(place: HTMLElement): ScaleCharts {
     }
     const [without, withThem] = [line(plain), line(having)];
     const [a, b] = [without.findLast((v) => v !== null), withThem.findLast((v) => v !== null)];
+    const [low, high] = [limit(band?.low), limit(band?.high)];
     plot.update(
-      [x, limit(band?.high), limit(band?.low), without, withThem] as uPlot.AlignedData,
+      [
+        x,
+        high,
+        low,
+        low.map((least, i) => least && (least + (high[i] as number)) / 2),
+        without,
+        withThem,
+      ] as uPlot.AlignedData,
       `${titleOf(name)}: ${a ? short(a) : 'nothing yet'} without multipliers, ${b ? short(b) : 'nothing yet'} with.`,
     );
   };
