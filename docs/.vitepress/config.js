@@ -13,6 +13,7 @@ const GUIDES = [
   ['Coming from PyTorch, optax or Keras', 'names'],
   ['What each toolkit has', 'comparison'],
   ['Write your own optimizer, adapter, schedule or layer', 'write-your-own'],
+  ['What of the paper shows in small models', 'paper'],
   ['Limits and negative results', 'limits'],
 ];
 
