@@ -180,7 +180,7 @@ export class App {
     history.replaceState(null, '', addressOf(choices));
     const wrong = byId('wrong');
     const isWrong = choices.decay >= BADLY_SET;
-    wrong.setAttribute('aria-pressed', String(isWrong));
+    say(wrong, isWrong ? 'Set the decay well again' : 'Set the decay wrongly');
     this.#offer();
   }
 
@@ -443,6 +443,6 @@ export class App {
     repaint('loss', () => this.#loss.update(runs));
     const multipliers = runs[1]?.multipliers;
     if (multipliers) repaint('multipliers', () => this.#histograms.update(multipliers));
-    this.#scales.update(runs, null);
+    this.#scales.update(runs, session.bands);
   }
 }

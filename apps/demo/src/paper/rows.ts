@@ -13,6 +13,8 @@ export const claim =
 
 export const plans: typeof rowPlans = rowPlans;
 
+/** Where the histogram ends: a few norms lie far beyond. */
+const LARGEST = 4;
 const LINES = ['no multipliers', 'rows and columns'] as const;
 
 const rowNorms = listOf('rowNorms');
@@ -29,7 +31,7 @@ export function judge(outcomes: readonly Outcome<DepthVaried>[], { rule }: Depth
   const [without, vectors] = LINES.map((line) => pointOf(0, spreadsOf(outcomes, line)));
   const ratio = vectors!.mean / without!.mean;
   const isClear = vectors!.mean - without!.mean > 2 * Math.hypot(vectors!.error, without!.error);
-  const because = `the norms of rows, each divided by the mean of its matrix, have a standard deviation of ${without!.mean.toFixed(3)} ± ${without!.spread.toFixed(3)} without multipliers and of ${vectors!.mean.toFixed(3)} ± ${vectors!.spread.toFixed(3)} with: ${ratio.toFixed(2)} times as much (beyond the seeds: ${inWords(isClear)}; at least ${broader} times for "reproduced", ${visible} for "partly").`;
+  const because = `the norms of rows, each divided by the mean of its matrix, have a standard deviation of ${without!.mean.toFixed(3)} ± ${without!.spread.toFixed(3)} without multipliers and of ${vectors!.mean.toFixed(3)} ± ${vectors!.spread.toFixed(3)} with: ${ratio.toFixed(2)} times as much (beyond the seeds: ${inWords(isClear)}, at least ${broader} times for "reproduced", ${visible} for "partly").`;
   if (isClear && ratio >= broader) return { verdict: 'reproduced', because };
   return { verdict: isClear && ratio >= visible ? 'partly' : 'not seen at this size', because };
 }
@@ -43,14 +45,14 @@ export function drawings(
       kind: 'histogram',
       chart: {
         title: 'Norms of the rows of W_eff',
-        description: `All matrices of the blocks, ${seeds.length} seeds together.`,
+        description: `All matrices of the blocks, ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds together'}; norms above ${LARGEST} stand at ${LARGEST}.`,
         x: { label: 'norm of a row, divided by the mean of its matrix' },
         y: { label: 'share, %' },
       },
       samples: LINES.map((line) => ({
         name: line,
         values: where(outcomes, { multipliers: line }).flatMap(({ measured }) =>
-          rowNorms(measured),
+          rowNorms(measured).map((norm) => Math.min(norm, LARGEST)),
         ),
       })),
     },

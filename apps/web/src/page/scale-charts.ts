@@ -1,4 +1,4 @@
-import type { Scale } from '@tfjs-lrm/language-model';
+import type { Scale, ScaleBand } from '@tfjs-lrm/language-model';
 import type uPlot from 'uplot';
 import type { Run } from '../session/session.ts';
 import { make } from './elements.ts';
@@ -7,8 +7,7 @@ import { axis, colour, LINES, makePlot, type Plot } from './plot.ts';
 
 const POINTS = 100;
 
-/** Where noise and decay alone would put a matrix after some steps: its least and greatest root mean square. */
-export type Band = (matrix: string, step: number) => readonly [number, number] | null;
+type Bands = Readonly<Record<string, ScaleBand>>;
 
 /** `block1_query` as people say it. */
 export const titleOf = (name: string): string =>
@@ -25,59 +24,62 @@ function scales({ records, settings }: Run): Map<number, Readonly<Record<string,
   return new Map(all);
 }
 
-function smallPlot(name: string, hasBand: boolean): Plot {
+function smallPlot(name: string): Plot {
   const none = { stroke: 'transparent', width: 0, points: { show: false } };
   const figure = make('figure', { class: 'chart' });
   return makePlot(figure, make('b', {}, titleOf(name)), 120, {
     id: `scale ${name}`,
-    padding: [6, 4, 0, 0],
+    padding: [6, 14, 0, 0],
     scales: { x: { time: false }, y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
     axes: [
       axis({ size: 22, space: 60, font: '11px system-ui, sans-serif' }),
       axis({ size: 38, space: 28, font: '11px system-ui, sans-serif' }),
     ],
-    ...(hasBand && {
-      bands: [{ series: [1, 2], fill: () => `${colour('band')}2e` } as unknown as uPlot.Band],
-    }),
+    bands: [{ series: [1, 2], fill: () => `${colour('band')}2e` } as unknown as uPlot.Band],
     series: [
       {},
       { ...none, label: 'most' },
       { ...none, label: 'least' },
+      // The band of a large matrix is thinner than a line; what lies under one must still be seen.
+      { stroke: () => `${colour('band')}40`, width: 9, spanGaps: true, points: { show: false } },
       ...LINES.map((line) => ({ ...line, spanGaps: true, points: { show: false } })),
     ] as uPlot.Series[],
   });
 }
 
 export interface ScaleCharts {
-  update(runs: readonly Run[], band: Band | null): void;
+  update(runs: readonly Run[], bands: Bands): void;
   clear(): void;
 }
 
 /** A small chart for each matrix: its scale without and with multipliers, and the band of noise and decay. */
 export function scaleCharts(place: HTMLElement): ScaleCharts {
   const plots = new Map<string, Plot>();
-  const draw = (name: string, runs: readonly Run[], band: Band | null): void => {
+  const draw = (name: string, runs: readonly Run[], band: ScaleBand | undefined): void => {
     const [plain, having] = runs.map(scales) as [
       ReturnType<typeof scales>,
       ReturnType<typeof scales>,
     ];
     const x = [...new Set([...plain.keys(), ...having.keys()])].sort((a, b) => a - b);
-    const limits = x.map((step) => band?.(name, step) ?? null);
     const line = (of: typeof plain): (number | null)[] =>
       x.map((step) => of.get(step)?.[name]?.effective ?? null);
+    const limit = (of: readonly number[] | undefined): (number | null)[] =>
+      x.map((step) => of?.[step / (band?.every ?? 1)] ?? null);
     let plot = plots.get(name);
     if (plot === undefined) {
-      plot = smallPlot(name, band !== null);
+      plot = smallPlot(name);
       plots.set(name, plot);
       place.append(plot.figure);
     }
     const [without, withThem] = [line(plain), line(having)];
     const [a, b] = [without.findLast((v) => v !== null), withThem.findLast((v) => v !== null)];
+    const [low, high] = [limit(band?.low), limit(band?.high)];
     plot.update(
       [
         x,
-        limits.map((both) => both?.[1] ?? null),
-        limits.map((both) => both?.[0] ?? null),
+        high,
+        low,
+        low.map((least, i) => least && (least + (high[i] as number)) / 2),
         without,
         withThem,
       ] as uPlot.AlignedData,
@@ -85,13 +87,13 @@ export function scaleCharts(place: HTMLElement): ScaleCharts {
     );
   };
   return {
-    update(runs, band) {
+    update(runs, bands) {
       const names = new Set(
         runs.flatMap(({ records }) =>
           Object.keys(records.findLast((record) => record.scales)?.scales ?? {}),
         ),
       );
-      for (const name of names) repaint(`scale ${name}`, () => draw(name, runs, band));
+      for (const name of names) repaint(`scale ${name}`, () => draw(name, runs, bands[name]));
     },
     clear() {
       plots.clear();
