@@ -12,6 +12,8 @@ interface Trace<Case> {
     readonly shape: number[];
     readonly start: number[];
   }[];
+  /** What `setRates` gets for each variable. */
+  readonly factors?: readonly { readonly learningRate: number; readonly decay: number }[];
   /** Step by step and variable by variable; null where there is none. */
   readonly gradients: readonly (number[] | null)[][];
   readonly cases: readonly (Case & {
@@ -33,7 +35,16 @@ export async function follow<Case>(
   trace: Trace<Case>,
   { weights }: Trace<Case>['cases'][number],
   optimizer: tf.Optimizer,
-  afterStep: (at: number) => unknown = () => {},
+  {
+    prepare = () => {},
+    afterStep = () => {},
+    least = 0,
+  }: {
+    prepare?: (variables: readonly tf.Variable[]) => void;
+    afterStep?: (at: number) => unknown;
+    /** Smaller weights are compared with this: they are differences of larger ones. */
+    least?: number;
+  } = {},
 ): Promise<void> {
   const variables = trace.variables.map(({ name, role, shape, start }) => {
     const made = variable(start, shape, name);
@@ -41,6 +52,7 @@ export async function follow<Case>(
     if (role === 'head') setRole(made, role);
     return made;
   });
+  prepare(variables);
   for (let at = 0; at < trace.steps; at++) {
     const gradients = trace.gradients[at] as (number[] | null)[];
     step(
@@ -49,7 +61,7 @@ export async function follow<Case>(
     );
     const stored = weights.find(({ step: number }) => number === at + 1);
     variables.forEach((v, i) => {
-      if (stored !== undefined) expectClose(values(v), stored.values[i] as number[], 1e-5, 0);
+      if (stored !== undefined) expectClose(values(v), stored.values[i] as number[], 1e-5, least);
     });
     await afterStep(at);
   }

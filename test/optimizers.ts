@@ -30,7 +30,7 @@ export class Probe extends TensorOptimizer {
       if (gradient === null) continue;
       const momentum = this.slot(variable, 'momentum');
       momentum.assign(tf.add(tf.mul(momentum, 0.5), gradient));
-      variable.assign(tf.sub(variable, tf.mul(momentum, this.rate)));
+      variable.assign(tf.sub(variable, tf.mul(momentum, this.rateOf(variable))));
     }
   }
 

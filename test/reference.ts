@@ -54,8 +54,15 @@ export interface Stack {
   readonly inner: Leaf | Groups;
 }
 
+/** Factors of a variable's rate and decay. */
+export interface Rates {
+  readonly learningRate: number;
+  readonly decay: number;
+}
+
 interface Variable {
   readonly role: Role;
+  readonly rates: Rates;
   readonly shape: readonly number[];
   w: number[];
   steps: number;
@@ -179,7 +186,7 @@ function decayAround(adapter: Decay, node: Node, entries: readonly Entry[], at: 
       independent: factor,
       'learning-rate-squared': rate * rate,
     };
-    return per[coupling] * (table[variable.role] ?? PAPER[variable.role]);
+    return per[coupling] * (table[variable.role] ?? PAPER[variable.role]) * variable.rates.decay;
   });
   if (!cautious) {
     entries.forEach(({ variable }, i) => {
@@ -201,15 +208,16 @@ function decayAround(adapter: Decay, node: Node, entries: readonly Entry[], at: 
 function updating(leaf: Leaf): Node {
   let steps = 0;
   return {
-    rateOf: (_, { factor }) => ({ rate: leaf.rate * factor, factor }),
+    rateOf: ({ rates }, { factor }) => ({ rate: leaf.rate * factor * rates.learningRate, factor }),
     update(entries, { factor }) {
       steps += 1;
       for (const { variable, gradient } of entries) {
         if (gradient === null) continue;
         variable.steps += 1;
         const t = leaf.kind === 'adam' ? variable.steps : steps;
+        const by = variable.rates.learningRate;
         variable.w = variable.w.map(
-          (w, i) => w - step(leaf, leaf.rate * factor, variable, gradient[i] as number, i, t),
+          (w, i) => w - by * step(leaf, leaf.rate * factor, variable, gradient[i] as number, i, t),
         );
       }
     },
@@ -248,12 +256,17 @@ export class Reference {
 
   constructor(
     stack: Stack,
-    starts: readonly { role: Role; shape: readonly number[]; w: readonly number[] }[],
+    starts: readonly {
+      role: Role;
+      shape: readonly number[];
+      w: readonly number[];
+      rates?: Rates | undefined;
+    }[],
   ) {
     this.#root = nodeOf(stack);
-    this.variables = starts.map(({ role, shape, w }) => {
+    this.variables = starts.map(({ role, shape, w, rates = { learningRate: 1, decay: 1 } }) => {
       const zeros = (): number[] => w.map(() => 0);
-      return { role, shape, w: [...w], steps: 0, m: zeros(), v: zeros(), mean: zeros() };
+      return { role, rates, shape, w: [...w], steps: 0, m: zeros(), v: zeros(), mean: zeros() };
     });
   }
 

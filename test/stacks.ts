@@ -2,11 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
-import { byRole, setRole } from '@tfjs-lrm/core';
+import { byRole, setRates, setRole } from '@tfjs-lrm/core';
 import { chain, linear, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import fc from 'fast-check';
-import type { Adapter, Groups, Leaf, Role, Stack } from './reference.ts';
+import type { Adapter, Groups, Leaf, Rates, Role, Stack } from './reference.ts';
 import { noise, random, variable } from './tensors.ts';
 
 export const STEPS = 6;
@@ -150,7 +150,7 @@ const groups: fc.Arbitrary<Groups> = fc.record({
 
 export interface Scene {
   readonly stack: Stack;
-  readonly variables: readonly { role: Role; shape: number[] }[];
+  readonly variables: readonly { role: Role; shape: number[]; rates?: Rates | undefined }[];
   /** Which gradients are null, step by step. */
   readonly missing: readonly (readonly number[])[];
   readonly seed: number;
@@ -165,6 +165,12 @@ export const scene: fc.Arbitrary<Scene> = fc.record({
     fc.record({
       role: fc.constantFrom(...ROLES),
       shape: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }),
+      rates: perhaps(
+        fc.record({
+          learningRate: fc.constantFrom(0, 0.25, 0.5, 1, 2),
+          decay: fc.constantFrom(0, 0.5, 1, 2),
+        }),
+      ),
     }),
     { minLength: 1, maxLength: 4 },
   ),
@@ -194,9 +200,10 @@ export function numbersOf({ variables, missing, seed }: Scene): {
 
 /** The variables of a scene. A head, and a matrix of rank 1, are such because someone said so. */
 export function variablesOf({ variables }: Scene, starts: readonly number[][]): tf.Variable[] {
-  return variables.map(({ role, shape }, i) => {
+  return variables.map(({ role, shape, rates }, i) => {
     const made = variable(starts[i] as number[], shape, NAMES[role]);
     setRole(made, role);
+    if (rates !== undefined) setRates(made, rates);
     return made;
   });
 }

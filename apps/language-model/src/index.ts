@@ -18,6 +18,7 @@ export {
   makeCorpus,
   nextBatch,
 } from './corpus.ts';
+export { graphModel } from './graph-model.ts';
 export { type LogLine, logLine, readLog } from './log.ts';
 export {
   languageModel,
@@ -51,6 +52,7 @@ export {
 } from './training/matrix-scales.ts';
 export { optimizerOf, scheduleOf } from './training/optimizer.ts';
 export { DEFAULT_RECIPE, type OptimizerName, type Recipe } from './training/recipe.ts';
+export { type ScaleBand, scaleBands } from './training/scale-bands.ts';
 export type { Compile, RunSettings } from './training/settings.ts';
 export type { RunState } from './training/state.ts';
 export { type Minimize, minimizer, type TrainingStep } from './training/step.ts';

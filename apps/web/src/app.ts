@@ -443,6 +443,6 @@ export class App {
     repaint('loss', () => this.#loss.update(runs));
     const multipliers = runs[1]?.multipliers;
     if (multipliers) repaint('multipliers', () => this.#histograms.update(multipliers));
-    this.#scales.update(runs, null);
+    this.#scales.update(runs, session.bands);
   }
 }

@@ -67,21 +67,36 @@ class Adam extends TensorOptimizer {
     const rest1 = tf.scalar(1 - this.#beta1);
     const rest2 = tf.scalar(1 - this.#beta2);
     for (const [cohort, variables] of this.#cohorts.group([...gradients.keys()])) {
-      const { stepSize, epsilon } = this.#advance(cohort, beta1, beta2, rest1, rest2);
-      const items = variables.map((value) => ({
-        value,
-        gradient: gradients.get(value) as tf.Tensor,
-        m: this.slot(value, 'm'),
-        v: this.slot(value, 'v'),
-      }));
-      updatePacked(items, ({ value, gradient, m, v }) => {
-        const newM = tf.add(tf.mul(m, beta1), tf.mul(gradient, rest1));
-        const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), rest2));
-        // η·√c2/c1 · m / (√v + ε·√c2) is η · (m/c1) / (√(v/c2) + ε), with the corrections on scalars only.
-        const step = tf.mul(tf.div(newM, tf.add(tf.sqrt(newV), epsilon)), stepSize);
-        return { value: tf.sub(value, step), m: newM, v: newV };
-      });
+      const { root, c1, epsilon } = this.#advance(cohort, beta1, beta2, rest1, rest2);
+      for (const [rate, group] of this.#byRate(variables)) {
+        const stepSize = tf.div(tf.mul(rate, root), c1);
+        const items = group.map((value) => ({
+          value,
+          gradient: gradients.get(value) as tf.Tensor,
+          m: this.slot(value, 'm'),
+          v: this.slot(value, 'v'),
+        }));
+        updatePacked(items, ({ value, gradient, m, v }) => {
+          const newM = tf.add(tf.mul(m, beta1), tf.mul(gradient, rest1));
+          const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), rest2));
+          // η·√c2/c1 · m / (√v + ε·√c2) is η · (m/c1) / (√(v/c2) + ε), with the corrections on scalars only.
+          const step = tf.mul(tf.div(newM, tf.add(tf.sqrt(newV), epsilon)), stepSize);
+          return { value: tf.sub(value, step), m: newM, v: newV };
+        });
+      }
     }
+  }
+
+  /** Variables with factors of their own (`setRates`) apart; usually there is one group. */
+  #byRate(variables: readonly tf.Variable[]): Map<tf.Scalar, tf.Variable[]> {
+    const groups = new Map<tf.Scalar, tf.Variable[]>();
+    for (const variable of variables) {
+      const rate = this.rateOf(variable);
+      const group = groups.get(rate);
+      if (group === undefined) groups.set(rate, [variable]);
+      else group.push(variable);
+    }
+    return groups;
   }
 
   #advance(cohort: Cohort, beta1: tf.Tensor, beta2: tf.Tensor, rest1: tf.Tensor, rest2: tf.Tensor) {
@@ -92,7 +107,8 @@ class Adam extends TensorOptimizer {
     const root = tf.sqrt(c2);
     const least = isHalfPrecision() ? HALF_PRECISION_EPSILON : 0;
     return {
-      stepSize: tf.div(tf.mul(this.rate, root), c1),
+      root,
+      c1,
       epsilon: tf.mul(root, tf.scalar(Math.max(this.#epsilon, least))),
     };
   }

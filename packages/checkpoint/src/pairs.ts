@@ -1,5 +1,6 @@
 /** Which saved tensor belongs to which weight of a model. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { PROPERTY_PREFIXES } from '@tfjs-lrm/core/kit';
 import type { SavedTensor } from './content.ts';
 
 /** A weight of the model and its saved value. */
@@ -74,10 +75,11 @@ export function renamed(
   const now = keys(trained.map(({ weight }) => weight.originalName));
   const changed = new Map(was.flatMap((name, i) => (name === now[i] ? [] : [[name, now[i]]])));
   if (changed.size === 0) return optimizer;
-  // `roles/<variable>` and `<path>/<variable>/<slot>`; paths contain no slash.
+  // `roles/<variable>`, `rates/<variable>` and `<path>/<variable>/<slot>`; paths contain no slash.
   return optimizer.map((tensor) => {
     const [path, ...rest] = tensor.name.split('/');
-    const end = path === 'roles' ? rest.length : rest.length - 1;
+    const isProperty = PROPERTY_PREFIXES.includes(path as string);
+    const end = isProperty ? rest.length : rest.length - 1;
     const name = changed.get(rest.slice(0, end).join('/'));
     return name === undefined
       ? tensor

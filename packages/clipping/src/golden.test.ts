@@ -33,12 +33,14 @@ eachBackend(() => {
       clip,
     );
     const optimizer = withSchedule(clipping, warmupStableDecay(schedule.options));
-    await follow(trace, given, optimizer, async (at) => {
-      if (norms === undefined) return;
-      const { global, excluded, coefficient } = await clipping.norms();
-      const [norm, ofMultipliers] = norms[at] as [number, number];
-      const cut = Math.min(1, (clip.globalNorm as number) / (norm + 1e-6));
-      expectClose([global, excluded, coefficient], [norm, ofMultipliers, cut], 1e-6, 0);
+    await follow(trace, given, optimizer, {
+      afterStep: async (at) => {
+        if (norms === undefined) return;
+        const { global, excluded, coefficient } = await clipping.norms();
+        const [norm, ofMultipliers] = norms[at] as [number, number];
+        const cut = Math.min(1, (clip.globalNorm as number) / (norm + 1e-6));
+        expectClose([global, excluded, coefficient], [norm, ofMultipliers, cut], 1e-6, 0);
+      },
     });
   });
 });

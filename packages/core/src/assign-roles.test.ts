@@ -200,6 +200,7 @@ onCpu(() => {
     expect(table.rows[0]).toEqual({
       name: 'table1/kernel',
       shape: [4, 3],
+      rates: { learningRate: 1, decay: 1 },
       role: 'embedding',
       reason: 'assignRoles override for layer "table1"',
     });

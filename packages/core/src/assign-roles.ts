@@ -3,6 +3,7 @@ import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layer
 import { nearest, show } from './check.ts';
 import { noteKernelAxes } from './kernel-axes.ts';
 import { noteLayer } from './layer-of.ts';
+import { type Rates, ratesOf } from './rates.ts';
 import {
   checkRole,
   explainRole,
@@ -15,20 +16,25 @@ import {
 import { drawTable } from './table.ts';
 import { isModel, variableOf } from './tfjs-objects.ts';
 
-/** One row a variable: its name, shape, role, and why it has that role. `toString()` draws the table. */
+/**
+ * One row a variable: its name, shape, role, why it has that role, and the factors of its rate and decay. `toString()`
+ * draws the table, with the factors where a variable has some.
+ */
 export interface RoleTable {
   readonly rows: readonly {
     readonly name: string;
     readonly shape: number[];
     readonly role: Role;
     readonly reason: string;
+    readonly rates: Rates;
   }[];
   /** The table as text, a line per variable. */
   toString(): string;
 }
 
 /**
- * The role of every trainable variable of a model, or of the given variables, with the reason.
+ * The role of every trainable variable of a model, or of the given variables, with the reason, and the factors that
+ * `setRates` gave them.
  *
  * @throws TypeError for something that is neither a tf.LayersModel nor an array of variables
  * @example
@@ -39,6 +45,7 @@ export function describeRoles(target: LayersModel | readonly tf.Variable[]): Rol
     name: variable.name,
     shape: variable.shape,
     ...explained(variable),
+    rates: ratesOf(variable),
   }));
   return { rows, toString: () => draw(rows) };
 }
@@ -56,10 +63,18 @@ function variablesOf(where: string, target: LayersModel | readonly tf.Variable[]
   );
 }
 
+const shortened = (factor: number): string => String(Number(factor.toPrecision(4)));
+
 function draw(rows: RoleTable['rows']): string {
+  const hasRates = rows.some(({ rates }) => rates.learningRate !== 1 || rates.decay !== 1);
+  const factors = ({ learningRate, decay }: Rates): string[] =>
+    hasRates ? [`× ${shortened(learningRate)}`, `× ${shortened(decay)}`] : [];
   const cells = [
-    ['variable', 'shape', 'role', 'reason'],
-    ...rows.map((row) => [row.name, `[${row.shape.join(', ')}]`, row.role, row.reason]),
+    ['variable', 'shape', 'role', 'reason', ...(hasRates ? ['learning rate', 'decay'] : [])],
+    ...rows.map(({ name, shape, role, reason, rates }) => [
+      ...[name, `[${shape.join(', ')}]`, role, reason],
+      ...factors(rates),
+    ]),
   ];
   return drawTable(cells);
 }

@@ -5,6 +5,7 @@ export { findOptimizer } from './find-optimizer.ts';
 export { isHalfPrecision } from './half-precision.ts';
 export { effectiveLearningRate, learningRate, learningRateOf } from './learning-rate.ts';
 export { OptimizerAdapter } from './optimizer-adapter.ts';
+export { type Rates, ratesOf, setRates } from './rates.ts';
 export { adapter, type ClassOf, optimizer, type Registration, type Rules } from './register.ts';
 export { explainRole, type Role, type RoleSource, roleOf, setRole } from './roles.ts';
 export type { Selector } from './selector.ts';

@@ -14,7 +14,7 @@ import { onCpu } from '../../../test/backends.ts';
 import { assignRoles } from './index.ts';
 import {
   constraintKey,
-  copyRole,
+  copyStanding,
   type KernelAxes,
   KNOWN_LAYERS,
   kernelAxes,
@@ -200,9 +200,9 @@ onCpu(() => {
       expect(kernels.map(kernelAxes)).toEqual([transposed, transposed, transposed, plain]);
       const average = tf.variable(kernels[0] as tf.Variable, false, 'average');
       expect(kernelAxes(average)).toEqual(plain);
-      copyRole(kernels[0] as tf.Variable, average);
+      copyStanding(kernels[0] as tf.Variable, average);
       expect(kernelAxes(average)).toEqual(transposed);
-      copyRole(kernels[3] as tf.Variable, average);
+      copyStanding(kernels[3] as tf.Variable, average);
       expect(kernelAxes(average)).toEqual(plain);
       average.dispose();
       model.dispose();

@@ -65,9 +65,10 @@ export {
   treeOf,
 } from './node.ts';
 export { type Patch, withPatches } from './patches.ts';
+export { ratesVersion } from './rates.ts';
 export { currentRecording, isRecording, whileRecording } from './recording.ts';
 export { nameOfClass, register } from './registry.ts';
-export { copyRole, isRole, ROLES } from './roles.ts';
+export { isRole, ROLES } from './roles.ts';
 export { pathTo, type Station, updaterOf } from './route.ts';
 export { Selection } from './selection.ts';
 export {
@@ -79,6 +80,7 @@ export {
 } from './selector.ts';
 export { buildSaved, deserializeOptimizer, isPlain, savedData } from './serialize.ts';
 export { serializeOptimizer } from './serialize-optimizer.ts';
+export { copyStanding, PROPERTY_PREFIXES } from './standing.ts';
 export type { Keyed, Matching, SavedState } from './state.ts';
 export { StateStore } from './state-store.ts';
 export { drawTable } from './table.ts';

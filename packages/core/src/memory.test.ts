@@ -14,7 +14,9 @@ import {
   isTensorOptimizer,
   learningRate,
   learningRateOf,
+  ratesOf,
   roleOf,
+  setRates,
   setRole,
   transformState,
 } from './index.ts';
@@ -33,6 +35,8 @@ eachBackend(() => {
     await model.trainOnBatch(x, y);
     // What is made once and lives as long as the optimizer.
     await optimizer.getWeights();
+    setRates(kernel, { learningRate: 0.5 });
+    await model.trainOnBatch(x, y);
     learningRateOf(optimizer, kernel);
 
     const functions: Record<string, () => unknown> = {
@@ -42,6 +46,8 @@ eachBackend(() => {
       describeRoles: () => String(describeRoles(model)),
       roleOf: () => roleOf(kernel),
       setRole: () => setRole(model.layers[1]!.weights[1]!, 'vector'),
+      setRates: () => setRates(kernel, { decay: 2 }),
+      ratesOf: () => ratesOf(kernel),
       selects: () => selects(['head', { name: 'x' }], kernel),
       learningRate: () => learningRate(optimizer),
       setLearningRate: () => findOptimizer(optimizer, 'TestProbe'),
@@ -59,7 +65,7 @@ eachBackend(() => {
       bindState: () => bindState(optimizer, model),
     };
     for (const [name, call] of Object.entries(functions)) {
-      // A role that setRole gave is saved as a scalar, made when it is first saved.
+      // What setRole and setRates gave is saved as a tensor, made when it is first saved.
       if (name === 'getWeights') await call();
       expect([name, await tensorsLeftBy(call)]).toEqual([name, 0]);
     }

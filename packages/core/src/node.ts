@@ -13,8 +13,6 @@ import type { Decay, UpdateRule } from './update-rule.ts';
 export interface Member extends tf.Optimizer {
   /** The base learning rate. */
   learningRate: number;
-  /** The effective learning rate as a scalar variable. */
-  readonly rate: tf.Scalar;
   /** The schedules' factor as a scalar variable. */
   readonly rateFactor: tf.Scalar;
   /** Why its own part of a step cannot be recorded; null if it can. */
@@ -27,6 +25,8 @@ export interface Member extends tf.Optimizer {
   readonly gradientPowers: Readonly<Record<string, number>>;
   /** True after `dispose()`. */
   readonly isDisposed: boolean;
+  /** The learning rate of a variable in this step as a scalar variable. */
+  rateOf(variable: tf.Variable): tf.Scalar;
   /** Whether it updates the variable by its own rule. */
   accepts(variable: tf.Variable): boolean;
   /** Throws when a step cannot be taken with these entries. */

@@ -2,6 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { nearest } from './check.ts';
 import { knownNames } from './registry.ts';
+import { PROPERTY_PREFIXES } from './standing.ts';
 import { savedNames } from './state.ts';
 
 interface Named {
@@ -28,6 +29,7 @@ export interface Relocated {
 
 const lastOf = (path: string): string => path.slice(path.lastIndexOf(':') + 1);
 const pathOf = (name: string): string => name.split('/', 1)[0] as string;
+const isProperty = (path: string): boolean => PROPERTY_PREFIXES.includes(path);
 const isSlot = (name: string): boolean => name.split('/').length > 2;
 const isInside = (path: string, outer: string): boolean => path.startsWith(`${outer}:`);
 
@@ -115,7 +117,7 @@ export function relocate(
   here: readonly Destination[],
 ): Relocated {
   const herePaths = here.map(({ path }) => path);
-  const isState = ({ name }: Named): boolean => name !== 'iter' && pathOf(name) !== 'roles';
+  const isState = ({ name }: Named): boolean => name !== 'iter' && !isProperty(pathOf(name));
   const isKnown = ({ name }: Named): boolean =>
     name.includes('/') && herePaths.includes(pathOf(name));
   if (weights.filter(isState).every(isKnown)) return { weights, isOther: false };
@@ -167,7 +169,7 @@ function renamed(
   for (const { name, tensor } of named) {
     const path = pathOf(name);
     if (path === 'iter') continue;
-    if (path === 'roles') result.set(name, tensor);
+    if (isProperty(path)) result.set(name, tensor);
     const place = places.get(path) ?? null;
     if (place !== null) result.set(`${place.path}${name.slice(path.length)}`, tensor);
   }

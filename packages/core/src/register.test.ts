@@ -19,7 +19,7 @@ class Descent extends TensorOptimizer {
   override update(entries: readonly Entry[]): void {
     for (const { variable: target, gradient } of entries) {
       if (gradient !== null)
-        target.assign(tf.sub(target, tf.mul(this.rate, tf.pow(gradient, this.power))));
+        target.assign(tf.sub(target, tf.mul(this.rateOf(target), tf.pow(gradient, this.power))));
     }
   }
 

@@ -51,7 +51,7 @@ function optionsIn<Options extends object>(
  *   override get obstacle() { return null; }
  *   override update(entries: readonly Entry[]): void {
  *     for (const { variable, gradient } of entries) {
- *       if (gradient !== null) variable.assign(tf.sub(variable, tf.mul(this.rate, gradient)));
+ *       if (gradient !== null) variable.assign(tf.sub(variable, tf.mul(this.rateOf(variable), gradient)));
  *     }
  *   }
  *   protected override options() { return {}; }

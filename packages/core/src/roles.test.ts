@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { variable } from '../../../test/tensors.ts';
 import { assignRoles, describeRoles, explainRole, roleOf, setRole } from './index.ts';
-import { copyRole, isRole, ROLES } from './kit.ts';
+import { copyStanding, isRole, ROLES } from './kit.ts';
 import { checkRole, explicitRole } from './roles.ts';
 
 const named = (name: string, shape: number[]): tf.Variable =>
@@ -169,13 +169,13 @@ onCpu(() => {
     }
   });
 
-  test('copyRole gives a variable the role of another, with where it comes from, or takes it away', () => {
+  test('copyStanding gives a variable the role of another, with where it comes from, or takes it away', () => {
     const [from, to] = [named('a/kernel', [2, 2]), named('b/kernel', [2, 2])];
     setRole(from, 'head');
-    copyRole(from, to);
+    copyStanding(from, to);
     expect(describeRoles([to]).rows[0]).toMatchObject({ role: 'head', reason: 'setRole' });
     expect(explicitRole(to)).toBe('head');
-    copyRole(named('c/kernel', [2, 2]), to);
+    copyStanding(named('c/kernel', [2, 2]), to);
     expect([roleOf(to), explicitRole(to), roleOf(from)]).toEqual(['matrix', null, 'head']);
   });
 

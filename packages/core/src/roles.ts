@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { show } from './check.ts';
-import { copyKernelAxes } from './kernel-axes.ts';
 import { isVariable, variableOf } from './tfjs-objects.ts';
 
 /** What a variable is for. Roles decide what decays, what Muon trains and what clipping leaves out. */
@@ -52,7 +51,8 @@ function byNameOrRank(variable: tf.Variable): Assigned {
   return { role, source: 'rank', reason: `rank ${variable.rank}` };
 }
 
-function checkVariable(where: string, variable: unknown): void {
+/** Throws unless the value is a variable. */
+export function checkVariable(where: string, variable: unknown): void {
   if (isVariable(variable)) return;
   throw new TypeError(
     `${where}: the target must be a tf.Variable. Received ${show(variable)}. Try ${where}(layer.weights[0].read()).`,
@@ -117,20 +117,13 @@ export function forgetStructure(variable: tf.Variable): void {
 }
 
 /**
- * Gives a variable the role of another one that it replaces, source included: set, by an override, by the structure of
- * a model, or only by name and rank. The recorded axes of a kernel are copied too.
- *
- * @param from the variable with the role
- * @param to the variable that gets it
- * @example
- * const average = tf.variable(kernel, false);
- * copyRole(kernel, average); // decays, and goes to Muon, as the kernel does
+ * Gives a variable the role of another one, source included: set, by an override, by the structure of a model, or only
+ * by name and rank.
  */
 export function copyRole(from: tf.Variable, to: tf.Variable): void {
   const entry = assigned.get(from);
   if (entry === undefined) assigned.delete(to);
   else assigned.set(to, entry);
-  copyKernelAxes(from, to);
 }
 
 /** The variables of a layer that are kernels by name and rank: matrices and embedding tables. */
@@ -163,10 +156,15 @@ export function checkRole(where: string, role: unknown): asserts role is Role {
  */
 export function setRole(target: tf.Variable | LayerVariable | layers.Layer, role: Role): void {
   checkRole('setRole', role);
-  for (const variable of targetVariables(target)) recordRole(variable, role, 'set', 'setRole');
+  for (const variable of targetVariables('setRole', target))
+    recordRole(variable, role, 'set', 'setRole');
 }
 
-function targetVariables(target: tf.Variable | LayerVariable | layers.Layer): tf.Variable[] {
+/** The variables that a target means: itself, or all kernels of a layer. */
+export function targetVariables(
+  where: string,
+  target: tf.Variable | LayerVariable | layers.Layer,
+): tf.Variable[] {
   if (typeof target === 'object' && target !== null) {
     if (isVariable(target)) return [target];
     if ('read' in target) return [variableOf(target)];
@@ -174,7 +172,7 @@ function targetVariables(target: tf.Variable | LayerVariable | layers.Layer): tf
       const kernels = kernelsOf(target);
       if (kernels.length > 0) return kernels;
       throw new TypeError(
-        `setRole: layer "${target.name}" (${target.getClassName()}) has no kernel. ${
+        `${where}: layer "${target.name}" (${target.getClassName()}) has no kernel. ${
           target.built
             ? 'Name a layer with weights of rank 2 or more'
             : 'Build it first, by adding it to a model'
@@ -183,6 +181,6 @@ function targetVariables(target: tf.Variable | LayerVariable | layers.Layer): tf
     }
   }
   throw new TypeError(
-    `setRole: the target must be a tf.Variable, a layer's weight or a layer. Received ${show(target)}.`,
+    `${where}: the target must be a tf.Variable, a layer's weight or a layer. Received ${show(target)}.`,
   );
 }

@@ -27,8 +27,13 @@ export function pathTo(optimizer: tf.Optimizer, variable: tf.Variable): Station[
  * The optimizer that updates a variable, found through adapters, `byRole` and fallbacks.
  *
  * @example
- * updaterOf(optimizer, kernel).rate; // its learning rate, a scalar variable
+ * updaterOf(optimizer, kernel).rateOf(kernel); // its learning rate, a scalar variable
  */
 export function updaterOf(optimizer: tf.Optimizer, variable: tf.Variable): Member {
-  return (pathTo(optimizer, variable).at(-1) as Station).optimizer;
+  return lastStation(optimizer, variable).optimizer;
+}
+
+/** The end of the path of a variable: the optimizer that updates it, or what stands in for it there. */
+export function lastStation(optimizer: tf.Optimizer, variable: tf.Variable): Station {
+  return pathTo(optimizer, variable).at(-1) as Station;
 }

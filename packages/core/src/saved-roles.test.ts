@@ -76,7 +76,7 @@ onCpu(() => {
     expect(roleOf(after)).toBe('vector');
     expect(warn).toHaveBeenCalledTimes(1);
     expect(warn).toHaveBeenCalledWith(
-      `TestPassing: "${after.name}" was saved with the role 'head' and now has 'vector', which wins.`,
+      `TestPassing: "${after.name}" was saved with the role 'head' and now has the role 'vector', which wins.`,
     );
   });
 

@@ -3,7 +3,9 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { nearest } from './check.ts';
 import { assertUsable, childrenOf, type Member, nodeOf, type OptimizerNode } from './node.ts';
 import { relocate } from './recipes.ts';
-import { explicitRole, ROLES, type Role, recordRole } from './roles.ts';
+import { explicitRole } from './roles.ts';
+import { SavedProperty } from './saved-property.ts';
+import { ratesProperty, roleProperty } from './standing.ts';
 import { type Keyed, keyed, type Matching, parse, type SavedState } from './state.ts';
 
 /** A tensor with its saved name. */
@@ -79,7 +81,8 @@ export class Saving {
   #hasBound = false;
   /** Whether another recipe saved the waiting state. */
   #isOther = false;
-  #pendingRoles: Map<string, Role> = new Map();
+  readonly #roles = new SavedProperty(roleProperty);
+  readonly #rates = new SavedProperty(ratesProperty);
 
   constructor(root: Member) {
     this.#root = root;
@@ -101,24 +104,22 @@ export class Saving {
     assertUsable(root);
     this.#seen = new Set([...this.#seen].filter((variable) => !variable.isDisposed));
     const all = keyed(new Set([...this.#seen, ...ownersIn(root)]));
-    const roles = new Map(this.#pendingRoles);
-    for (const { variable, key } of all) {
-      const role = explicitRole(variable);
-      if (role !== null) roles.set(key, role);
-    }
     const state = placesOf(root).flatMap(({ path, node, sees }) => {
       const keys = new Map(sees(all).map(({ variable, key }) => [variable, key]));
-      const count = node.store.number('iter', node.optimizer.iterations);
+      const count = node.store.numbers('iter', node.optimizer.iterations);
       return [['iter', count] as const, ...node.store.named(keys)].map(([name, tensor]) => ({
         name: node.optimizer === root && name === 'iter' ? name : `${path}/${name}`,
         tensor,
       }));
     });
-    const savedRoles = [...roles].map(([key, role]) => ({
-      name: `roles/${key}`,
-      tensor: nodeOf(root).store.number(`roles/${key}`, ROLES.indexOf(role)),
-    }));
-    return [...state, ...savedRoles];
+    const properties = this.#properties().flatMap((each) => each.named(all));
+    return [
+      ...state,
+      ...properties.map(({ name, numbers, dtype }) => ({
+        name,
+        tensor: nodeOf(root).store.numbers(name, numbers, dtype),
+      })),
+    ];
   }
 
   /** Takes named tensors and holds them until they are bound. */
@@ -134,17 +135,27 @@ export class Saving {
       remakesVariables: node.remakesVariables,
     }));
     const relocated = relocate(where, weights, here);
-    const { byPath, roles } = await parse(where, relocated.weights, paths);
+    const staging = await Promise.all(
+      this.#properties().map((each) => each.read(where, relocated.weights)),
+    );
+    const byPath = await parse(where, relocated.weights, paths);
     for (const { path, node } of places) {
       const saved = byPath.get(path) as SavedState;
       node.store.stage(saved);
       // tfjs keeps this count and provides no setter for it.
       Object.assign(node.optimizer, { iterations_: saved.iterations });
     }
-    this.#pendingRoles = roles;
+    for (const stage of staging) stage();
     this.#isOther = relocated.isOther;
     this.#seen = new Set();
     this.#hasBound = false;
+  }
+
+  #properties(): readonly Pick<
+    SavedProperty<unknown>,
+    'named' | 'read' | 'isWaiting' | 'clear' | 'bind'
+  >[] {
+    return [this.#roles, this.#rates];
   }
 
   // Outermost first, because the variables that an optimizer has seen decide what it passes on.
@@ -160,7 +171,8 @@ export class Saving {
 
   #isWaiting(): boolean {
     return (
-      this.#pendingRoles.size > 0 || placesOf(this.#root).some(({ node }) => node.store.isPending)
+      this.#properties().some(({ isWaiting }) => isWaiting) ||
+      placesOf(this.#root).some(({ node }) => node.store.isPending)
     );
   }
 
@@ -173,8 +185,9 @@ export class Saving {
   bind(variables: readonly Keyed[], matching: Matching): readonly string[] {
     this.#meet(variables, false);
     const places = placesOf(this.#root);
-    // Roles first, because they decide the routes; they are undone if the state does not fit.
-    const takeBack = this.#pendingRoles.size > 0 ? this.#bindRoles(variables) : () => {};
+    // Roles first, because they decide the routes; all are undone if the state does not fit.
+    const name = this.#root.getClassName();
+    const undo = this.#properties().map((each) => each.bind(name, variables));
     if (!places.some(({ node }) => node.store.isPending)) return [];
     try {
       const plans = places.map(({ path, node, sees, gets }) => {
@@ -187,12 +200,12 @@ export class Saving {
       for (const carryOut of plans) carryOut();
       if (matching === 'order') this.#warnOfStrays(places, variables);
       if (matching === 'fitting') {
-        this.#pendingRoles.clear();
+        for (const each of this.#properties()) each.clear();
         return [...new Set(places.flatMap(({ node }) => node.store.discardWaiting()))];
       }
       return [...new Set(places.flatMap(({ node }) => node.store.waitingNames()))];
     } catch (error) {
-      takeBack();
+      for (const takeBack of undo) takeBack();
       throw error;
     }
   }
@@ -236,28 +249,5 @@ export class Saving {
     console.warn(
       `${this.#root.getClassName()}: the saved state of ${strays.join(', ')} belongs to an optimizer that does not update them now, and is not used: their roles, or the recipe, have changed since it was saved. If it is the roles, call assignRoles(model), or setRole, after loading and before the first step.`,
     );
-  }
-
-  #bindRoles(variables: readonly Keyed[]): () => void {
-    const waiting = this.#pendingRoles;
-    const undo: (() => void)[] = [];
-    this.#pendingRoles = new Map(waiting);
-    for (const { variable, key } of variables) {
-      const saved = waiting.get(key);
-      if (saved === undefined) continue;
-      this.#pendingRoles.delete(key);
-      const live = explicitRole(variable);
-      if (live === null) {
-        undo.push(recordRole(variable, saved, 'set', 'setRole, restored with the optimizer'));
-      } else if (live !== saved) {
-        console.warn(
-          `${this.#root.getClassName()}: "${variable.name}" was saved with the role '${saved}' and now has '${live}', which wins.`,
-        );
-      }
-    }
-    return () => {
-      for (const takeBack of undo) takeBack();
-      this.#pendingRoles = waiting;
-    };
   }
 }

@@ -73,10 +73,14 @@ export class StateStore {
     return state;
   }
 
-  /** A number on the host as a variable, always the same one, so that repeated saving leaks nothing. */
-  number(name: string, value: number): tf.Variable {
+  /** Numbers on the host as a variable, always the same one, so that repeated saving leaks nothing. */
+  numbers(
+    name: string,
+    value: number | number[],
+    dtype: 'int32' | 'float32' = 'int32',
+  ): tf.Variable {
     const held = this.#numbers.get(name);
-    const init = (): tf.Tensor => tf.scalar(value, 'int32');
+    const init = (): tf.Tensor => tf.tensor(value, undefined, dtype);
     if (held !== undefined) {
       tf.tidy(() => held.assign(init()));
       return held;

@@ -3,6 +3,7 @@
  *
  *   iter                              steps taken by the outermost optimizer, int32
  *   roles/<variable>                  a role that was set explicitly, index into ROLES, int32
+ *   rates/<variable>                  factors of learning rate and decay that were set, float32 [2]
  *   <path>/iter                       steps taken by a nested optimizer
  *   <path>/<state>                    a state of an optimizer, such as the number of skipped steps
  *   <path>/<variable>/<slot>          a slot of a variable, such as a moment
@@ -12,7 +13,7 @@
  * `#2`, `#3` in the order in which the optimizer first saw them; variables without a name are `variable`.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { ROLES, type Role } from './roles.ts';
+import { PROPERTY_PREFIXES } from './standing.ts';
 
 /** Slots by saved variable name, then by slot name. */
 export type SavedSlots = Map<string, Map<string, tf.Variable>>;
@@ -142,14 +143,8 @@ export function match(
   return pairs;
 }
 
-/** What `parse` returns. */
-export interface ParsedState {
-  readonly byPath: Map<string, SavedState>;
-  readonly roles: Map<string, Role>;
-}
-
 /**
- * Sorts named tensors by optimizer. The result shares its data with the arguments by reference count, so the caller
+ * Sorts named tensors by optimizer; those of properties of variables are left out. The result shares its data with the arguments by reference count, so the caller
  * may dispose of those.
  *
  * @param paths the paths of the optimizers that take the state, outermost first
@@ -159,10 +154,9 @@ export async function parse(
   where: string,
   values: readonly { name: string; tensor: tf.Tensor }[],
   paths: readonly string[],
-): Promise<ParsedState> {
+): Promise<Map<string, SavedState>> {
   const root = paths[0] as string;
   const iterations = new Map<string, number>();
-  const roles = new Map<string, Role>();
   const rest: {
     path: string;
     key: string | null;
@@ -173,12 +167,7 @@ export async function parse(
   for (const { name, tensor } of values) {
     const [path, ...segments] = name === 'iter' ? [root, 'iter'] : name.split('/');
     const last = segments.pop();
-    if (path === 'roles' && last !== undefined) {
-      const role = ROLES[(await tensor.data())[0] ?? -1];
-      if (role === undefined) throw new Error(`${where}: "${name}" holds no known role.`);
-      roles.set([...segments, last].join('/'), role);
-      continue;
-    }
+    if (path !== undefined && PROPERTY_PREFIXES.includes(path)) continue;
     if (path === undefined || last === undefined || !paths.includes(path)) {
       throw new Error(
         `${where}: "${name}" belongs to none of the optimizers here (${paths.join(', ')}). It was saved by another optimizer or another nesting; build the same one and load again.`,
@@ -223,5 +212,5 @@ export async function parse(
       state.slots.set(key, slots.set(name, value));
     }
   }
-  return { byPath, roles };
+  return byPath;
 }

@@ -6,6 +6,7 @@ import { assertUsable, childrenOf, connect, nodeOf } from './node.ts';
 import { announce, hostHalf, refuseHostNumber, tensorHalf } from './recording.ts';
 import { assertRegistered, ownClassName, unregistered } from './registry.ts';
 import { type NamedTensor, Saving } from './saving.ts';
+import { ScaledRates } from './scaled-rates.ts';
 
 const rateRule = numberRule({ min: 0, try: '1e-3' });
 
@@ -20,8 +21,8 @@ function checkRate(className: string, value: unknown): void {
 /**
  * The base of every optimizer here: a `tf.Optimizer` whose step has a host half and a tensor half.
  *
- * `beforeStep()` is the host half: it writes the effective learning rate (base rate times the schedules' factor) into a
- * scalar variable and counts the step. `update(entries)` is the tensor half: tensor operations only.
+ * `beforeStep()` is the host half: it writes the effective learning rate (base rate times the schedules' factor) into
+ * scalar variables and counts the step. `update(entries)` is the tensor half: tensor operations only.
  * `applyGradients` calls the first, then the second inside `tidy`, so that the tensor half can be recorded once and
  * replayed, and nothing waits for the device. State belongs to variables, not to positions, so the set and order of
  * gradients may change from step to step.
@@ -37,7 +38,7 @@ function checkRate(className: string, value: unknown): void {
  *   override get obstacle() { return null; }
  *   override update(entries: readonly Entry[]): void {
  *     for (const { variable, gradient } of entries) {
- *       if (gradient !== null) variable.assign(tf.sub(variable, tf.mul(this.rate, tf.sign(gradient))));
+ *       if (gradient !== null) variable.assign(tf.sub(variable, tf.mul(this.rateOf(variable), tf.sign(gradient))));
  *     }
  *   }
  *   protected override options() { return {}; }
@@ -82,7 +83,7 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   }
 
   #base: number;
-  readonly #rate: MirroredScalar = new MirroredScalar();
+  readonly #rates: ScaledRates = new ScaledRates();
   readonly #factor: MirroredScalar = new MirroredScalar();
   readonly #saving: Saving;
   #disposed = false;
@@ -156,7 +157,7 @@ export abstract class TensorOptimizer extends tf.Optimizer {
   /** The host half of a step, here and inside. Called once a step, on the outermost optimizer. */
   beforeStep(): void {
     const { factor } = nodeOf(this);
-    this.#rate.write(nodeOf(this).effectiveRate());
+    this.#rates.write(nodeOf(this).effectiveRate());
     this.#factor.write(factor);
     for (const child of childrenOf(this)) child.beforeStep();
     this.incrementIterations();
@@ -176,7 +177,11 @@ export abstract class TensorOptimizer extends tf.Optimizer {
 
   /** The base learning rate, before any schedule's factor. Setting it takes effect at the next step. */
   get learningRate(): number {
-    refuseHostNumber(this.getClassName(), 'learningRate', 'Try this.rate, a scalar variable.');
+    refuseHostNumber(
+      this.getClassName(),
+      'learningRate',
+      'Try this.rateOf(variable), a scalar variable.',
+    );
     return this.#base;
   }
 
@@ -190,9 +195,15 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     this.learningRate = value;
   }
 
-  /** The effective learning rate, base times factor, as a scalar variable. Never dispose it. */
-  get rate(): tf.Scalar {
-    return this.#rate.read(hostHalf(() => nodeOf(this).effectiveRate()));
+  /**
+   * The learning rate of a variable in this step as a scalar variable: the base rate times the schedules' factor times
+   * the variable's own (`setRates`). Equal factors have the same scalar. Never dispose it.
+   */
+  rateOf(variable: tf.Variable): tf.Scalar {
+    return this.#rates.of(
+      variable,
+      hostHalf(() => nodeOf(this).effectiveRate()),
+    );
   }
 
   /** The schedules' factor as a scalar variable. Never dispose it. */
@@ -261,7 +272,7 @@ export abstract class TensorOptimizer extends tf.Optimizer {
     if (this.#disposed) return;
     this.#disposed = true;
     nodeOf(this).store.dispose();
-    this.#rate.dispose();
+    this.#rates.dispose();
     this.#factor.dispose();
     for (const child of childrenOf(this)) child.dispose();
   }

@@ -1,7 +1,8 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { show } from './check.ts';
 import type { Entry } from './entries.ts';
 import { connect, nodeOf } from './node.ts';
+import { ratesOf } from './rates.ts';
 import { register } from './registry.ts';
 import { deserializeOptimizer } from './serialize.ts';
 import { TensorOptimizer } from './tensor-optimizer.ts';
@@ -109,7 +110,17 @@ export class TfjsOptimizer extends TensorOptimizer {
   }
 
   override update(entries: readonly Entry[]): void {
+    const scaled = entries.flatMap(({ variable, gradient }) => {
+      const { learningRate } = ratesOf(variable);
+      return gradient === null || learningRate === 1
+        ? []
+        : [{ variable, factor: learningRate, before: tf.clone(variable) }];
+    });
     this.#state.apply(new Map(entries.map(({ variable, gradient }) => [variable, gradient])));
+    // tfjs has one rate for all variables. Every rule of tfjs is linear in it.
+    for (const { variable, factor, before } of scaled) {
+      variable.assign(tf.add(before, tf.mul(tf.sub(variable, before), factor)));
+    }
   }
 
   protected override options(): object {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
-import { byRole, setRole } from '@tfjs-lrm/core';
+import { byRole, setRates, setRole } from '@tfjs-lrm/core';
 import { reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { linear, withSchedule } from '@tfjs-lrm/schedule';
@@ -53,6 +53,18 @@ onCpu(() => {
     );
     const fallback = muon({ select: { name: 'a/kernel' }, fallback: adam({ learningRate: 0.07 }) });
     expect(recipeOf(fallback, head)?.learningRate).toBe(0.07);
+  });
+
+  test('factors of a variable are in its rate and its decay, those of a kernel in those of W', () => {
+    const make = () => withWeightDecay(adam({ learningRate: 0.01 }), { decay: 0.5 });
+    const [first, second] = [kernel('set/kernel'), kernel('unset/kernel')];
+    setRates(first, { learningRate: 0.25, decay: 3 });
+    const around = reparametrize(make());
+    around.applyGradients([{ name: first.name, tensor: tf.onesLike(first) }]);
+    for (const optimizer of [make(), around]) {
+      expect(recipeOf(optimizer, first)).toMatchObject({ learningRate: 0.0025, decay: 1.5 });
+      expect(recipeOf(optimizer, second)).toMatchObject({ learningRate: 0.01, decay: 0.5 });
+    }
   });
 
   test('in reparametrize the recipe is that of W, and decay inside one another adds up', () => {

@@ -1,12 +1,12 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { asTensorOptimizer } from '@tfjs-lrm/core';
+import { asTensorOptimizer, ratesOf } from '@tfjs-lrm/core';
 import { type Decay, nodeOf, pathTo, type Station, type UpdateRule } from '@tfjs-lrm/core/kit';
 
 /** How an optimizer treats one variable: all that decides its scale when its gradients are noise. */
 export interface Recipe {
   /** How gradients become updates. */
   readonly rule: UpdateRule;
-  /** Base learning rate η, before schedules, per step. */
+  /** Base learning rate η, before schedules, per step; the variable's own factor (`setRates`) is in it. */
   readonly learningRate: number;
   /** The schedules' factor f of the learning rate now (1). */
   readonly factor?: number | undefined;
@@ -74,7 +74,7 @@ export function recipeOf(optimizer: tf.Optimizer, variable: tf.Variable): Recipe
   };
   return {
     rule,
-    learningRate: updater.learningRate,
+    learningRate: updater.learningRate * ratesOf(trained).learningRate,
     factor: nodeOf(updater).factor,
     decay,
     coupling,

@@ -1,2 +1,3 @@
 export { type LoadModelOptions, loadModel } from './load-model.ts';
+export { modelToKeras } from './model-to-keras.ts';
 export type { ModelSource } from './source.ts';

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { allOrNothing, copyRole, isModel, variableOf } from '@tfjs-lrm/core/kit';
+import { allOrNothing, copyStanding, isModel, variableOf } from '@tfjs-lrm/core/kit';
 import { type Copies, copyGraph } from './copy-graph.ts';
 import { copyError } from './copy-layer.ts';
 import { isMultiplierLayer } from './multiplier-layer.ts';
@@ -58,7 +58,7 @@ export function assignWeights(
     const source = ordered[i] as LayerVariable;
     // Bypasses LayerVariable.write, which would apply a constraint.
     variableOf(target).assign(value(source));
-    copyRole(variableOf(source), variableOf(target));
+    copyStanding(variableOf(source), variableOf(target));
     if (!source.trainable) target.trainable = false;
   });
 }

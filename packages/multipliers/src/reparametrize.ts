@@ -9,7 +9,7 @@ import {
 import {
   booleanRule,
   connect,
-  copyRole,
+  copyStanding,
   isRecording,
   type Keyed,
   kernelAxes,
@@ -211,7 +211,7 @@ class Reparametrized extends OptimizerAdapter {
   #substitutes(given: Keyed): readonly Keyed[] {
     const parts = this.#store.slots.get(given.variable);
     if (parts === undefined) return [given];
-    copyRole(given.variable, parts.get('matrix') as tf.Variable);
+    copyStanding(given.variable, parts.get('matrix') as tf.Variable);
     return [...parts].map(([name, variable]) => ({
       variable,
       key: name === 'matrix' ? given.key : `${given.key}/${name}_multiplier`,

@@ -144,7 +144,10 @@ class Muon extends TensorOptimizer {
       const layout = this.#layoutOf(variable);
       tf.tidy(() => {
         const updates = layout.parts.map(({ inputs, outputs }) =>
-          tf.mul(orthogonal.shift() as tf.Tensor, tf.mul(this.rate, scale(inputs, outputs))),
+          tf.mul(
+            orthogonal.shift() as tf.Tensor,
+            tf.mul(this.rateOf(variable), scale(inputs, outputs)),
+          ),
         );
         variable.assign(tf.sub(variable, kernelOf(updates, layout)));
       });

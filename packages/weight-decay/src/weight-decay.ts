@@ -4,6 +4,7 @@ import {
   type Entry,
   OptimizerAdapter,
   type Role,
+  ratesOf,
   roleOf,
   type Selector,
 } from '@tfjs-lrm/core';
@@ -119,7 +120,8 @@ class WeightDecay extends OptimizerAdapter {
   }
 
   #decayOf(variable: tf.Variable): number {
-    return this.#exclude.has(variable) ? 0 : this.#decay[roleOf(variable)];
+    if (this.#exclude.has(variable)) return 0;
+    return this.#decay[roleOf(variable)] * ratesOf(variable).decay;
   }
 
   override update(entries: readonly Entry[]): void {
@@ -154,7 +156,7 @@ class WeightDecay extends OptimizerAdapter {
   /** The share of the weight that this step removes, a scalar; computed once for each rate and decay. */
   #share(variable: tf.Variable, decay: number, shares: Map<string, tf.Tensor>): tf.Tensor {
     const owner = updaterOf(this.inner, variable);
-    const rate = this.#coupling === 'independent' ? owner.rateFactor : owner.rate;
+    const rate = this.#coupling === 'independent' ? owner.rateFactor : owner.rateOf(variable);
     const key = `${rate.id} ${decay}`;
     let share = shares.get(key);
     if (share === undefined) {

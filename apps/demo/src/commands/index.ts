@@ -19,10 +19,6 @@ export const COMMANDS: Readonly<Record<string, Listed>> = {
     summary: "looks for the paper's effects at the size of a demo, with a verdict for each",
     load: () => import('./paper.ts'),
   },
-  symmetry: {
-    summary: 'measures how far training drifts along symmetries, without a cure and with three',
-    load: () => import('./symmetry.ts'),
-  },
 };
 
 /** The command where none is named. */

@@ -1,10 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurably } from '@tfjs-lrm/checkpoint/node';
-import { describeFlags, type Flags, oneOf, path, present, readArguments } from '@tfjs-lrm/shared';
+import {
+  describeFlags,
+  type Flags,
+  Mistake,
+  oneOf,
+  path,
+  present,
+  readArguments,
+} from '@tfjs-lrm/shared';
 import { BACKENDS, type BackendName, bestBackend, checkBackend, compileFor } from '../backend.ts';
 import { describe, type Outcome, readSettings } from '../paper/experiment.ts';
 import { EXPERIMENTS } from '../paper/index.ts';
+import { publish } from '../paper/publish.ts';
 import { type Finished, paperReport, picture, verdictTable } from '../paper/report.ts';
 import { CellStore, type Job, runCells, type Standing } from '../paper/run-cells.ts';
 import { duration } from '../runs/terminal/status.ts';
@@ -12,6 +21,7 @@ import type { Command } from './command.ts';
 
 interface Chosen {
   quick: true;
+  publish: true;
   backend: BackendName;
   out: string;
 }
@@ -19,6 +29,9 @@ interface Chosen {
 const FLAGS: Flags<Chosen> = {
   quick: present(
     'a version of a few minutes, too short and with too few seeds for a verdict that counts',
+  ),
+  publish: present(
+    "also writes the README's table and pictures and docs/guides/paper.md, from full runs of all experiments",
   ),
   backend: oneOf(BACKENDS, 'what computes (default: the fastest that is there)'),
   out: path(
@@ -47,6 +60,13 @@ const progress = ({ done, total, secondsLeft, last }: Standing): string =>
     .filter((part) => part !== null)
     .join('  ');
 
+/** One line that rewrites itself, or a line a run where there is no terminal. */
+function show(standing: Standing): void {
+  const { stdout } = process;
+  if (!stdout.isTTY) stdout.write(`${progress(standing)}\n`);
+  else stdout.write(`\r\x1b[K${progress(standing).slice(0, (stdout.columns || 80) - 1)}`);
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const { values, names } = readArguments(args, FLAGS, {
     what: 'experiment',
@@ -56,6 +76,8 @@ async function run(args: readonly string[]): Promise<number> {
   checkBackend(backend);
   const machine = { backend, compile: compileFor('auto', backend) };
   const isQuick = values.quick === true;
+  if (values.publish && (isQuick || names.length > 0))
+    throw new Mistake('--publish needs all experiments, not quick ones or some of them.');
   const out = values.out ?? join('runs', 'paper');
   mkdirSync(out, { recursive: true });
   const store = new CellStore(join(out, 'cells'));
@@ -75,7 +97,7 @@ async function run(args: readonly string[]): Promise<number> {
   await runCells(
     planned.flatMap(({ jobs }) => jobs),
     store,
-    (standing) => console.log(progress(standing)),
+    show,
   );
   const finished = planned.map(({ experiment, settings, jobs }): Finished => {
     const outcomes = jobs.map(({ cell }) => store.get(cell) as Outcome);
@@ -92,6 +114,7 @@ async function run(args: readonly string[]): Promise<number> {
   console.log(`\n${verdictTable(finished)}\n`);
   for (const { experiment, verdict } of finished)
     console.log(`${experiment.name}: ${verdict.because}\n`);
+  if (values.publish) console.log(`Written: ${publish(finished).join(', ')}.`);
   console.log(`${duration((performance.now() - began) / 1000)}. Drawn in ${file}.`);
   return 0;
 }

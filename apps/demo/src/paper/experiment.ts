@@ -49,7 +49,7 @@ export interface Outcome<V extends Varied = Varied> {
 
 export interface Verdict {
   readonly verdict: 'reproduced' | 'partly' | 'not seen at this size';
-  /** The numbers that it follows from, in words. */
+  /** The numbers that it follows from, in words: statements with semicolons between them, which the report lists. */
   readonly because: string;
 }
 

@@ -35,6 +35,13 @@ export function fitExponent(points: readonly (readonly [number, number])[]): Exp
   return { value, low: value - margin, high: value + margin };
 }
 
+/** Two decimals, without a sign of zero. */
+const decimal = (value: number): string =>
+  value
+    .toFixed(2)
+    .replace(/^-(?=0\.00$)/, '')
+    .replace('-', '−');
+
 /** −0.93 (−1.02 to −0.84). */
 export const exponentText = ({ value, low, high }: Exponent): string =>
-  `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  `${decimal(value)} (${decimal(low)} to ${decimal(high)})`;

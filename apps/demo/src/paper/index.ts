@@ -1,4 +1,6 @@
 /** The experiments on the paper, in the order in which they run and stand in the report. */
+
+import * as clipping from './clipping.ts';
 import * as depth from './depth.ts';
 import type { Experiment } from './experiment.ts';
 import * as mlp from './mlp.ts';
@@ -6,6 +8,8 @@ import * as overhead from './overhead.ts';
 import * as robust from './robust.ts';
 import * as rows from './rows.ts';
 import * as scale from './scale.ts';
+import * as symmetry from './symmetry.ts';
+import * as tasks from './tasks.ts';
 import * as width from './width.ts';
 
 export const EXPERIMENTS: readonly Experiment[] = [
@@ -14,6 +18,9 @@ export const EXPERIMENTS: readonly Experiment[] = [
   robust,
   depth,
   rows,
+  symmetry,
   width,
+  clipping,
+  tasks,
   overhead,
 ];

@@ -175,10 +175,15 @@ export function judge(outcomes: readonly Outcome<Varied>[], settings: OwnSetting
     const loses = gain(without.best, with_.best, best);
     const cellOf = ({ best: { mean, spread, learningRate, decay } }: Summary): string =>
       `${mean.toFixed(3)} ± ${spread.toFixed(3)} at η ${learningRate}, λ ${decay}`;
-    const because = `${TITLES[optimizer]}: within ${percent(near)} of the best are ${percent(without.area.mean)} of the grid without multipliers and ${percent(with_.area.mean)} with (clearly more: ${inWords(larger.isClear)}); the worst cell has ${without.worst.mean.toFixed(3)} and ${with_.worst.mean.toFixed(3)} nats (clearly less: ${inWords(lower.isClear)}); the best cell ${cellOf(without)} and ${cellOf(with_)} (multipliers clearly lose there: ${inWords(loses.isClear)})`;
+    const under = TITLES[optimizer];
+    const because = [
+      `within ${percent(near)} of the best under ${under} are ${percent(without.area.mean)} of the grid without multipliers and ${percent(with_.area.mean)} with (clearly more: ${inWords(larger.isClear)})`,
+      `the worst cell under ${under} has ${without.worst.mean.toFixed(3)} nats without and ${with_.worst.mean.toFixed(3)} with (clearly less: ${inWords(lower.isClear)})`,
+      `the best cell under ${under} has ${cellOf(without)} without, ${cellOf(with_)} with (multipliers clearly lose there: ${inWords(loses.isClear)})`,
+    ].join('; ');
     return { because, held: [larger.isClear, lower.isClear, !loses.isClear] };
   });
-  const because = `${parts.map((part) => part.because).join('. ')}.`;
+  const because = `${parts.map((part) => part.because).join('; ')}.`;
   const held = parts.flatMap((part) => part.held);
   if (held.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = parts.some(({ held: [larger, lower] }) => larger || lower);

@@ -10,10 +10,11 @@ import {
   nextBatch,
   type Preset,
 } from '@tfjs-lrm/language-model';
+import type { CrossEntropyOptions } from '@tfjs-lrm/layers';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { trainingStep } from '../training/step.ts';
-import type { Cell, Measured } from './experiment.ts';
+import type { Cell, Measured, Varied } from './experiment.ts';
 
 const PROBE_SEED = 8;
 /** A process that is to end hears of it between two steps of these. */
@@ -32,25 +33,25 @@ export interface Watch {
 }
 
 /** Everything that a training run consists of, but for what is measured at its end. */
-export interface Training {
+export interface Training<T extends Pick<TrainedSettings, 'preset'> = TrainedSettings> {
   readonly model: LayersModel;
   readonly optimizer: tf.Optimizer;
-  readonly cell: Pick<
-    Cell<Record<string, string | number>, TrainedSettings>,
-    'settings' | 'seed' | 'compile'
-  >;
+  readonly cell: Pick<Cell<Varied, T>, 'settings' | 'seed' | 'compile'>;
   readonly draw: (random: RandomGenerator) => Batch;
+  readonly loss?: CrossEntropyOptions;
   /** Called after a step, from 1, before what is watched is measured. */
   readonly afterStep?: (step: number) => void;
   readonly watch?: Watch;
 }
 
 /** Trains a model for the steps of its preset; lists of what was watched, with `step` among them. */
-export async function trainModel(training: Training): Promise<Record<string, number[]>> {
-  const { model, optimizer, cell, draw, afterStep, watch } = training;
+export async function trainModel(
+  training: Training<Pick<TrainedSettings, 'preset'>>,
+): Promise<Record<string, number[]>> {
+  const { model, optimizer, cell, draw, loss, afterStep, watch } = training;
   const { preset } = cell.settings;
   const random = xoroshiro128plus(cell.seed);
-  const step = await trainingStep(model, optimizer, cell.compile);
+  const step = await trainingStep(model, optimizer, cell.compile, loss);
   const watched: Record<string, number[]> = {};
   const note = async (at: number): Promise<void> => {
     if (watch === undefined) return;

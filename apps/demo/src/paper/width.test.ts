@@ -36,7 +36,7 @@ describe('width', () => {
   it('is reproduced where all exponents are about those of the paper', () => {
     const { verdict, because } = verdictOf({});
     expect(verdict).toBe('reproduced');
-    expect(because).toContain('the scalar of the head to the power -0.90 (-0.90 to -0.90)');
+    expect(because).toContain('the scalar of the head to the power −0.90 (−0.90 to −0.90)');
   });
 
   it('is partly reproduced where norms stay, and outputs or scalars move', () => {

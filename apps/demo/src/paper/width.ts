@@ -183,7 +183,7 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: OwnSetting
   const undone = [headScalar.value <= head, queryKeyScalar.value <= queryKey].map(
     (each, i) => each && [headScalar, queryKeyScalar][i]!.high < 0,
   );
-  const because = `norms of matrices go with d to the power ${norms.map(exponentText).join(' without multipliers and ')} with scalars (at most ±${norm}: ${inWords(isConstant)}); outputs behind norms, without multipliers, to the power ${exponentText(grown)} (at least ${outputs}: ${inWords(grows)}); the scalar of the head to the power ${exponentText(headScalar)} (at most ${head}: ${inWords(undone[0]!)}), those of query and key together ${exponentText(queryKeyScalar)} (at most ${queryKey}: ${inWords(undone[1]!)}); 95 % intervals.`;
+  const because = `norms of matrices go with d to the power (95 % interval) ${norms.map(exponentText).join(' without multipliers and ')} with scalars (at most ±${norm}: ${inWords(isConstant)}); outputs behind norms, without multipliers, to the power ${exponentText(grown)} (at least ${outputs}: ${inWords(grows)}); the scalar of the head to the power ${exponentText(headScalar)} (at most ${head}: ${inWords(undone[0]!)}), those of query and key together ${exponentText(queryKeyScalar)} (at most ${queryKey}: ${inWords(undone[1]!)}).`;
   if (isConstant && grows && undone.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = isConstant && (grows || undone.some(Boolean));
   return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
@@ -192,13 +192,18 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: OwnSetting
 export function drawings(outcomes: readonly Outcome<Varied>[], settings: OwnSettings): Drawing[] {
   const line = (at: Varied['line'], quantity: string, called: string = at) =>
     lineOf(called, curve(outcomes, { line: at }, 'width', numberOf(quantity)));
-  const chart = (heading: string, label: string, lines: ReturnType<typeof line>[]): Drawing => ({
+  const chart = (
+    heading: string,
+    label: string,
+    lines: ReturnType<typeof line>[],
+    log = true,
+  ): Drawing => ({
     kind: 'curves',
     chart: {
       title: heading,
       description: overSeeds(settings),
       x: { label: 'width d', log: true, ticks: settings.widths },
-      y: { label, log: true },
+      y: { label, log },
     },
     lines,
   });
@@ -216,10 +221,12 @@ export function drawings(outcomes: readonly Outcome<Varied>[], settings: OwnSett
       line('scalars', 'headScalar', 'head'),
       line('scalars', 'queryKeyScalar', 'query and key, multiplied'),
     ]),
-    chart('Loss', 'validation loss, nats a character', [
-      line('no multipliers', 'loss'),
-      line('scalars', 'loss'),
-    ]),
+    chart(
+      'Loss',
+      'validation loss, nats a character',
+      [line('no multipliers', 'loss'), line('scalars', 'loss')],
+      false,
+    ),
     {
       kind: 'table',
       caption: 'Exponents p of quantity ∝ dᵖ with their 95 % intervals, and what the paper says.',

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { crossEntropy } from '@tfjs-lrm/layers';
+import { type CrossEntropyOptions, crossEntropy } from '@tfjs-lrm/layers';
 
 /** Takes a step on inputs and targets, both [batch, context], and returns the loss before it. */
 export type Minimize = (inputs: tf.Tensor, targets: tf.Tensor) => tf.Scalar;
@@ -12,11 +12,15 @@ export interface TrainingStep {
 }
 
 /** The training step of a model, operation by operation. */
-export function minimizer(model: LayersModel, optimizer: tf.Optimizer): Minimize {
+export function minimizer(
+  model: LayersModel,
+  optimizer: tf.Optimizer,
+  loss: CrossEntropyOptions = {},
+): Minimize {
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   return (x, y) =>
     optimizer.minimize(
-      () => crossEntropy(y, model.apply(x, { training: true }) as tf.Tensor),
+      () => crossEntropy(y, model.apply(x, { training: true }) as tf.Tensor, loss),
       true,
       variables,
     ) as tf.Scalar;

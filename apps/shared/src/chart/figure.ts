@@ -192,7 +192,7 @@ ${content}
   );
   return `<figure>
 <figcaption><h3>${escaped(title)}</h3><p>${escaped(description)}</p></figcaption>
-${drawn.join('\n')}
+${parts.length > 1 ? `<div class="panels">${drawn.join('\n')}</div>` : drawn.join('\n')}
 ${explained}
 <details><summary>The data of this chart</summary>${htmlTable(rows, title)}</details>
 </figure>`;

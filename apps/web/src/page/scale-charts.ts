@@ -1,4 +1,4 @@
-import type { Scale } from '@tfjs-lrm/language-model';
+import type { Scale, ScaleBand } from '@tfjs-lrm/language-model';
 import type uPlot from 'uplot';
 import type { Run } from '../session/session.ts';
 import { make } from './elements.ts';
@@ -7,8 +7,7 @@ import { axis, colour, LINES, makePlot, type Plot } from './plot.ts';
 
 const POINTS = 100;
 
-/** Where noise and decay alone would put a matrix after some steps: its least and greatest root mean square. */
-export type Band = (matrix: string, step: number) => readonly [number, number] | null;
+type Bands = Readonly<Record<string, ScaleBand>>;
 
 /** `block1_query` as people say it. */
 export const titleOf = (name: string): string =>
@@ -25,7 +24,7 @@ function scales({ records, settings }: Run): Map<number, Readonly<Record<string,
   return new Map(all);
 }
 
-function smallPlot(name: string, hasBand: boolean): Plot {
+function smallPlot(name: string): Plot {
   const none = { stroke: 'transparent', width: 0, points: { show: false } };
   const figure = make('figure', { class: 'chart' });
   return makePlot(figure, make('b', {}, titleOf(name)), 120, {
@@ -36,9 +35,7 @@ function smallPlot(name: string, hasBand: boolean): Plot {
       axis({ size: 22, space: 60, font: '11px system-ui, sans-serif' }),
       axis({ size: 38, space: 28, font: '11px system-ui, sans-serif' }),
     ],
-    ...(hasBand && {
-      bands: [{ series: [1, 2], fill: () => `${colour('band')}2e` } as unknown as uPlot.Band],
-    }),
+    bands: [{ series: [1, 2], fill: () => `${colour('band')}2e` } as unknown as uPlot.Band],
     series: [
       {},
       { ...none, label: 'most' },
@@ -49,49 +46,44 @@ function smallPlot(name: string, hasBand: boolean): Plot {
 }
 
 export interface ScaleCharts {
-  update(runs: readonly Run[], band: Band | null): void;
+  update(runs: readonly Run[], bands: Bands): void;
   clear(): void;
 }
 
 /** A small chart for each matrix: its scale without and with multipliers, and the band of noise and decay. */
 export function scaleCharts(place: HTMLElement): ScaleCharts {
   const plots = new Map<string, Plot>();
-  const draw = (name: string, runs: readonly Run[], band: Band | null): void => {
+  const draw = (name: string, runs: readonly Run[], band: ScaleBand | undefined): void => {
     const [plain, having] = runs.map(scales) as [
       ReturnType<typeof scales>,
       ReturnType<typeof scales>,
     ];
     const x = [...new Set([...plain.keys(), ...having.keys()])].sort((a, b) => a - b);
-    const limits = x.map((step) => band?.(name, step) ?? null);
     const line = (of: typeof plain): (number | null)[] =>
       x.map((step) => of.get(step)?.[name]?.effective ?? null);
+    const limit = (of: readonly number[] | undefined): (number | null)[] =>
+      x.map((step) => of?.[step / (band?.every ?? 1)] ?? null);
     let plot = plots.get(name);
     if (plot === undefined) {
-      plot = smallPlot(name, band !== null);
+      plot = smallPlot(name);
       plots.set(name, plot);
       place.append(plot.figure);
     }
     const [without, withThem] = [line(plain), line(having)];
     const [a, b] = [without.findLast((v) => v !== null), withThem.findLast((v) => v !== null)];
     plot.update(
-      [
-        x,
-        limits.map((both) => both?.[1] ?? null),
-        limits.map((both) => both?.[0] ?? null),
-        without,
-        withThem,
-      ] as uPlot.AlignedData,
+      [x, limit(band?.high), limit(band?.low), without, withThem] as uPlot.AlignedData,
       `${titleOf(name)}: ${a ? short(a) : 'nothing yet'} without multipliers, ${b ? short(b) : 'nothing yet'} with.`,
     );
   };
   return {
-    update(runs, band) {
+    update(runs, bands) {
       const names = new Set(
         runs.flatMap(({ records }) =>
           Object.keys(records.findLast((record) => record.scales)?.scales ?? {}),
         ),
       );
-      for (const name of names) repaint(`scale ${name}`, () => draw(name, runs, band));
+      for (const name of names) repaint(`scale ${name}`, () => draw(name, runs, bands[name]));
     },
     clear() {
       plots.clear();

@@ -8,6 +8,7 @@ import {
   type RunSettings,
   type RunState,
   readLog,
+  type ScaleBand,
   type Settings,
   type StepRecord,
 } from '@tfjs-lrm/language-model';
@@ -51,6 +52,8 @@ function multipliersIn({ weights }: RunState): Multipliers {
 export class Session {
   readonly settings: Settings;
   readonly runs: readonly Run[];
+  /** Where noise and decay alone would put each matrix, once a worker has said so. */
+  bands: Readonly<Record<string, ScaleBand>> = {};
   #seconds: number;
   #since: number | null = null;
   /** The log of the records that are committed. */

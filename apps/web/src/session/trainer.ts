@@ -132,6 +132,7 @@ export class Trainer {
 
   #hear(run: number, message: FromWorker): void {
     if ('machine' in message) this.#listener.machine(run, message.machine);
+    else if ('bands' in message) this.#session.bands = message.bands;
     else if ('progress' in message) {
       const hasState = this.#session.add(run, message.progress);
       this.#listener.progress(run, message.memory, hasState);

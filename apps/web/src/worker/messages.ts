@@ -1,5 +1,11 @@
 /** What the page and the worker of a model say to each other. */
-import type { Progress, RunResult, RunSettings, RunState } from '@tfjs-lrm/language-model';
+import type {
+  Progress,
+  RunResult,
+  RunSettings,
+  RunState,
+  ScaleBand,
+} from '@tfjs-lrm/language-model';
 
 /** What a worker trains. */
 export interface Job {
@@ -52,6 +58,8 @@ export interface ModelFiles {
 export type FromWorker =
   | { readonly alive: true }
   | { readonly machine: Machine }
+  /** Where noise and decay alone would put each matrix. */
+  | { readonly bands: Readonly<Record<string, ScaleBand>> }
   | { readonly progress: Progress; readonly memory: Memory }
   /** It waits, and its state has been reported. */
   | { readonly paused: true }

@@ -1,11 +1,15 @@
 /** Trains one model, and answers what the page asks between its steps. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { decodeText, makeCorpus, minimizer, train } from '@tfjs-lrm/language-model';
+import { decodeText, makeCorpus, minimizer, scaleBands, train } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared/portable';
 import type { FromWorker, Job, Memory, Request, ToWorker } from './messages.ts';
+import { artifactsOf } from './model-files.ts';
 import { letMessagesIn, serve } from './serve.ts';
 import { startBackend } from './start-backend.ts';
+
+/** Scales are reported as often. */
+const BAND_EVERY = 10;
 
 const send = (message: FromWorker, transfer: Transferable[] = []): void =>
   postMessage(message, { transfer });
@@ -47,6 +51,8 @@ async function run(job: Job): Promise<void> {
   const decoded = decodeText(job.text);
   if (!('text' in decoded)) throw new Mistake('the text is not UTF-8.');
   const corpus = makeCorpus(decoded.text);
+  if (!settings.multipliers)
+    send({ bands: await scaleBands(settings, corpus.vocabulary.length, BAND_EVERY) });
   const answer = async (model: LayersModel): Promise<void> => {
     for (let request = nextRequest(); request !== undefined; request = nextRequest())
       await serve(request, model, corpus, context, send, isWriteWaiting);
@@ -76,14 +82,7 @@ async function run(job: Job): Promise<void> {
       send({ progress, memory: memory() });
     },
     keep: async (folded) => {
-      const saved: tf.io.ModelArtifacts[] = [];
-      await folded.save(
-        tf.io.withSaveHandler(async (artifacts) => {
-          saved.push(artifacts);
-          return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
-        }),
-      );
-      deployed = await loadLayersModel(tf.io.fromMemory(saved[0] as tf.io.ModelArtifacts));
+      deployed = await loadLayersModel(tf.io.fromMemory(await artifactsOf(folded)));
     },
     isSaving: () => isStateWanted,
     isStopping: () => false,

