@@ -14,7 +14,7 @@ export interface Steps {
   readonly cpu: Partial<Record<Form, number>>;
 }
 
-/** The milliseconds of an all-reduce of so many bytes. */
+/** The milliseconds of an all-reduce of so many bytes, the least of several. */
 export interface Message {
   readonly bytes: number;
   readonly ms: number;

@@ -109,7 +109,7 @@ function stepTable(measured: readonly Measured[]): string {
         `${name}, ${kind === 'wall' ? 'on the clock' : 'of a processor'}`,
         ...[ms(one[kind].alone), ms(alone), ms(flat), ms(each)],
         ...[percent(1 - alone / flat), percent(1 - alone / each)],
-        kind === 'wall' ? ((one.wall.alone as number) / flat).toFixed(2) : '',
+        ((one[kind].alone as number) / flat).toFixed(2),
       ];
     }),
   );
@@ -141,7 +141,7 @@ function drawing(cost: MessageCost, measured: readonly Measured[]): string {
     ...measured.map(({ name, one, two }) => ({
       name,
       parameters: two.parameters,
-      ms: one.wall.alone as number,
+      ms: one.cpu.alone as number,
     })),
     LARGE,
   ];
