@@ -1008,8 +1008,9 @@ export const OPERATIONS: Readonly<Record<string, Make>> = Object.fromEntries<Mak
     'signal.stft',
     (k) => ({
       shapes: [[8 * k]],
+      // As many frames at every size: tfjs slices them one by one.
       of: (x: tf.Tensor1D) => {
-        const c = tf.signal.stft(x, 4, 2);
+        const c = tf.signal.stft(x, 4 * k, 2 * k, 4 * k);
         return tf.add(tf.square(tf.real(c)), tf.square(tf.imag(c)));
       },
     }),

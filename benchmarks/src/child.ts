@@ -1,6 +1,5 @@
 /** One side of a comparison, in its own process, which measures a round on request and sleeps otherwise. */
 import * as tf from '@tensorflow/tfjs-core';
-import { enableTraining } from '@tfjs-lrm/kernels';
 import type { Side } from './comparisons.ts';
 import { makeStep, type Step } from './workloads.ts';
 
@@ -13,6 +12,7 @@ export type Reply =
 /** Five steps, or fewer once this time is over: on cpu, one may take many seconds. */
 const WARM_UP = { steps: 5, ms: 3000 };
 let step: Step | null = null;
+let isCpuTime = false;
 
 async function prepare(side: Side): Promise<void> {
   if (side.backend === 'tensorflow') await import('@tfjs-lrm/native');
@@ -20,7 +20,13 @@ async function prepare(side: Side): Promise<void> {
   else await import('@tensorflow/tfjs-backend-cpu');
   await tf.setBackend(side.backend);
   await tf.ready();
-  if (side.kernels) enableTraining();
+  if (side.kernels) {
+    const { enableTraining } = (await import(
+      side.kernelsFrom ?? '@tfjs-lrm/kernels'
+    )) as typeof import('@tfjs-lrm/kernels');
+    enableTraining();
+  }
+  isCpuTime = side.isCpuTime ?? false;
   step = await makeStep(side);
   const began = performance.now();
   for (let i = 0; i < WARM_UP.steps && performance.now() - began < WARM_UP.ms; i++) await step();
@@ -28,8 +34,10 @@ async function prepare(side: Side): Promise<void> {
 
 async function measure(steps: number): Promise<number> {
   const began = performance.now();
+  const usage = process.cpuUsage();
   for (let i = 0; i < steps; i++) await step?.();
-  return (performance.now() - began) / steps;
+  const { user, system } = process.cpuUsage(usage);
+  return (isCpuTime ? (user + system) / 1000 : performance.now() - began) / steps;
 }
 
 process.on('message', async (request: Request) => {

@@ -21,6 +21,10 @@ export interface Side {
   readonly backend: 'wasm' | 'tensorflow' | 'cpu';
   /** Whether the kernels of @tfjs-lrm/kernels are registered. */
   readonly kernels: boolean;
+  /** The module that has `enableTraining`, if it is not the present package. */
+  readonly kernelsFrom?: string;
+  /** Whether times are those of the process on all its threads, which other processes hardly change. */
+  readonly isCpuTime?: boolean;
 }
 
 /** `a` over `b`, step for step. */

@@ -6,6 +6,7 @@ import { groupBy } from './group-by.ts';
 import type { Growth } from './growth.ts';
 import { TOLERANCE } from './judge.ts';
 import { readKnown } from './known.ts';
+import { ratioSection } from './ratios/table.ts';
 import {
   faultsByOperation,
   optionsOf,
@@ -112,6 +113,10 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     'Their number of kernels grows with a size, while that of the forward pass does not.',
     '',
     ...growthTable(results),
+    '',
+    '## Gradients and their forward passes',
+    '',
+    ...ratioSection(),
     '',
     '## The cases',
     '',

@@ -51,8 +51,8 @@ function flatten(result: unknown, pick: readonly string[] | undefined): tf.Tenso
 }
 
 function makeInput({ shape, values, dtype = 'float32', fixed }: Input): tf.Tensor {
-  const tensor = tf.tensor([...values], [...shape], dtype);
-  return dtype === 'float32' && !fixed ? tf.tidy(() => tf.variable(tensor)) : tensor;
+  const make = (): tf.Tensor => tf.tensor([...values], [...shape], dtype);
+  return dtype === 'float32' && !fixed ? tf.tidy(() => tf.variable(make())) : make();
 }
 
 /** What the name stands for in `model.compile`. */

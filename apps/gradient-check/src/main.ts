@@ -1,6 +1,6 @@
 /** `npm run check:gradients`: judges every case on every backend, with stock tfjs and with enableTraining(). */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { version } from '@tensorflow/tfjs';
 import { BACKENDS, type Backend, whatIsMissing } from './backends.ts';
@@ -11,6 +11,7 @@ import type { Growth } from './growth.ts';
 import { growthInProcess, judgeInProcesses } from './in-processes.ts';
 import type { Judgement } from './judge.ts';
 import { readKnown, writeKnown } from './known.ts';
+import { checkRatios } from './ratios/command.ts';
 import { faultsByOperation, MODES, type Mode } from './results.ts';
 import { reasonFor } from './stated.ts';
 
@@ -20,6 +21,8 @@ const HELP = `npm run check:gradients -- [options]
   --mode NAME      stock or ours; both by default
   --only NAME      cases whose name begins with it
   --results FOLDER keeps judgements there, and judges only what is not there yet
+  --ratios         compares the time of each gradient with that of its forward pass instead
+  --write-ratios   the same, and writes ratios.json, which the page shows
   --write-page     writes docs/gradients.md, after a run of everything
   --write-known    writes the list of what ours has at fault`;
 
@@ -29,6 +32,8 @@ const { values: options } = parseArgs({
     mode: { type: 'string', multiple: true, default: [...MODES] },
     only: { type: 'string', default: '' },
     results: { type: 'string' },
+    ratios: { type: 'boolean', default: false },
+    'write-ratios': { type: 'boolean', default: false },
     'write-page': { type: 'boolean', default: false },
     'write-known': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -39,6 +44,15 @@ if (options.help) {
   process.exit(0);
 }
 
+if (options.ratios || options['write-ratios']) {
+  const isRight = await checkRatios({
+    backends: options.backend,
+    only: options.only,
+    isWriting: options['write-ratios'],
+  });
+  process.exit(isRight ? 0 : 1);
+}
+
 const modes = MODES.filter((mode) => options.mode.includes(mode));
 const cases = readCases().filter(({ name }) => name.startsWith(options.only));
 const names = cases.map(({ name }) => name);
@@ -47,21 +61,49 @@ const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
-/** What an earlier run left in the folder, else what `compute` gives, which is left there. */
-async function kept<Result>(key: string, compute: () => Promise<Result>): Promise<Result> {
-  if (options.results === undefined) return compute();
-  const file = join(options.results, `${key}.json`);
-  // JSON has no infinity.
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'), revive) as Result;
-  const result = await compute();
-  mkdirSync(options.results, { recursive: true });
-  writeFileSync(file, JSON.stringify(result, replace));
-  return result;
+const fileOf = (key: string): string | null =>
+  options.results === undefined ? null : join(options.results, `${key}.json`);
+
+/** What an earlier run left in the folder, or null. */
+function readResult<Result>(key: string): Result | null {
+  const file = fileOf(key);
+  if (file === null || !existsSync(file)) return null;
+  return JSON.parse(readFileSync(file, 'utf8'), revive) as Result;
 }
+
+function writeResult(key: string, result: unknown): void {
+  const file = fileOf(key);
+  if (file === null) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(result, replace));
+}
+
+// JSON has no infinity.
 const replace = (_: string, value: unknown): unknown =>
   value === Number.POSITIVE_INFINITY ? 'Infinity' : value;
 const revive = (_: string, value: unknown): unknown =>
   value === 'Infinity' ? Number.POSITIVE_INFINITY : value;
+
+/** The judgements of all cases, in their order. */
+async function judge(backend: Backend, mode: Mode): Promise<Judgement[]> {
+  const key = `${backend}-${mode}`;
+  const earlier = readResult<Judgement[]>(key) ?? [];
+  const isJudged = new Set(earlier.map(({ name }) => name));
+  const rest = names.filter((name) => !isJudged.has(name));
+  const judged = await judgeInProcesses(backend, mode, rest, (done) =>
+    progress(`${backend}, ${mode}: ${done} of ${rest.length}`),
+  );
+  const all = new Map([...earlier, ...judged].map((judgement) => [judgement.name, judgement]));
+  writeResult(key, [...all.values()]);
+  return names.map((name) => all.get(name)!);
+}
+
+async function countGrowth(mode: Mode): Promise<readonly Growth[]> {
+  const key = `growth-${mode}`;
+  const growth = readResult<Growth[]>(key) ?? (await growthInProcess(mode, names));
+  writeResult(key, growth);
+  return growth;
+}
 
 function print(backend: Backend, mode: Mode, judged: readonly Judgement[]): void {
   const faulty = judged.filter((judgement) => faultOf(judgement) !== null);
@@ -100,11 +142,7 @@ for (const backend of BACKENDS) {
   }
   const judged: Partial<Record<Mode, readonly Judgement[]>> = {};
   for (const mode of modes) {
-    judged[mode] = await kept(`${backend}-${mode}`, () =>
-      judgeInProcesses(backend, mode, names, (done) =>
-        progress(`${backend}, ${mode}: ${done} of ${names.length}`),
-      ),
-    );
+    judged[mode] = await judge(backend, mode);
     print(backend, mode, judged[mode]);
   }
   judgements.set(backend, judged);
@@ -114,7 +152,7 @@ for (const backend of BACKENDS) {
 const growth: Partial<Record<Mode, readonly Growth[]>> = {};
 for (const mode of modes) {
   progress(`counting kernels, ${mode}`);
-  growth[mode] = await kept(`growth-${mode}`, () => growthInProcess(mode, names));
+  growth[mode] = await countGrowth(mode);
   progress('');
   console.log(`\n${mode}: gradients whose kernels grow with a size: ${growth[mode].length}`);
   for (const { name, along, kernels } of growth[mode])

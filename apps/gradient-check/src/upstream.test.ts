@@ -1,28 +1,10 @@
-/** The reports of docs/upstream: each prints what it says it prints, in stock tfjs and with enableTraining(). */
-import { readdirSync, readFileSync } from 'node:fs';
+/** The reports of docs/upstream for Node: each prints what it says it prints, in stock tfjs and with enableTraining(). */
 import { inspect } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { disableTraining, enableTraining } from '@tfjs-lrm/kernels';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { readReports } from './report.ts';
 import { startBackend } from './start-backend.ts';
-
-const folder = new URL('../../../docs/upstream/', import.meta.url);
-const FIXED = '<!-- enableTraining() gives what is expected. -->';
-
-interface Report {
-  readonly code: string;
-  readonly expected: string;
-  readonly actual: string;
-}
-
-function read(file: string): Report & { readonly isFixed: boolean } {
-  const text = readFileSync(new URL(file, folder), 'utf8');
-  const [code, expected, actual] = [...text.matchAll(/^```\w+\n([\s\S]*?)^```$/gm)].map(
-    ([, block]) => block!.trimEnd(),
-  );
-  const body = code!.replace(/^import .*;$/gm, '');
-  return { code: body, expected: expected!, actual: actual!, isFixed: text.startsWith(FIXED) };
-}
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
@@ -45,14 +27,14 @@ async function printed(code: string): Promise<string> {
   return lines.join('\n').replace(/[ \t]+$/gm, '');
 }
 
-const files = readdirSync(folder).filter((file) => file.endsWith('.md') && file !== 'README.md');
-
 beforeAll(async () => {
   await startBackend('wasm');
 });
 
-describe.each(files)('%s', (file) => {
-  const { code, expected, actual, isFixed } = read(file);
+// `npm run check:reports` runs the others.
+const reports = readReports().filter(({ isOfBrowser }) => !isOfBrowser);
+
+describe.each(reports)('$file', ({ code, expected, actual, isFixed }) => {
   const run = async (): Promise<string> => {
     await tf.setBackend('cpu'); // where the code does not set it
     return printed(code);

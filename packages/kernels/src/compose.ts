@@ -1,6 +1,6 @@
 import { getKernel, type KernelFunc, type TensorInfo } from '@tensorflow/tfjs-core';
 
-type Inputs = Readonly<Record<string, TensorInfo>>;
+type Inputs = Readonly<Record<string, TensorInfo>> | readonly TensorInfo[];
 
 /** Runs a kernel of the backend by its name, or the given kernel. */
 export type Run = (kernel: string | KernelFunc, inputs: Inputs, attrs?: object) => TensorInfo;
@@ -19,7 +19,7 @@ export function compose(
   const run: Run = (kernel, inputs, attrs = {}) => {
     const kernelFunc =
       typeof kernel === 'string' ? getKernel(kernel, backendName).kernelFunc : kernel;
-    const call = { inputs: { ...inputs }, backend, attrs } as Parameters<KernelFunc>[0];
+    const call = { inputs, backend, attrs } as unknown as Parameters<KernelFunc>[0];
     const part = kernelFunc(call) as TensorInfo;
     parts.push(part);
     return part;

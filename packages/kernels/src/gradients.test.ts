@@ -19,7 +19,6 @@ const TOLERANCE = 3e-3;
 const REFUSED: readonly (readonly [RegExp, readonly Backend[], RegExp])[] = [
   [/^image.(rotateWithOffset|transform)/, ['tensorflow'], /not registered for backend/],
   [/^maxPoolWithArgmax/, ['tensorflow'], /not registered for backend/],
-  [/complex|spectral|stft/, ['cpu', 'tensorflow'], /gradient function not found/],
   [/complex|spectral|stft/, ['wasm'], /Kernel 'Complex' not registered/],
   [/NCHW/, ['wasm'], /does not support dataFormat/],
   [/segmentSum, ids outside/i, ['tensorflow'], /is out of range/],

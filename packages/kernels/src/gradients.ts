@@ -1,4 +1,5 @@
 import { broadcastGradients } from './gradients/broadcast.ts';
+import { complexGradients } from './gradients/complex.ts';
 import { conv3DTransposeGradient } from './gradients/conv3d-transpose.ts';
 import { convolutionGradients } from './gradients/convolution.ts';
 import { cumulativeGradients } from './gradients/cumulative.ts';
@@ -21,6 +22,7 @@ import { unpackGradient } from './gradients/unpack.ts';
 /** What `enableTraining` registers for all backends, each where the installed tfjs lacks it or fails its example. */
 export const gradients: readonly Gradient[] = [
   ...broadcastGradients,
+  ...complexGradients,
   conv3DTransposeGradient,
   ...convolutionGradients,
   ...cumulativeGradients,

@@ -1,26 +1,35 @@
 import {
+  add,
   avgPool,
   avgPool3d,
   batchNorm,
   Conv3DBackpropFilterV2,
   Conv3DBackpropInputV2,
   cast,
+  complex,
   conv2d,
   conv3d,
   depthwiseConv2d,
   dilation2d,
   einsum,
   engine,
+  expandDims,
   fused,
   gather,
+  image as imageOps,
   MaxPool3DGrad,
   MaxPoolGrad,
   matMul,
   maxPool,
   maxPool3d,
   maxPoolWithArgmax,
+  mul,
   type Rank,
+  real,
+  reshape,
+  stack,
   stridedSlice,
+  sub,
   type Tensor,
   tensor,
   tensor1d,
@@ -118,6 +127,18 @@ const shared: Record<string, KernelExample> = {
   },
 };
 
+/** The shape of the real part of a complex row of two, after `change`. */
+const shapeAfter = (change: (z: Tensor) => unknown): Tensor => {
+  const z = complex(tensor1d([1, 2]), tensor1d([0, 0]));
+  change(z);
+  return tensor1d(real(z).shape);
+};
+/** Two rows of one complex number, and a single one. */
+const complexSides = (): [Tensor, Tensor] => [
+  complex(tensor([1, 2], [2, 1]), tensor([0, 0], [2, 1])),
+  complex(tensor1d([3]), tensor1d([0])),
+];
+
 /** Examples of the kernels that are replaced because they are wrong, on backends that return values synchronously. */
 export const kernelExamples: Readonly<Record<string, Readonly<Record<string, KernelExample>>>> = {
   cpu: {
@@ -138,6 +159,21 @@ export const kernelExamples: Readonly<Record<string, Readonly<Record<string, Ker
           { filterSize: [1, 2, 3], strides: 1, pad: 'valid' },
         ),
       expected: [0, 0, 0, 0, 0, 1],
+    },
+    Add: { of: () => real(add(...complexSides())), expected: [4, 5] },
+    ExpandDims: { of: () => shapeAfter((z) => expandDims(z)), expected: [2] },
+    Multiply: { of: () => real(mul(...complexSides())), expected: [3, 6] },
+    Pack: { of: () => shapeAfter((z) => stack([z, z])), expected: [2] },
+    Reshape: { of: () => shapeAfter((z) => reshape(z, [2, 1])), expected: [2] },
+    Sub: { of: () => real(sub(...complexSides())), expected: [-2, -1] },
+    // Two images of one pixel, neither of them moved.
+    Transform: {
+      of: () =>
+        imageOps.transform(
+          tensor([1, 2], [2, 1, 1, 1]) as Image,
+          tensor([1, 0, 0, 0, 1, 0, 0, 0], [1, 8]) as Tensor<Rank.R2>,
+        ),
+      expected: [1, 2],
     },
     BatchMatMul: {
       of: () => matMul(tensor([1, 2], [2, 1, 1, 1]), tensor([1, 2, 3], [3, 1, 1])),

@@ -1,4 +1,5 @@
 import {
+  Add,
   AvgPool,
   AvgPool3D,
   BatchMatMul,
@@ -17,26 +18,35 @@ import {
   DepthwiseConv2dNativeBackpropInput,
   Dilation2D,
   Einsum,
+  ExpandDims,
+  FFT,
   FusedBatchNorm,
   FusedConv2D,
   FusedDepthwiseConv2D,
   GatherV2,
   Identity,
+  IFFT,
   type KernelFunc,
   MaxPool,
   MaxPool3D,
   MaxPool3DGrad,
   MaxPoolGrad,
   MaxPoolWithArgmax,
+  Multiply,
+  Pack,
   PadV2,
+  Reshape,
   Reverse,
   Select,
   StridedSlice,
+  Sub,
+  Transform,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { batchMatMul } from './batch-mat-mul.ts';
 import { withAllAxes, withBroadcastBatches, withBroadcastStatistics } from './broadcast-kernels.ts';
 import { cast } from './cast.ts';
+import { byParts, withEqualRanks, withTransformOfShape } from './complex-kernels.ts';
 import { conv2DBackpropFilter, conv3DBackpropFilter } from './conv-backprop-filter.ts';
 import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.ts';
 import { withExplicitPadding, withRounding } from './conv-padding.ts';
@@ -61,6 +71,7 @@ import {
   withPaddedInput,
   withPaddedMaxima,
 } from './tensorflow-padding.ts';
+import { withEveryImage } from './transform.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
 import { withImagesOfBoxes, withOuterProducts } from './webgl-kernels.ts';
 import {
@@ -102,12 +113,17 @@ const common = (backendName: string): Kernels['replaced'] => ({
   ...sides([AvgPool, MaxPool, ...convolutions]),
   [BatchMatMul]: withBroadcastBatches(backendName),
   [Einsum]: () => einsum(backendName),
+  [ExpandDims]: byParts(backendName),
   [FusedBatchNorm]: withPresentInputs,
+  [Pack]: byParts(backendName),
+  [Reshape]: byParts(backendName),
   [StridedSlice]: withAllAxes,
 });
 
-/** Operations whose shaders support at most four axes. */
+/** What webgl and webgpu get wrong: operations of more than four axes, and the shape of a Fourier transform. */
 const ofShaders = (backendName: string): Kernels['replaced'] => ({
+  [FFT]: withTransformOfShape(backendName),
+  [IFFT]: withTransformOfShape(backendName),
   [PadV2]: padAxes(backendName),
   [Reverse]: reverseAxes(backendName),
   [StridedSlice]: (stock) => stridedSliceAxes(backendName)(withAllAxes(stock)),
@@ -118,8 +134,10 @@ export const kernels: Readonly<Record<string, Kernels>> = {
     missing: {},
     replaced: {
       ...common('cpu'),
+      ...Object.fromEntries([Add, Multiply, Sub].map((name) => [name, withEqualRanks])),
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('cpu')(stock)),
       [MaxPool3DGrad]: () => maxPoolGrad,
+      [Transform]: withEveryImage,
     },
   },
   tensorflow: {

@@ -13,7 +13,6 @@ import {
   prod,
   reshape,
   reverse,
-  slice,
   type Tensor,
   type Tensor3D,
   transpose,
@@ -21,7 +20,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
-import { aroundAxis, padAxis } from './axes.ts';
+import { aroundAxis, padAxis, sliceAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Each element is in the sums of all later ones: a sum in the opposite direction. */
@@ -64,9 +63,9 @@ const cumprodGradient: GradConfig = {
 
 /** Axis 1 moved to the front by `count`, with zeros at the end. */
 const shifted = (x: Tensor3D, count: number): Tensor3D => {
-  const [outer, size, inner] = x.shape;
+  const size = x.shape[1];
   if (count >= size) return zerosLike(x);
-  return padAxis(slice(x, [0, count, 0], [outer, size - count, inner]), 0, count);
+  return padAxis(sliceAxis(x, count, size - count), 0, count);
 };
 
 /** s with s_i = b_i + a_i s_{i+1} along axis 1: each step doubles the number of elements that every s_i includes. */

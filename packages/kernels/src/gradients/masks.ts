@@ -4,8 +4,9 @@ import {
   Cast,
   type CastAttrs,
   cast,
-  clone,
+  type DataType,
   Equal,
+  engine,
   FloorDiv,
   floorDiv,
   type GradConfig,
@@ -23,6 +24,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
+import { ofDtype } from './complex.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Operations whose results change only in jumps, with their inputs: their derivative is zero. */
@@ -50,15 +52,25 @@ const constant = (kernelName: string, inputs: readonly string[]): GradConfig => 
     Object.fromEntries(inputs.map((name, i) => [name, () => zeros((saved[i] as Tensor).shape)])),
 });
 
-/** A cast to integers or bools rounds, and so has no gradient; tfjs passes it on. */
+/**
+ * A cast to integers or bools rounds, and so has no gradient; tfjs passes it on. One between real and complex numbers
+ * has that of the real part.
+ */
 const castGradient: GradConfig = {
   kernelName: Cast,
-  gradFunc: (gradient, _, attrs) => {
+  gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor;
     const { dtype } = attributes<CastAttrs>(attrs);
-    return { x: () => (dtype === 'int32' || dtype === 'bool' ? zeros(dy.shape) : clone(dy)) };
+    if (dtype === 'int32' || dtype === 'bool') return { x: () => zeros(dy.shape) };
+    return { x: () => ofDtype(dy, dtypeOfInput(saved)) };
   },
 };
+
+/** The dtype of what was cast. It is looked up on the tape, because a saved input would be a copy for every cast. */
+function dtypeOfInput(saved: readonly Tensor[]): DataType | undefined {
+  const node = engine().state.activeTape?.findLast((node) => node.saved === saved);
+  return node?.inputs['x']?.dtype;
+}
 
 /**
  * The zero gradients of comparisons, of logical operations and of other operations that are constant between jumps.

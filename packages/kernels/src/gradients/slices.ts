@@ -12,7 +12,6 @@ import {
   MirrorPad,
   type MirrorPadAttrs,
   mirrorPad,
-  pad,
   reshape,
   reverse,
   Slice,
@@ -31,7 +30,7 @@ import {
   transpose,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
-import { aroundAxis, padAny, padAxis } from './axes.ts';
+import { aroundAxis, padAny, padAxis, sliceAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Each element goes back to its original position: zeros between the elements of each axis, and around them. */
@@ -99,7 +98,7 @@ function spread(x: Tensor, axis: number, size: number, begin: number, stride: nu
           inner,
         ]);
   const room = size - first;
-  const fitting = count * step > room ? slice(apart, [0, 0, 0], [outer, room, inner]) : apart;
+  const fitting = count * step > room ? sliceAxis(apart as Tensor3D, 0, room) : apart;
   return reshape(padAxis(fitting as Tensor3D, first, size - first - fitting.shape[1]!), shape);
 }
 
@@ -122,10 +121,8 @@ const mirrorPadGradient: GradConfig = {
 function fold(x: Tensor, axis: number, [before, after]: [number, number], edge: 0 | 1): Tensor {
   if (before + after === 0) return x;
   const parts = aroundAxis(x, axis);
-  const [outer, all, inner] = parts.shape;
-  const size = all - before - after;
-  const part = (from: number, count: number): Tensor3D =>
-    slice(parts, [0, from, 0], [outer, count, inner]);
+  const size = parts.shape[1] - before - after;
+  const part = (from: number, count: number): Tensor3D => sliceAxis(parts, from, count);
   let sum = part(before, size);
   if (before > 0) sum = add(sum, padAxis(reverse(part(0, before), 1), edge, size - before - edge));
   if (after > 0)
@@ -202,12 +199,9 @@ const diagGradient: GradConfig = {
     const { size } = x;
     return {
       x: () => {
-        // With one more column, the diagonal of [size, size] is the first column of [size, size + 1].
-        const rows = reshape(pad(reshape(dy as Tensor, [size * size]), [[0, size]]), [
-          size,
-          size + 1,
-        ]);
-        return reshape(slice(rows, [0, 0], [size, 1]), x.shape);
+        // Elements of the diagonal are size + 1 apart.
+        const elements = reshape(dy as Tensor, [size * size]);
+        return reshape(stridedSlice(elements, [0], [size * size], [size + 1]), x.shape);
       },
     };
   },
