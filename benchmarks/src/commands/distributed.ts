@@ -1,6 +1,6 @@
 /** `npm run bench:distributed`: what several workers cost and win, and a model of many. Needs tensorflow. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { PresetName } from '@tfjs-lrm/language-model';
@@ -32,6 +32,7 @@ interface Chosen {
   steps: number;
   launches: number;
   out: string;
+  from: string;
   help: true;
 }
 
@@ -40,6 +41,10 @@ const FLAGS: Flags<Chosen> = {
   rounds: whole(1, 'rounds of each form a launch (default 5)'),
   steps: whole(1, 'training steps a round (default 3)'),
   out: path('FILE', 'the drawing (default distributed.svg); the numbers go beside it as JSON'),
+  from: path(
+    'FILE',
+    'measures nothing, and draws the numbers of a file that a run before has written',
+  ),
   help: present('this text'),
 };
 
@@ -57,7 +62,10 @@ const NETWORKS = {
   '100 Gbit/s': { bandwidth: 1e11, delay: 0.025 },
 };
 /** Assumed, not measured: a model of which a step takes a second. */
-const LARGE = { name: '100 million parameters', parameters: 1e8, ms: 1000 };
+const LARGE = { name: '100 M parameters', parameters: 1e8, ms: 1000 };
+
+/** Of a process that does nothing for a message. */
+const FREE: MessageCost = { latency: 0, perByte: 0 };
 
 const launcher = fileURLToPath(import.meta.resolve('@tfjs-lrm/distributed/package.json'));
 
@@ -148,18 +156,21 @@ function drawing(cost: MessageCost, measured: readonly Measured[]): string {
   const panels = models.map(
     (model): Panel => ({
       x: {
-        label: `workers (${model.name}, ${model.ms.toFixed(0)} ms a step)`,
+        label: `workers: ${model.name}, ${model.ms.toFixed(0)} ms a step`,
         log: true,
         ticks: COUNTS,
       },
-      lines: Object.entries(NETWORKS).map(([name, network]) => ({
-        name,
-        points: COUNTS.map((workers) => ({
-          x: workers,
-          y:
-            100 * efficiency(model.ms, allReduceTime(workers, 4 * model.parameters, cost, network)),
-        })),
-      })),
+      lines: Object.entries(NETWORKS).flatMap(([name, network]) =>
+        Object.entries({ [name]: cost, [`${name}, the network alone`]: FREE }).map(
+          ([line, message]) => ({
+            name: line,
+            points: COUNTS.map((workers) => {
+              const time = allReduceTime(workers, 4 * model.parameters, message, network);
+              return { x: workers, y: 100 * efficiency(model.ms, time) };
+            }),
+          }),
+        ),
+      ),
     }),
   );
   return panelDrawing(
@@ -179,6 +190,14 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { launches = 3, rounds = 5, steps = 3, out = 'distributed.svg' } = values;
+  if (values.from !== undefined) {
+    const { cost, measured } = JSON.parse(readFileSync(values.from, 'utf8')) as {
+      cost: MessageCost;
+      measured: Measured[];
+    };
+    writeFileSync(out, drawing(cost, measured));
+    return 0;
+  }
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
   console.log(
     `${machine}; ${launches} launches of ${rounds} rounds of ${steps} steps, compiled, one thread a worker\n`,
