@@ -63,6 +63,23 @@ export function* momentsOf(
   }
 }
 
+/** The scale that a walk is expected to have, and two standard deviations on either side. */
+export function spreadOf(
+  { square, kept }: Moment,
+  start: number,
+  entries: number,
+): { readonly rms: number; readonly low: number; readonly high: number } {
+  // The start is known, so only what noise added, and its product with the rest of the start, is uncertain.
+  const rest = (kept * start) ** 2;
+  const added = Math.max(0, square - rest);
+  const deviation = Math.sqrt((2 * added ** 2 + 4 * added * rest) / entries);
+  return {
+    rms: Math.sqrt(square),
+    low: Math.sqrt(Math.max(0, square - 2 * deviation)),
+    high: Math.sqrt(square + 2 * deviation),
+  };
+}
+
 /** A schedule of factors of the learning rate, with a step counted from 0. */
 export type Factors = (step: number) => number;
 
@@ -125,15 +142,10 @@ export function brownianBand(
   const band = { rms: empty(), low: empty(), high: empty() };
   const rates = scheduled('brownianBand', recipe, schedule);
   let step = 0;
-  for (const { square, kept } of momentsOf(updateNoise(recipe.rule), rates, steps, start)) {
+  for (const moment of momentsOf(updateNoise(recipe.rule), rates, steps, start)) {
     step++;
-    // The start is known, so only what noise added, and its product with the rest of the start, is uncertain.
-    const rest = (kept * start) ** 2;
-    const added = Math.max(0, square - rest);
-    const deviation = Math.sqrt((2 * added ** 2 + 4 * added * rest) / entries);
-    band.rms[step] = Math.sqrt(square);
-    band.low[step] = Math.sqrt(Math.max(0, square - 2 * deviation));
-    band.high[step] = Math.sqrt(square + 2 * deviation);
+    const { rms, low, high } = spreadOf(moment, start, entries);
+    [band.rms[step], band.low[step], band.high[step]] = [rms, low, high];
   }
   return band;
 }

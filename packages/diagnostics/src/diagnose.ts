@@ -1,0 +1,147 @@
+import { drawTable } from '@tfjs-lrm/core/kit';
+import type { DiagnosisRow, Verdict } from './diagnosis-row.ts';
+import { drawDiagnosis } from './draw-diagnosis.ts';
+import { noiseBand } from './noise-band.ts';
+import { predictEquilibriumRms } from './predict-equilibrium-rms.ts';
+import {
+  checkRecord,
+  type ScalePoint,
+  type ScaleRecord,
+  type WatchedVariable,
+} from './scale-record.ts';
+import type { ScaleWatch } from './watch-scales.ts';
+
+/** The kernels of a model, and what sets their scales. `toString()` draws the table. */
+export interface Diagnosis {
+  readonly rows: readonly DiagnosisRow[];
+  /** The layers that multipliers would free, for `addMultipliers`. */
+  readonly layers: readonly string[];
+  /** The table as text. */
+  toString(): string;
+  /** The table as an SVG document: each scale over what noise and decay alone would give. */
+  toSVG(): string;
+}
+
+/**
+ * Between these ratios of a scale to what noise and decay alone would give, nothing else sets it. Updates of real gradients
+ * are somewhat smaller than those of independent noise, so that trapped kernels lie below 1 as often as above; what the data
+ * holds up lies above.
+ */
+export const TRAPPED: readonly [low: number, high: number] = [0.6, 1.25];
+
+/** How much decay must have acted before a scale inside the band says anything. */
+const RELAXED = 1;
+
+/** A trapped scale that is this much smaller than the start was made small by decay. */
+const SHRUNK = 0.4;
+
+const layerOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/'))) || name;
+
+function relaxation(points: readonly ScalePoint[]): number {
+  return points.slice(1).reduce((sum, point, i) => {
+    const before = points[i] as ScalePoint;
+    return sum + ((point.share + before.share) / 2) * (point.moves - before.moves);
+  }, 0);
+}
+
+function equilibriumOf({ recipe }: WatchedVariable): number | null {
+  if (recipe === null || recipe.cautious) return null;
+  const rms = predictEquilibriumRms(recipe);
+  return Number.isFinite(rms) ? rms : null;
+}
+
+function verdictOf({ recipe }: WatchedVariable, ratio: number | null, relaxed: number): Verdict {
+  if (recipe === null || ratio === null) return 'unknown';
+  if (relaxed === 0) return 'no decay';
+  const [low, high] = TRAPPED;
+  if (ratio < low || ratio > high) return 'set by data';
+  return relaxed < RELAXED ? 'not yet' : 'trapped';
+}
+
+function adviceFor(
+  { name, isFreed, points }: WatchedVariable,
+  verdict: Verdict,
+  stepsLeft: number | null,
+): string {
+  if (verdict === 'unknown') return 'train with adam() or muon()';
+  if (verdict === 'not yet')
+    return stepsLeft === null
+      ? 'nothing: no decay acts now'
+      : `needs about ${stepsLeft} more steps`;
+  if (verdict !== 'trapped') return 'nothing';
+  if (isFreed) return 'nothing: it has multipliers';
+  const [start, now] = [points[0]?.rms ?? 0, points.at(-1)?.rms ?? 0];
+  const cure = `addMultipliers: ${layerOf(name)}`;
+  return now < SHRUNK * start ? `lower its decay, or ${cure}` : cure;
+}
+
+function rowOf(variable: WatchedVariable): DiagnosisRow {
+  const { name, shape, points } = variable;
+  const now = points.at(-1);
+  const scale = now?.rms ?? 0;
+  const noiseScale = noiseBand(variable)?.rms.at(-1) ?? null;
+  const relaxed = relaxation(points);
+  const ratio = noiseScale === null ? null : scale / noiseScale;
+  const verdict = verdictOf(variable, ratio, relaxed);
+  const share = now?.share ?? 0;
+  const stepsLeft =
+    verdict === 'not yet' && share > 0 ? roundUp((RELAXED - relaxed) / share) : null;
+  const advice = adviceFor(variable, verdict, stepsLeft);
+  const equilibrium = equilibriumOf(variable);
+  return { name, shape, scale, noiseScale, equilibrium, relaxed, verdict, stepsLeft, advice };
+}
+
+/** To two digits. */
+const roundUp = (steps: number): number => {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(steps)) - 1);
+  return Math.ceil(steps / unit) * unit;
+};
+
+const digits = (value: number | null): string => (value === null ? '–' : value.toPrecision(2));
+
+function draw(rows: readonly DiagnosisRow[]): string {
+  const cells = rows.map((row) => [
+    `${row.name} [${row.shape.join(', ')}]`,
+    digits(row.scale),
+    digits(row.noiseScale),
+    row.noiseScale === null ? '–' : (row.scale / row.noiseScale).toFixed(2),
+    row.relaxed.toFixed(2),
+    row.verdict,
+    row.advice,
+  ]);
+  return drawTable([
+    ['kernel', 'scale', 'by noise alone', 'ratio', '∫ηλ', 'set by', 'what to do'],
+    ...cells,
+  ]);
+}
+
+/**
+ * Whether the data or the hyper-parameters set the scale of each kernel of a watched run. With the scale that noise and
+ * decay alone would give it by now, from its start and at the rates that acted (`noiseBand`), and the decay ∫ηλ that has acted,
+ *
+ *   no decay      ∫ηλ = 0
+ *   set by data   the scale is less than 0.6 or more than 1.25 times what noise and decay give
+ *   not yet       it is in between, and ∫ηλ < 1: the start has not been forgotten
+ *   trapped       it is in between, and ∫ηλ ≥ 1: it would move with the learning rate and the decay
+ *
+ * The README says how often that is right. Kernels are all variables but vectors and multipliers.
+ *
+ * @param watch of `watchScales`, or the record that its `read()` returned
+ * @throws TypeError for something else
+ * @see arXiv 2601.04890, sec. 1 and 3
+ * @example
+ * const diagnosis = await diagnose(watch);
+ * console.log(String(diagnosis));
+ * const placement = (layer) => (diagnosis.layers.includes(layer.name) ? {} : null);
+ * const freed = addMultipliers(model, { placement });
+ */
+export async function diagnose(watch: ScaleWatch | ScaleRecord): Promise<Diagnosis> {
+  if (typeof watch !== 'object' || watch === null) checkRecord('diagnose', watch);
+  const record: unknown = 'read' in watch ? await watch.read() : watch;
+  checkRecord('diagnose', record);
+  const kernels = record.variables.filter(({ role }) => role !== 'vector' && role !== 'multiplier');
+  const rows = kernels.map(rowOf);
+  const trapped = kernels.filter((kernel, i) => rows[i]?.verdict === 'trapped' && !kernel.isFreed);
+  const layers = [...new Set(trapped.map(({ name }) => layerOf(name)))];
+  return { rows, layers, toString: () => draw(rows), toSVG: () => drawDiagnosis(rows, TRAPPED) };
+}

@@ -1,0 +1,332 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { CustomCallback, type LayersModel } from '@tensorflow/tfjs-layers';
+import { asTensorOptimizer, ratesOf, roleOf } from '@tfjs-lrm/core';
+import {
+  checkOptions,
+  isModel,
+  type Member,
+  nodeOf,
+  numberRule,
+  pathTo,
+  type Station,
+  show,
+  variableOf,
+} from '@tfjs-lrm/core/kit';
+import { type Measured, meansAt, sumsOf } from './measure.ts';
+import { type Recipe, ratesAt, recipeOf } from './recipe.ts';
+import {
+  checkRecord,
+  type ScalePoint,
+  type ScaleRecord,
+  type WatchedVariable,
+} from './scale-record.ts';
+
+/** @inline */
+interface WatchOptions {
+  /** Steps between two points of the record. */
+  readonly every?: number | undefined;
+  /** The record of the run so far, which goes on. */
+  readonly resume?: ScaleRecord | undefined;
+}
+
+/** A variable of the model with what trains it. */
+interface Subject {
+  readonly name: string;
+  readonly variable: tf.Variable;
+  points: ScalePoint[];
+  recipe: Recipe | null;
+  /** The weight before the step that is next. */
+  before: tf.Tensor | null;
+}
+
+/** A point whose sums are still on the device. */
+interface Pending {
+  readonly sums: tf.Tensor1D;
+  readonly finish: (sums: ArrayLike<number>) => void;
+}
+
+/** Where tensors are on the host once they are computed, so that reading an old one never waits. */
+const HOST = ['cpu', 'wasm', 'tensorflow'];
+
+/** A callback that keeps the scales of a model over a run. */
+export class ScaleWatch extends CustomCallback {
+  readonly #optimizer: tf.Optimizer;
+  readonly #every: number;
+  readonly #subjects: readonly Subject[];
+  #pending: Pending[] = [];
+  #reading: Promise<void> = Promise.resolve();
+  #last: number;
+
+  /** @internal */
+  constructor(
+    model: LayersModel,
+    optimizer: tf.Optimizer,
+    every: number,
+    resume: ScaleRecord | null,
+  ) {
+    super({});
+    this.#optimizer = optimizer;
+    asTensorOptimizer(optimizer); // which throws for what is none
+    this.#every = every;
+    const now = this.#optimizer.iterations;
+    const weights = model.trainableWeights;
+    const known = resume === null ? [] : recordOf(resume, weights);
+    this.#subjects = weights.map((weight, i) => ({
+      name: weight.originalName,
+      variable: variableOf(weight),
+      // A run that goes on from an earlier checkpoint forgets what came after it.
+      points: (known[i]?.points ?? []).filter(({ step }) => step <= now),
+      recipe: null,
+      before: null,
+    }));
+    const points = this.#subjects[0]?.points ?? [];
+    this.#last = points.at(-1)?.step ?? now;
+    if (points.length === 0) this.#take();
+    else if (this.#every === 1) this.#hold();
+  }
+
+  /**
+   * Call this after each step of a loop of your own; `fit` does so itself. Between points of the record it costs nothing
+   * but a look at the step.
+   */
+  record(): void {
+    const since = this.#optimizer.iterations - this.#last;
+    if (since >= this.#every) this.#take();
+    else if (since === this.#every - 1) this.#hold();
+    else this.#drop();
+  }
+
+  /**
+   * What was seen so far, as plain data: for `diagnose`, to save beside a checkpoint, and for the option `resume`. Waits
+   * for what is still on the device.
+   */
+  async read(): Promise<ScaleRecord> {
+    this.#settle(0);
+    await this.#reading;
+    return {
+      every: this.#every,
+      variables: this.#subjects.map(({ name, variable, points, recipe }) => ({
+        name,
+        shape: [...variable.shape],
+        role: roleOf(variable),
+        isFreed: this.#isFreed(name, variable),
+        recipe: recipe ?? recipeOf(this.#optimizer, variable),
+        points: [...points],
+      })),
+    };
+  }
+
+  /** Frees what the watch holds on the device; the record can still be read. */
+  dispose(): void {
+    this.#settle(0);
+    this.#drop();
+  }
+
+  override async onBatchEnd(
+    batch: number,
+    logs?: Parameters<CustomCallback['onBatchEnd']>[1],
+  ): Promise<void> {
+    this.record();
+    await super.onBatchEnd(batch, logs);
+  }
+
+  override async onTrainEnd(): Promise<void> {
+    this.dispose();
+    await this.#reading;
+  }
+
+  /** What is trained in the place of a variable, and by what. */
+  #end(variable: tf.Variable): Station {
+    return pathTo(this.#optimizer, variable).at(-1) as Station;
+  }
+
+  #isFreed(name: string, variable: tf.Variable): boolean {
+    const isFactor = (other: string): boolean =>
+      other.startsWith(`${name}/`) && other.endsWith('_multiplier');
+    return (
+      this.#end(variable).variable !== variable ||
+      this.#subjects.some((other) => isFactor(other.name))
+    );
+  }
+
+  #hold(): void {
+    for (const subject of this.#subjects) {
+      if (subject.before === null)
+        subject.before = tf.keep(tf.clone(this.#end(subject.variable).variable));
+    }
+  }
+
+  #drop(): void {
+    for (const subject of this.#subjects) {
+      subject.before?.dispose();
+      subject.before = null;
+    }
+  }
+
+  #take(): void {
+    const step = this.#optimizer.iterations;
+    const parts = this.#subjects.map((subject) => {
+      const { optimizer, variable } = this.#end(subject.variable);
+      const recipe = recipeOf(this.#optimizer, subject.variable);
+      subject.recipe = recipe;
+      const { rate, share } =
+        recipe === null
+          ? { rate: nodeOf(optimizer).effectiveRate() * ratesOf(variable).learningRate, share: 0 }
+          : ratesAt(recipe, recipe.factor ?? 1);
+      const before = step - this.#last === this.#every ? subject.before : null;
+      const measured: Measured = {
+        weight: variable,
+        before: before && { weight: before, kept: 1 - share },
+        moments: recipe === null ? null : momentsOf(optimizer, variable),
+      };
+      return {
+        subject,
+        recipe,
+        rate,
+        share,
+        moves: (nodeOf(optimizer).wrapped ?? optimizer).iterations,
+        measured,
+      };
+    });
+    const sums = tf.keep(sumsOf(parts.map(({ measured }) => measured)));
+    this.#drop();
+    this.#last = step;
+    if (this.#every === 1) this.#hold();
+    this.#pending.push({
+      sums,
+      finish: (values) =>
+        parts.forEach(({ subject, recipe, rate, share, moves, measured }, i) => {
+          const means = meansAt(values, i, subject.variable.size);
+          subject.points.push({
+            step,
+            moves,
+            rms: Math.sqrt(means.weight),
+            rate,
+            share,
+            ...updateOf(measured, means, rate),
+            ...gradientOf(recipe, measured, means, moves),
+          });
+        }),
+    });
+    // The one before was computed long ago, so that reading it does not wait.
+    this.#settle(1);
+  }
+
+  /** Reads all but the latest sums. */
+  #settle(left: number): void {
+    while (this.#pending.length > left) {
+      const { sums, finish } = this.#pending.shift() as Pending;
+      if (HOST.includes(tf.getBackend())) {
+        finish(sums.dataSync());
+        sums.dispose();
+        continue;
+      }
+      this.#reading = Promise.all([sums.data(), this.#reading]).then(([values]) => {
+        finish(values);
+        sums.dispose();
+      });
+    }
+  }
+}
+
+/**
+ * The variables of a record for each weight, by name; by their order where the layers of a model that was built again have
+ * other names.
+ */
+function recordOf(
+  { variables }: ScaleRecord,
+  weights: LayersModel['trainableWeights'],
+): readonly WatchedVariable[] {
+  const byName = weights.map(({ originalName }) =>
+    variables.find(({ name }) => name === originalName),
+  );
+  const known = byName.every((each) => each === undefined) ? variables : byName;
+  const strangers = weights.filter(({ shape }, i) => String(shape) !== String(known[i]?.shape));
+  if (strangers.length === 0 && known.length === weights.length) return known as WatchedVariable[];
+  throw new Error(
+    `watchScales: "resume" must be the record of this model. Received none of ${(strangers[0] ?? weights[0])?.originalName}. Leave it out to begin a new record.`,
+  );
+}
+
+/** The moments that an optimizer keeps of a variable's gradients. */
+function momentsOf(optimizer: Member, variable: tf.Variable): Measured['moments'] {
+  const powers = optimizer.gradientPowers;
+  const slots = [...optimizer.slots(variable)];
+  const ofPower = (power: number): tf.Tensor | undefined =>
+    slots.find(([name]) => powers[name] === power)?.[1];
+  const [mean, square] = [ofPower(1), ofPower(2)];
+  return mean === undefined || square === undefined ? null : { mean, square };
+}
+
+function updateOf(
+  { before }: Measured,
+  { weight, update, outward }: ReturnType<typeof meansAt>,
+  rate: number,
+): Pick<ScalePoint, 'update' | 'outward'> {
+  if (before === null || rate === 0 || update === 0) return { update: null, outward: null };
+  // The weight before the step and after it differ too little to matter in the cosine.
+  return { update: Math.sqrt(update) / rate, outward: outward / Math.sqrt(weight * update) };
+}
+
+/**
+ * A running mean of independent noise keeps (1 − β1) / (1 + β1) of its power, and all of a constant gradient's. Both moments
+ * start at zero, and are corrected for that.
+ */
+function gradientOf(
+  recipe: Recipe | null,
+  { moments }: Measured,
+  { mean, square }: ReturnType<typeof meansAt>,
+  moves: number,
+): Pick<ScalePoint, 'noise' | 'signal'> {
+  const none = { noise: null, signal: null };
+  if (moments === null || recipe?.rule.kind !== 'adam' || moves < 2) return none;
+  const { beta1, beta2 } = recipe.rule;
+  const corrected = mean / (1 - beta1 ** moves) ** 2;
+  const power = square / (1 - beta2 ** moves);
+  const left =
+    (((1 - beta1) / (1 + beta1)) * (1 - beta1 ** (2 * moves))) / (1 - beta1 ** moves) ** 2;
+  const noise = Math.min(power, Math.max(0, (power - corrected) / (1 - left)));
+  return { noise: Math.sqrt(noise), signal: Math.sqrt(power - noise) };
+}
+
+const rules = {
+  every: numberRule({ min: 1, integer: true, try: '50' }),
+  resume: (value: unknown) => {
+    checkRecord('watchScales', value);
+    return null;
+  },
+};
+
+/**
+ * A callback that keeps the scale of each variable of a model over a run: its root mean square, the learning rate and
+ * decay that acted, its update, and the noise of its gradients from the optimizer's own moments. For `diagnose`.
+ *
+ * Works in `fit` and `fitDataset`, also on a model that `compileModel` compiled, and in a loop of your own with a call of
+ * `record()` after each step. Nothing waits for the device: sums stay there until the next ones are taken. The step before
+ * a point holds a copy of the weights. Inside `reparametrize` it is W that is watched.
+ *
+ * @param model whose trainable weights are watched
+ * @param optimizer what trains them, the outermost one
+ * @param options every: steps between two points (50); resume: the record of the run so far, from `read()`, when model and
+ *   optimizer go on from a checkpoint
+ * @throws TypeError for something that is not a model, an optimizer or a record; RangeError for wrong options; Error for the
+ *   record of another model
+ * @example
+ * const watch = watchScales(model, optimizer, { every: 50 });
+ * await model.fit(x, y, { epochs: 10, callbacks: watch });
+ * const record = await watch.read(); // plain data
+ */
+export function watchScales(
+  model: LayersModel,
+  optimizer: tf.Optimizer,
+  options: WatchOptions = {},
+): ScaleWatch {
+  if (!isModel(model)) {
+    throw new TypeError(
+      `watchScales: the first argument must be a model of layers. Received ${show(model)}. Try watchScales(model, optimizer).`,
+    );
+  }
+  checkOptions('watchScales', options, rules);
+  const { every = options.resume?.every ?? 50, resume } = options;
+  return new ScaleWatch(model, optimizer, every, resume ?? null);
+}
