@@ -13,6 +13,7 @@ const GUIDES = [
   ['Coming from PyTorch, optax or Keras', 'names'],
   ['What each toolkit has', 'comparison'],
   ['Write your own optimizer, adapter, schedule or layer', 'write-your-own'],
+  ['The paper’s effects at this size', 'paper'],
   ['Limits and negative results', 'limits'],
 ];
 
