@@ -43,11 +43,11 @@ const FLAGS = [
  * Serves a folder on loopback, under a strict policy.
  *
  * @param {string} root
- * @param {{ isIsolated?: boolean, port?: number }} options without isolation there are no threads; port 0 is any that
- *   is free
+ * @param {{ isIsolated?: boolean, isStrict?: boolean, port?: number }} options without isolation there are no threads;
+ *   without strictness there is no policy; port 0 is any that is free
  */
-export function serve(root, { isIsolated = true, port = 0 } = {}) {
-  const headers = isIsolated ? { ...HEADERS, ...ISOLATION } : HEADERS;
+export function serve(root, { isIsolated = true, isStrict = true, port = 0 } = {}) {
+  const headers = { ...(isStrict && HEADERS), ...(isIsolated && ISOLATION) };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost');
     const page = pathname.endsWith('/') ? `${pathname}index.html` : pathname;

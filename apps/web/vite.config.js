@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { readmeExample } from './readme-example.js';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const require = createRequire(import.meta.url);
@@ -65,9 +66,9 @@ export default defineConfig({
   root: path('.'),
   base: './',
   logLevel: 'warn',
-  plugins: [texts, headers],
+  plugins: [texts, headers, readmeExample],
   resolve: { conditions: ['@tfjs-lrm/source', 'module', 'browser', 'production'] },
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [readmeExample] },
   build: {
     outDir: path('dist'),
     emptyOutDir: true,
@@ -75,5 +76,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 10_000,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: [path('index.html'), path('example.html')] },
   },
 });

@@ -13,6 +13,7 @@ const GUIDES = [
   ['Coming from PyTorch, optax or Keras', 'names'],
   ['What each toolkit has', 'comparison'],
   ['Write your own optimizer, adapter, schedule or layer', 'write-your-own'],
+  ['What of the paper shows in small models', 'paper'],
   ['Limits and negative results', 'limits'],
 ];
 
@@ -34,6 +35,7 @@ export default defineConfig({
   themeConfig: {
     nav: [
       { text: 'Guides', link: '/guides/add-multipliers', activeMatch: '^/guides/' },
+      { text: 'Live', link: '/live' },
       { text: 'Packages', link: `/packages/${packages[0]}`, activeMatch: '^/packages/' },
       { text: 'Reference', link: '/reference/', activeMatch: '^/reference/' },
     ],
@@ -48,6 +50,7 @@ export default defineConfig({
           text: 'Packages',
           items: packages.map((name) => ({ text: name, link: `/packages/${name}` })),
         },
+        { text: 'Live, in this browser', link: '/live' },
         { text: 'Traps of TensorFlow.js', link: '/traps' },
         { text: 'Gradients of TensorFlow.js', link: '/gradients' },
         { text: 'Reports for TensorFlow.js', link: '/upstream/README' },

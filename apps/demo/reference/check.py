@@ -9,6 +9,7 @@ import math
 import torch
 
 from model import Config, attention, initial_weights, loss, rms_norm, rotary_angles, rotate
+from paper import Run, Stack, orthogonalize
 from pure_rand import Xoroshiro128Plus, uniform_int
 from recipe import Trainer, is_multiplier, schedule, weight_decay
 
@@ -114,8 +115,46 @@ def check_schedule():
     assert factors == [1 / 50, 1, 1, 1, 1, 8**-0.5, 1 / 8]
 
 
+def check_stack():
+    """Two runs side by side take the steps of torch.optim.AdamW, each with its own rate and decay of the head."""
+    settings = {'learningRate': 4e-3, 'decay': 0.5, 'multiplierDecay': 2e-3, 'preset': {'steps': 3}}
+    runs = [Run('vector', 1, seed=1), Run('vector', 16, seed=2)]
+    stack = Stack('scale', settings, CONFIG, runs)
+    for tensors in (stack.weights, stack.m, stack.v):
+        tensors.update({name: x.double() for name, x in tensors.items()})
+    trainers = []
+    for i, run in enumerate(runs):
+        weights = {name: w[i].clone().requires_grad_() for name, w in stack.weights.items() if not is_multiplier(name)}
+        trainer = Trainer(weights, CONFIG, 4e-3, 0.5, lambda step: schedule(step, 3))
+        for group, name in zip(trainer.optimizer.param_groups, weights):
+            if name == 'head/kernel':
+                group['lr'] = group['initial_lr'] = 4e-3 * run.factor * schedule(0, 3)
+                group['weight_decay'] = 0.5 / run.factor
+        trainer.scheduler.base_lrs = [
+            4e-3 * (run.factor if name == 'head/kernel' else 1) for name in weights
+        ]
+        trainers.append(trainer)
+    for step in range(3):
+        ids, targets = torch.randint(11, (2, 2, 3, 6))
+        stack.step(step, ids, targets)
+        for i, trainer in enumerate(trainers):
+            trainer.step(ids[i], targets[i])
+            for name, w in trainer.weights.items():
+                # Rates and decays of the stack are in single precision.
+                torch.testing.assert_close(stack.weights[name][i], w.detach(), rtol=1e-5, atol=1e-7)
+
+
+def check_orthogonalize():
+    """Singular values of 1 % of the norm or more end within 5 % of 1."""
+    u, v = (torch.linalg.qr(torch.randn(8, 8))[0] for _ in range(2))
+    for shape in ((8, 8), (8, 6), (6, 8)):
+        matrix = (u @ torch.diag(torch.linspace(0.1, 1, 8)) @ v)[: shape[0], : shape[1]]
+        values = torch.linalg.svdvals(orthogonalize(matrix[None])[0])
+        assert (values - 1).abs().max() < 0.05, values
+
+
 if __name__ == '__main__':
     torch.set_num_threads(1)
-    for check in (check_generator, check_norm, check_rotation, check_attention, check_training, check_schedule):
+    for check in (check_generator, check_norm, check_rotation, check_attention, check_training, check_schedule, check_stack, check_orthogonalize):
         check()
         print(f'{check.__name__}: passed')

@@ -1,7 +1,7 @@
 """The experiments `scale` and `mlp` of `npm run demo -- paper`, in PyTorch, from the same settings files.
 
-    python paper.py scale mlp --out paper.json          # trains, minutes to an hour
-    python paper.py --compare ../../../runs/paper/cells --results paper.json
+    python paper.py --train scale,mlp                     # trains into paper.json, minutes to an hour
+    python paper.py --compare ../../../runs/paper/cells   # compares paper.json with finished runs of the demo
 
 All runs of an experiment are trained as one stack: every weight has a leading axis, one entry a run, and each run has
 its own learning rates and decays. Only the batches are those of the demo; first weights are drawn by torch.
@@ -213,6 +213,8 @@ def compare(results, folder):
                     if quantity != 'loss':
                         a, b = a.log(), b.log()
                     error = (a.var() / len(a) + b.var() / len(b)).sqrt()
+                    if error == 0 and a.mean() == b.mean():
+                        continue  # a gain that is frozen
                     rows.append((experiment, line, factor, quantity, a, b, (a.mean() - b.mean()) / error))
     for experiment, line, factor, quantity, a, b, apart in rows:
         shown = quantity if quantity == 'loss' else f'log {quantity}'
@@ -226,23 +228,23 @@ def compare(results, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('experiments', nargs='*', choices=[*LINES, []])
+    parser.add_argument('--train', default='', help='scale, mlp, or both with a comma between')
     parser.add_argument('--factors', help='separated by commas; all of the settings file by default')
     parser.add_argument('--seeds', help='separated by commas; all of the settings file by default')
     parser.add_argument('--steps', type=int, help='fewer, to try the script')
-    parser.add_argument('--out', default='paper.json')
+    parser.add_argument('--results', default='paper.json', help='what is written, or compared (default paper.json)')
     parser.add_argument('--compare', metavar='FOLDER', help='the cells of npm run demo -- paper')
     parser.add_argument('--text', default=TEXT)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    file = Path(args.out)
+    file = Path(args.results)
     results = json.loads(file.read_text()) if file.exists() else []
     numbers = lambda given, kind: given and [kind(each) for each in given.split(',')]
-    for experiment in args.experiments:
+    for experiment in filter(None, args.train.split(',')):
         text = read_text(args.text)
         trained = train(experiment, text, numbers(args.factors, float), numbers(args.seeds, int), args.steps)
         results = [r for r in results if r['experiment'] != experiment] + trained
-        file.write_text(json.dumps(results, indent=1) + '\n')
+        file.write_text(json.dumps(results, indent=2) + '\n')
     if args.compare:
         compare(results, args.compare)
 

@@ -6,8 +6,8 @@ import { eachBackend, onCpu } from '../../../test/backends.ts';
 import { graphModel } from './graph-model.ts';
 import { languageModel } from './model/language-model.ts';
 
-const SIZE = { width: 16, blocks: 2, heads: 2, mlp: 24 };
 const TIME = 10;
+const SIZE = { width: 16, blocks: 2, heads: 2, mlp: 24, context: TIME };
 
 eachBackend(() => {
   it('the graph of a folded model gives its outputs, with tfjs alone', async () => {
@@ -43,6 +43,12 @@ onCpu(() => {
   it('a model with other layers has no graph', async () => {
     const model = languageModel({ ...SIZE, mixer: 'mamba2' }, 11, false, 1);
     expect(await graphModel(model, TIME, {})).toBeNull();
+    model.dispose();
+  });
+
+  it('a model that looks back less far than the sequences reach has none', async () => {
+    const model = languageModel(SIZE, 11, false, 1);
+    expect(await graphModel(model, TIME + 1, {})).toBeNull();
     model.dispose();
   });
 });

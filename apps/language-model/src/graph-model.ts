@@ -104,9 +104,9 @@ function rotated(
 
 function attention(context: Context): string | null {
   const { graph, layer, config, inputs, time } = context;
-  const { heads, keyHeads = heads, rotary = 'halves', queryKeyNorm, window } = config;
+  const { heads, keyHeads = heads, rotary = 'halves', queryKeyNorm, window = time } = config;
   const isPlain =
-    keyHeads === heads && rotary === 'halves' && !queryKeyNorm && window === undefined;
+    keyHeads === heads && rotary === 'halves' && !queryKeyNorm && (window as number) >= time;
   if (!isPlain) return null;
   const all = heads as number;
   const [query, key, value] = inputs as [string, string, string];

@@ -180,7 +180,7 @@ export class App {
     history.replaceState(null, '', addressOf(choices));
     const wrong = byId('wrong');
     const isWrong = choices.decay >= BADLY_SET;
-    wrong.setAttribute('aria-pressed', String(isWrong));
+    say(wrong, isWrong ? 'Set the decay well again' : 'Set the decay wrongly');
     this.#offer();
   }
 

@@ -383,7 +383,7 @@ export const CHECKS = {
         'phone',
         {
           viewport: { width: 390, height: 844 },
-          deviceScaleFactor: 2,
+
           isMobile: true,
           hasTouch: true,
         },

@@ -29,7 +29,7 @@ cpSync(require.resolve('@tensorflow/tfjs/dist/tf.min.js'), join(empty, 'tf.min.j
 const servers = await Promise.all([
   serve(here('../dist')),
   serve(here('../dist'), { isIsolated: false }),
-  serve(empty),
+  serve(empty, { isStrict: false }),
 ]);
 const [isolated, plain, other] = servers.map(
   (server) => `http://127.0.0.1:${server.address().port}/`,

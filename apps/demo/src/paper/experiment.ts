@@ -91,6 +91,13 @@ function readFile<S extends Settings>(name: string): S & Record<string, unknown>
   return of === undefined ? own : { ...readFile<S>(of), ...own };
 }
 
+/** The seconds of a cell of the quick version, by its steps. */
+function inProportion(full: Settings, quick: object): number {
+  const stepsOf = (settings: object): number =>
+    'preset' in settings ? (settings.preset as { readonly steps: number }).steps : 1;
+  return (full.seconds * stepsOf(quick)) / stepsOf(full);
+}
+
 /** The settings of an experiment, or of its quick version. */
 export function readSettings<S extends Settings = Settings>(name: string, isQuick: boolean): S {
   const settings = readFile<S>(name);
@@ -99,7 +106,8 @@ export function readSettings<S extends Settings = Settings>(name: string, isQuic
     const full = settings[key];
     return [key, isObject(full) && isObject(value) ? { ...full, ...value } : value];
   });
-  return { ...settings, ...Object.fromEntries(merged) };
+  const quick = { ...settings, ...Object.fromEntries(merged) };
+  return 'seconds' in settings.quick ? quick : { ...quick, seconds: inProportion(settings, quick) };
 }
 
 /** Each value of every list with each of the others, the last list fastest. */

@@ -10,6 +10,7 @@ import * as rows from './rows.ts';
 import * as scale from './scale.ts';
 import * as symmetry from './symmetry.ts';
 import * as tasks from './tasks.ts';
+import * as tuning from './tuning.ts';
 import * as width from './width.ts';
 
 export const EXPERIMENTS: readonly Experiment[] = [
@@ -21,6 +22,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   symmetry,
   width,
   clipping,
+  tuning,
   tasks,
   overhead,
 ];

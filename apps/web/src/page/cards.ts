@@ -16,8 +16,10 @@ function numbersOf(run: Run, memory: Memory | null): string {
     msPerStep === 0
       ? ''
       : `${Math.round((batch * context * 1000) / msPerStep).toLocaleString('en')} tokens a second`;
-  const held = memory === null ? '' : `${megabytes(memory.bytes)}, ${memory.tensors} tensors`;
-  return [`step ${stepsOf(run)}`, speed, tokens, held].filter(Boolean).join(' · ');
+  const held =
+    memory === null ? '' : `\n${megabytes(memory.bytes)} of memory, ${memory.tensors} tensors`;
+  const line = [`step ${stepsOf(run)} of ${settings.preset.steps}`, speed, tokens];
+  return line.filter(Boolean).join(' · ') + held;
 }
 
 export const showRun = (index: number, run: Run, memory: Memory | null): void => {

@@ -1,7 +1,7 @@
 /** The form of settings, and the link that holds them. */
 
 import { PRESETS, type PresetName } from '@tfjs-lrm/language-model';
-import { type Choices, linkOf, readChoices } from '../session/choices.ts';
+import { BADLY_SET, type Choices, linkOf, readChoices } from '../session/choices.ts';
 import { TEXTS } from '../session/text-source.ts';
 import { byId, say } from './elements.ts';
 
@@ -31,7 +31,7 @@ export function showChoices(choices: Choices): void {
     preset,
     `${steps} steps`,
     optimizer === 'muon' ? 'Muon' : 'AdamW',
-    `decay ${decay}`,
+    decay >= BADLY_SET ? `decay ${decay}, far too strong` : `decay ${decay}`,
     `rate ${rate}`,
     `seed ${seed}`,
   ];

@@ -19,6 +19,7 @@ export function histograms(place: HTMLElement): Histograms {
       kind === 'row' ? 'Rows, r: factors of the outputs' : 'Columns, c: factors of the inputs';
     return makePlot(figure, make('b', {}, caption), 190, {
       id: `histogram ${kind}`,
+      padding: [8, 14, 0, 0],
       scales: { x: { time: false } },
       axes: [axis({ size: 28 }), axis({ size: 44 })],
       series: [

@@ -5,6 +5,8 @@ import { make } from './elements.ts';
 import { axis, LINES, makePlot } from './plot.ts';
 
 const POINTS = 120;
+/** Nats above the first loss on unseen text that are still drawn. */
+const HEADROOM = 0.4;
 
 /** Mean training loss of every stretch of steps, by the number of its last one. */
 function smoothed({ records }: Run, every: number): Map<number, number> {
@@ -34,9 +36,11 @@ export function lossChart(figure: HTMLElement): LossChart {
     spanGaps: true,
     points: { show: true, size: 6, fill: line.stroke, stroke: line.stroke },
   }));
-  const plot = makePlot(figure, 'Loss in nats a character, over the steps of training', 320, {
+  let top = Number.POSITIVE_INFINITY;
+  const plot = makePlot(figure, 'Nats a character, over the steps of training', 320, {
     id: 'loss',
-    scales: { x: { time: false } },
+    padding: [8, 16, 0, 0],
+    scales: { x: { time: false }, y: { range: (_, least, most) => [least, Math.min(most, top)] } },
     axes: [axis(), axis({ size: 44 })],
     series: [
       {},
@@ -79,6 +83,9 @@ export function lossChart(figure: HTMLElement): LossChart {
       const series = [...runs.map((run) => smoothed(run, every)), ...runs.map(validated)];
       const x = [...new Set(series.flatMap((line) => [...line.keys()]))].sort((a, b) => a - b);
       const data = [x, ...series.map((line) => x.map((step) => line.get(step) ?? null))];
+      const losses = series.slice(2).flatMap((line) => [...line.values()]);
+      // The first steps fall far; what the models differ in comes later.
+      top = losses.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...losses) + HEADROOM;
       const words = runs
         .map(({ settings, validationLoss }) => {
           const which = settings.multipliers ? 'with multipliers' : 'without multipliers';

@@ -56,7 +56,7 @@ export function makePlot(
   height: number,
   options: Omit<uPlot.Options, 'width' | 'height'>,
 ): Plot {
-  const place = make('div', { class: 'plot', role: 'img' });
+  const place = make('div', { class: 'plot', role: 'img', 'aria-label': 'Nothing yet' });
   figure.append(make('figcaption', {}, caption), place);
   let plot: uPlot | null = null;
   const width = (): number => Math.max(80, Math.floor(figure.clientWidth));

@@ -29,7 +29,7 @@ function smallPlot(name: string): Plot {
   const figure = make('figure', { class: 'chart' });
   return makePlot(figure, make('b', {}, titleOf(name)), 120, {
     id: `scale ${name}`,
-    padding: [6, 4, 0, 0],
+    padding: [6, 14, 0, 0],
     scales: { x: { time: false }, y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
     axes: [
       axis({ size: 22, space: 60, font: '11px system-ui, sans-serif' }),
@@ -40,6 +40,8 @@ function smallPlot(name: string): Plot {
       {},
       { ...none, label: 'most' },
       { ...none, label: 'least' },
+      // The band of a large matrix is thinner than a line; what lies under one must still be seen.
+      { stroke: () => `${colour('band')}40`, width: 9, spanGaps: true, points: { show: false } },
       ...LINES.map((line) => ({ ...line, spanGaps: true, points: { show: false } })),
     ] as uPlot.Series[],
   });
@@ -71,8 +73,16 @@ export function scaleCharts(place: HTMLElement): ScaleCharts {
     }
     const [without, withThem] = [line(plain), line(having)];
     const [a, b] = [without.findLast((v) => v !== null), withThem.findLast((v) => v !== null)];
+    const [low, high] = [limit(band?.low), limit(band?.high)];
     plot.update(
-      [x, limit(band?.high), limit(band?.low), without, withThem] as uPlot.AlignedData,
+      [
+        x,
+        high,
+        low,
+        low.map((least, i) => least && (least + (high[i] as number)) / 2),
+        without,
+        withThem,
+      ] as uPlot.AlignedData,
       `${titleOf(name)}: ${a ? short(a) : 'nothing yet'} without multipliers, ${b ? short(b) : 'nothing yet'} with.`,
     );
   };
