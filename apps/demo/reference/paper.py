@@ -213,6 +213,8 @@ def compare(results, folder):
                     if quantity != 'loss':
                         a, b = a.log(), b.log()
                     error = (a.var() / len(a) + b.var() / len(b)).sqrt()
+                    if error == 0 and a.mean() == b.mean():
+                        continue  # a gain that is frozen
                     rows.append((experiment, line, factor, quantity, a, b, (a.mean() - b.mean()) / error))
     for experiment, line, factor, quantity, a, b, apart in rows:
         shown = quantity if quantity == 'loss' else f'log {quantity}'
@@ -242,7 +244,7 @@ def main():
         text = read_text(args.text)
         trained = train(experiment, text, numbers(args.factors, float), numbers(args.seeds, int), args.steps)
         results = [r for r in results if r['experiment'] != experiment] + trained
-        file.write_text(json.dumps(results, indent=1) + '\n')
+        file.write_text(json.dumps(results, indent=2) + '\n')
     if args.compare:
         compare(results, args.compare)
 

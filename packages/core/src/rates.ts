@@ -75,7 +75,8 @@ export function ratesOf(variable: tf.Variable): Rates {
  *
  *   η · f · learningRate   and   λ · decay
  *
- * so decay that is coupled to the rate shrinks it by η · f · learningRate · λ · decay in each step. Factors are kept in
+ * also around tfjs' own optimizers, in adapters or `asTensorOptimizer`; bare, these have one rate for all variables.
+ * So decay that is coupled to the rate shrinks it by η · f · learningRate · λ · decay in each step. Factors are kept in
  * float32. What is not given stays as it is; 1 takes a factor away. Optimizers save the factors with their state and
  * restore them where a variable has none; factors that are set win over saved ones.
  *

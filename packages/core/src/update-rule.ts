@@ -27,6 +27,8 @@ export interface OrthogonalRule {
   readonly coefficients: readonly (readonly [a: number, b: number, c: number])[];
   /** The iteration starts from a Frobenius norm of 1 / (1 + safety). */
   readonly safety: number;
+  /** The formula behind the scales: 0.2·√max(in, out), √max(1, out/in), √(out/in) or 1. */
+  readonly scaling: 'match-rms-adamw' | 'original' | 'rms-to-rms' | 'none';
   readonly blocks: readonly MatrixBlock[];
 }
 

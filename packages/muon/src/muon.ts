@@ -91,6 +91,7 @@ class Muon extends TensorOptimizer {
       nesterov: this.#nesterov,
       coefficients: this.#iteration.tuples,
       safety: this.#iteration.safety,
+      scaling: this.#scale,
       blocks: parts.map(({ inputs, outputs, batch }) => ({
         inputs,
         outputs,

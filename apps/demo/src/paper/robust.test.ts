@@ -56,6 +56,11 @@ describe('robust', () => {
     for (const { cells } of map.map.panels)
       expect(cells.flat()).toHaveLength(settings.learningRates.length * settings.decays.length);
     // η 0.004, λ 0.1, the best cell; seeds 1, 2, 3 add 0.002 on average.
-    expect(map.map.panels[0]?.cells[0]?.[2]).toEqual({ text: '2.002', shade: 1, isFramed: true });
+    expect(map.map.panels[0]?.cells[0]?.[2]).toEqual({
+      text: '2.002',
+      detail: '2.002 ± 0.001',
+      shade: 1,
+      isFramed: true,
+    });
   });
 });

@@ -204,6 +204,7 @@ export function drawings(outcomes: readonly Outcome<Varied>[], settings: OwnSett
       cells: losses.map((row) =>
         row.map((point) => ({
           text: point.mean.toFixed(3),
+          detail: `${point.mean.toFixed(3)} ± ${point.spread.toFixed(3)}`,
           shade: 1 - (point.mean / best - 1) / (SHADED * near),
           isFramed: point.mean <= (1 + near) * best,
         })),

@@ -3,6 +3,7 @@ import { type HeatMap, heatMap, heatMapDrawing } from './heat-map.ts';
 
 const cell = (value: number) => ({
   text: value.toFixed(2),
+  ...(value === 3 && { detail: '3.00 ± 0.10' }),
   shade: 3 - value,
   isFramed: value < 2,
 });
@@ -28,7 +29,7 @@ describe('heatMap', () => {
     expect(shades).toEqual([0.5, 0.45, 0, 0, 0.5, 0.5, 0.5, 0.5]);
     expect(html.match(/<svg/g)).toHaveLength(2);
     expect(html).toContain(
-      '<th scope="row">Adam &lt;1&gt;, decay 1</th><td>5.00</td><td>3.00</td>',
+      '<th scope="row">Adam &lt;1&gt;, decay 1</th><td>5.00</td><td>3.00 ± 0.10</td>',
     );
   });
 

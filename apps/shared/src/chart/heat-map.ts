@@ -4,6 +4,8 @@ import { escaped } from './html.ts';
 /** A number as it is written, how strongly it is coloured, from 0 to 1, and whether it has a frame. */
 export interface HeatCell {
   readonly text: string;
+  /** What stands in the table of the data; `text` by default. */
+  readonly detail?: string;
   readonly shade: number;
   readonly isFramed: boolean;
 }
@@ -74,7 +76,7 @@ export function heatMap(map: HeatMap): string {
   const table = panels.flatMap(({ name, cells }) =>
     cells.map((row, r) => [
       `${name}, ${rows.label} ${rows.places[r]}`,
-      ...row.map(({ text }) => text),
+      ...row.map(({ text, detail = text }) => detail),
     ]),
   );
   return figureOf(map, parts(map), '', [[columns.label, ...columns.places], ...table]);
