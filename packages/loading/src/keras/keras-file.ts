@@ -94,7 +94,7 @@ function hdf5Of(bytes: Uint8Array): Promise<KerasFile> {
     if (config === undefined) {
       const isWeights = file.groups.has('layers') || file.texts('', 'layer_names') !== null;
       throw new RangeError(
-        `loadModel: the .h5 file must hold a model. Received ${isWeights ? 'one with weights alone' : 'another HDF5 file'}. ${isWeights ? 'Build its model and try loadKerasWeights(model, file).' : AGAIN}`,
+        `loadModel: the .h5 file must hold a model. Received ${isWeights ? 'one with weights alone' : 'another HDF5 file'}. ${isWeights ? 'Save the whole model, with model.save of Keras.' : AGAIN}`,
       );
     }
     const topology = topologyIn('model_config', config);
