@@ -162,6 +162,12 @@ export const COMPARISONS: readonly Comparison[] = [
     b: multiplied('adam alone', 'adam'),
   },
   {
+    // A point of the record every 50 steps: measure with --steps 50, or a multiple.
+    name: 'watch',
+    a: demo('watchScales', { multipliers: false, optimizer: 'decay', watch: true }),
+    b: demo('unwatched', { multipliers: false, optimizer: 'decay' }),
+  },
+  {
     name: 'mobilenet',
     a: mobilenet('multiplied', true),
     b: mobilenet('plain', true),

@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { withClipping } from '@tfjs-lrm/clipping';
 import { assignRoles } from '@tfjs-lrm/core';
+import { watchScales } from '@tfjs-lrm/diagnostics';
 import { languageModel, PRESETS, type Preset, type PresetName } from '@tfjs-lrm/language-model';
 import { crossEntropy } from '@tfjs-lrm/layers';
 import { foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
@@ -73,10 +74,12 @@ async function languageModelStep({ options, compile }: Side): Promise<Step> {
       variables,
     ) as tf.Scalar;
   const step = compile === undefined ? minimize : await compiled(minimize, compile);
+  const watch = options['watch'] === true ? watchScales(model, optimizer, { every: 50 }) : null;
   return async () => {
     const value = step(x, y);
     await value.data();
     value.dispose();
+    watch?.record();
   };
 }
 

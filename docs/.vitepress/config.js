@@ -9,6 +9,7 @@ const GUIDES = [
   ['Add multipliers to your model', 'add-multipliers'],
   ['Which optimizer, which decay', 'optimizer-and-decay'],
   ['Train in the browser', 'browser'],
+  ['Train on several machines', 'several-machines'],
   ['Deploy a folded model', 'deploy'],
   ['Coming from PyTorch, optax or Keras', 'names'],
   ['What each toolkit has', 'comparison'],

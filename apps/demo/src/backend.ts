@@ -33,3 +33,25 @@ export function checkBackend(name: BackendName): void {
     );
   }
 }
+
+/** @throws Mistake when so many processes cannot share the batches of a run */
+export function checkWorkers(
+  workers: number,
+  backend: BackendName,
+  compile: Compile,
+  batch: number,
+): void {
+  if (workers === 1) return;
+  if (backend !== 'tensorflow')
+    throw new Mistake(
+      `--workers ${workers} needs the backend tensorflow, and this is ${backend}. Run npm run native:link, or leave it out.`,
+    );
+  if (compile === 'xla')
+    throw new Mistake(
+      '--workers does not go with --compile xla, which lacks operations between processes. Try --compile graph.',
+    );
+  if (batch % workers !== 0)
+    throw new Mistake(
+      `--batch must be a multiple of --workers. Received --batch ${batch} and --workers ${workers}. Try --batch ${Math.ceil(batch / workers) * workers}.`,
+    );
+}

@@ -9,6 +9,7 @@ export interface Comparison {
   readonly preset: Preset;
   readonly backend: string;
   readonly compile: Compile;
+  readonly workers?: number | undefined;
   readonly recipe?: Partial<Recipe>;
   readonly optimizer?: OptimizerName | undefined;
   readonly decays?: readonly number[] | undefined;
@@ -34,6 +35,7 @@ export function comparison(wanted: Comparison): RunSettings[] {
     recipe = {},
     multipliers = [false, true],
     seeds = [1],
+    workers = 1,
   } = wanted;
   const optimizers: readonly OptimizerName[] = wanted.optimizer
     ? [wanted.optimizer]
@@ -72,6 +74,7 @@ export function comparison(wanted: Comparison): RunSettings[] {
               seed,
               backend,
               compile,
+              ...(workers > 1 && { workers }),
             };
           }),
         ),

@@ -37,6 +37,7 @@ export {
   meanScale,
   verdict,
 } from './results.ts';
+export { scaleRecordOf } from './scale-record.ts';
 export { grouped, mean, meanAndSpread, spread } from './statistics.ts';
 export { batchTensors, evaluate } from './training/evaluate.ts';
 export type { Finished, RunResult } from './training/finish.ts';

@@ -1,4 +1,5 @@
 /** report.html of a comparison: what its charts, tables and texts show. */
+import { noiseBand } from '@tfjs-lrm/diagnostics';
 import {
   type Chart,
   escaped,
@@ -20,6 +21,7 @@ import {
   meanScale,
   verdict,
 } from './results.ts';
+import { scaleRecordOf } from './scale-record.ts';
 import { mean, meanAndSpread, spread } from './statistics.ts';
 import type { RunResult } from './training/finish.ts';
 import type { StepRecord } from './training/losses.ts';
@@ -148,6 +150,54 @@ const normCharts = (groups: readonly Group[]): string[] =>
     ),
   );
 
+/** A chart for each matrix: its scale in the first run of each group without multipliers, and what noise alone predicts. */
+function bandCharts(groups: readonly Group[]): string[] {
+  const lines = new Map<string, Line[]>();
+  for (const { name, runs, style } of groups.filter(({ runs }) => !runs[0]?.settings.multipliers))
+    for (const variable of scaleRecordOf(runs[0] as FinishedRun)?.variables ?? []) {
+      const band = noiseBand(variable);
+      if (band === null) continue;
+      const of = (values: (i: number) => { y: number; spread?: number }) =>
+        variable.points.map(({ step }, i) => ({ x: step, ...values(i) }));
+      lines.set(variable.name, [
+        ...(lines.get(variable.name) ?? []),
+        {
+          name,
+          style: { ...style, dash: 0 },
+          points: of((i) => ({ y: variable.points[i]?.rms as number })),
+        },
+        {
+          name: `${name}, noise alone`,
+          style: { ...style, dash: 1 },
+          points: of((i) => ({
+            y: band.rms[i] as number,
+            spread: ((band.high[i] as number) - (band.low[i] as number)) / 2,
+          })),
+        },
+      ]);
+    }
+  return [...lines].map(([name, own]) =>
+    lineChart(
+      {
+        title: `Scale of ${name.split('/')[0]}`,
+        description:
+          'Root mean square of the matrix without multipliers; dashed, what gradient noise and decay alone would make of its start, with two standard deviations on either side.',
+        x: { label: 'training steps' },
+        y: { label: 'root mean square of a weight' },
+      },
+      own,
+    ),
+  );
+}
+
+/** The charts of the matrices, closed: there are many. */
+function bandSection(groups: readonly Group[]): string {
+  const charts = bandCharts(groups);
+  return charts.length === 0
+    ? ''
+    : `<details><summary>Each matrix over time, beside what noise and decay alone would do</summary><div class="charts">\n${charts.join('\n')}\n</div></details>`;
+}
+
 function multiplierCharts(groups: readonly Group[]): string[] {
   const having = groups.filter(({ runs }) => runs[0]?.settings.multipliers);
   if (having.length === 0) return [];
@@ -243,7 +293,7 @@ ${verdict(runs)
   const sections: Section[] = [
     { heading: 'Results', body: resultTable(groups) },
     { heading: 'Charts', body: `<div class="charts">\n${charts.join('\n')}\n</div>` },
-    { heading: 'Scale of each matrix', body: scaleTable(groups) },
+    { heading: 'Scale of each matrix', body: `${scaleTable(groups)}\n${bandSection(groups)}` },
     {
       heading: 'What the models write',
       body: `<p class="faint">After the first ${preset.context} characters of the validation text, at temperature 0.7.</p>\n${texts(runs)}`,

@@ -19,8 +19,8 @@ import { TASKS, type Task } from '../diagnose/tasks.ts';
 import { type Compiler, train } from '../diagnose/train.ts';
 
 const FACTOR = Math.SQRT2;
-const SEEDS: readonly number[] = [11, 12, 13];
-const DECAYS: readonly number[] = [0.3, 1];
+const SEEDS: readonly number[] = [21, 22, 23];
+const DECAYS: readonly number[] = [0.5, 1.5];
 
 interface Chosen {
   optimizer: 'adam' | 'muon';

@@ -39,8 +39,6 @@ export interface Task {
 
 const BATCH = 32;
 
-const squared = (y: tf.Tensor, predicted: tf.Tensor): tf.Scalar =>
-  tf.mean(tf.squaredDifference(predicted, y)) as tf.Scalar;
 const classified = (y: tf.Tensor, logits: tf.Tensor): tf.Scalar =>
   tf.losses.softmaxCrossEntropy(y, logits) as tf.Scalar;
 const ofIds = (y: tf.Tensor, logits: tf.Tensor): tf.Scalar => crossEntropy(y, logits);
@@ -107,43 +105,6 @@ const classifier: Task = {
   loss: classified,
 };
 
-const regression: Task = {
-  name: 'regression',
-  learningRate: 4e-3,
-  inputs: [BATCH, 24],
-  targets: [BATCH, 8],
-  make: () =>
-    sequential({
-      layers: [
-        layers.inputLayer({ inputShape: [24] }),
-        dense(48, 'first', { activation: 'tanh' }),
-        dense(48, 'second', { activation: 'relu' }),
-        dense(8, 'head'),
-      ],
-    }),
-  draw: (random) =>
-    batchOf(() => {
-      const x = normals(random, 24);
-      return { x, y: hidden(x).map((value) => 8 * value + random.normal()) };
-    }),
-  loss: squared,
-};
-
-const LINEAR = matrix(24, 8, 3);
-const linear: Task = {
-  name: 'linear',
-  learningRate: 4e-3,
-  inputs: [BATCH, 24],
-  targets: [BATCH, 8],
-  make: () => sequential({ layers: [layers.inputLayer({ inputShape: [24] }), dense(8, 'only')] }),
-  draw: (random) =>
-    batchOf(() => {
-      const x = normals(random, 24);
-      return { x, y: times(x, LINEAR).map((value) => 3 * value + 0.5 * random.normal()) };
-    }),
-  loss: squared,
-};
-
 const IMAGES = matrix(6, 64, 4).map((row) => row.map((value) => 2.4 * value));
 const images: Task = {
   name: 'images',
@@ -195,33 +156,6 @@ function sequences(random: Random): Batch {
   });
 }
 
-const lstm: Task = {
-  name: 'lstm',
-  learningRate: 4e-3,
-  inputs: [BATCH, LENGTH],
-  targets: [BATCH, LENGTH],
-  make: () =>
-    sequential({
-      layers: [
-        layers.embedding({
-          inputDim: SYMBOLS,
-          outputDim: 16,
-          inputLength: LENGTH,
-          name: 'embedding',
-        }),
-        layers.lstm({
-          units: 24,
-          returnSequences: true,
-          recurrentInitializer: 'glorotNormal',
-          name: 'lstm',
-        }),
-        dense(SYMBOLS, 'head'),
-      ],
-    }),
-  draw: sequences,
-  loss: ofIds,
-};
-
 const language: Task = {
   name: 'transformer',
   learningRate: 4e-3,
@@ -232,4 +166,4 @@ const language: Task = {
   loss: ofIds,
 };
 
-export const TASKS: readonly Task[] = [classifier, regression, linear, images, lstm, language];
+export const TASKS: readonly Task[] = [classifier, images, language];

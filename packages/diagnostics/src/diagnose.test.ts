@@ -85,9 +85,10 @@ onCpu(() => {
 
   test('before the start is forgotten it is too early, and the steps are told', async () => {
     const { row } = await rowOf({ optimizer: decayed(1, 1e-3), steps: 200 });
-    // 200 steps of ηλ = 1e-3 are done, 800 to go
-    expect(row).toMatchObject({ verdict: 'not yet', stepsLeft: 800 });
-    expect(row.advice).toBe('needs about 800 more steps');
+    // Of 0.1² at the start, e^(−2R) is a tenth of the balance √(η / 2λ)² from R = 2.6 on; of that, 0.2 is done.
+    expect(row.verdict).toBe('not yet');
+    expect(Math.abs(row.stepsLeft! - 2400)).toBeLessThan(200);
+    expect(row.advice).toBe(`needs about ${row.stepsLeft} more steps`);
   });
 
   test('without decay nothing is trapped; an optimizer without a recipe is unknown', async () => {

@@ -27,10 +27,13 @@ export interface Diagnosis {
  * are somewhat smaller than those of independent noise, so that trapped kernels lie below 1 as often as above; what the data
  * holds up lies above.
  */
-export const TRAPPED: readonly [low: number, high: number] = [0.6, 1.25];
+export const TRAPPED: readonly [low: number, high: number] = [0.6, 1.3];
 
 /** How much decay must have acted before a scale inside the band says anything. */
 const RELAXED = 1;
+
+/** How much of the mean square by noise alone may still be that of the start. */
+const REMEMBERED = 0.1;
 
 /** A trapped scale that is this much smaller than the start was made small by decay. */
 const SHRUNK = 0.4;
@@ -50,12 +53,26 @@ function equilibriumOf({ recipe }: WatchedVariable): number | null {
   return Number.isFinite(rms) ? rms : null;
 }
 
-function verdictOf({ recipe }: WatchedVariable, ratio: number | null, relaxed: number): Verdict {
-  if (recipe === null || ratio === null) return 'unknown';
+/** ∫ηλ at which the start is forgotten: where start²·e^(−2R) is a tenth of the mean square by noise alone. */
+function relaxedEnough(start: number, equilibrium: number | null): number {
+  if (equilibrium === null) return RELAXED;
+  const balance = REMEMBERED * equilibrium ** 2;
+  const rest = balance / ((1 - REMEMBERED) * start ** 2 + balance);
+  return Math.max(RELAXED, -Math.log(rest) / 2);
+}
+
+function verdictOf(
+  { recipe, points }: WatchedVariable,
+  { scale, noiseScale, relaxed }: Pick<DiagnosisRow, 'scale' | 'noiseScale' | 'relaxed'>,
+): Verdict {
+  if (recipe === null || noiseScale === null) return 'unknown';
   if (relaxed === 0) return 'no decay';
+  const ratio = scale / noiseScale;
   const [low, high] = TRAPPED;
   if (ratio < low || ratio > high) return 'set by data';
-  return relaxed < RELAXED ? 'not yet' : 'trapped';
+  const rest = Math.exp(-relaxed) * (points[0]?.rms ?? 0);
+  const isForgotten = relaxed >= RELAXED && rest ** 2 <= REMEMBERED * noiseScale ** 2;
+  return isForgotten ? 'trapped' : 'not yet';
 }
 
 function adviceFor(
@@ -81,13 +98,13 @@ function rowOf(variable: WatchedVariable): DiagnosisRow {
   const scale = now?.rms ?? 0;
   const noiseScale = noiseBand(variable)?.rms.at(-1) ?? null;
   const relaxed = relaxation(points);
-  const ratio = noiseScale === null ? null : scale / noiseScale;
-  const verdict = verdictOf(variable, ratio, relaxed);
-  const share = now?.share ?? 0;
-  const stepsLeft =
-    verdict === 'not yet' && share > 0 ? roundUp((RELAXED - relaxed) / share) : null;
-  const advice = adviceFor(variable, verdict, stepsLeft);
+  const verdict = verdictOf(variable, { scale, noiseScale, relaxed });
   const equilibrium = equilibriumOf(variable);
+  const share = now?.share ?? 0;
+  const missing = relaxedEnough(points[0]?.rms ?? 0, equilibrium) - relaxed;
+  const stepsLeft =
+    verdict === 'not yet' && share > 0 ? roundUp(Math.max(missing, share) / share) : null;
+  const advice = adviceFor(variable, verdict, stepsLeft);
   return { name, shape, scale, noiseScale, equilibrium, relaxed, verdict, stepsLeft, advice };
 }
 
@@ -120,9 +137,9 @@ function draw(rows: readonly DiagnosisRow[]): string {
  * decay alone would give it by now, from its start and at the rates that acted (`noiseBand`), and the decay ∫ηλ that has acted,
  *
  *   no decay      ∫ηλ = 0
- *   set by data   the scale is less than 0.6 or more than 1.25 times what noise and decay give
- *   not yet       it is in between, and ∫ηλ < 1: the start has not been forgotten
- *   trapped       it is in between, and ∫ηλ ≥ 1: it would move with the learning rate and the decay
+ *   set by data   the scale is less than 0.6 or more than 1.3 times what noise and decay give
+ *   not yet       it is in between, and ∫ηλ < 1, or more than a tenth of its mean square by noise alone is the start's
+ *   trapped       it is in between, and the start is forgotten: it would move with the learning rate and the decay
  *
  * The README says how often that is right. Kernels are all variables but vectors and multipliers.
  *

@@ -69,3 +69,14 @@ export async function converted(topology: unknown): Promise<Config> {
   await models.modelFromJSON(wrapper as never, classes);
   return result;
 }
+
+/** An activation of tfjs-layers. */
+export interface Activation {
+  apply(x: tf.Tensor): tf.Tensor;
+}
+
+/** The registered activation with a name; tfjs-layers exports no function for it. */
+export function activationOf(name: string): Activation {
+  const layer = layers.activation({ activation: name as 'tanh' });
+  return (layer as unknown as { activation: Activation }).activation;
+}

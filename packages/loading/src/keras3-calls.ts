@@ -28,7 +28,7 @@ function firstArguments({ inbound_nodes: nodes }: Config): readonly unknown[] {
 }
 
 /** The value that a layer treats as padding, if any. */
-function paddingOf({ class_name: className, config }: Config): unknown {
+export function paddingOf({ class_name: className, config }: Config): unknown {
   if (!isObject(config)) return undefined;
   if (className === 'Embedding') return config['mask_zero'] === true ? 0 : undefined;
   return className === 'Masking' ? config['mask_value'] : undefined;
@@ -45,19 +45,40 @@ export function maskNames(entries: readonly Config[]): ReadonlySet<unknown> {
       .map((entry) => [inputOf(entry), paddingOf(entry)] as const)
       .filter(([, value]) => value !== undefined),
   );
-  const names = new Set<unknown>();
+  // By name, the inputs whose padding they mark.
+  const names = new Map<unknown, string>();
   for (const entry of entries) {
-    const [input, value] = firstArguments(entry);
-    const isMask =
-      entry['class_name'] === 'NotEqual' && value === (padding.get(inputOf(entry)) ?? NaN);
-    const isOfMask = entry['class_name'] === 'Any' && names.has(tensorsIn(input)[0]?.[0]);
-    if (isMask || isOfMask) names.add(entry['name']);
+    const args = firstArguments(entry);
+    const own = inputOf(entry);
+    const roots = tensorsIn(args).map(([layer]) => names.get(layer));
+    const [root] = roots;
+    const isMask = entry['class_name'] === 'NotEqual' && args[1] === (padding.get(own) ?? NaN);
+    // Two masks of the same padding are one: tfjs joins others by another rule.
+    const isOfMask =
+      /^(Any|LogicalOr|LogicalAnd)$/.test(String(entry['class_name'])) &&
+      root !== undefined &&
+      roots.every((each) => each === root);
+    if (isMask) names.set(entry['name'], own);
+    else if (isOfMask) names.set(entry['name'], root);
   }
-  return names;
+  return new Set(names.keys());
+}
+
+/** Rejects attention from one sequence to another one with padding: tfjs hands a layer the first mask alone. */
+export function checkAttention(entry: Config, entries: readonly Config[]): void {
+  if (entry['class_name'] !== 'MultiHeadAttention') return;
+  const [query, ...others] = tensorsIn(firstArguments(entry)).map((tensor) =>
+    JSON.stringify(tensor),
+  );
+  const isPadded = entries.some((each) => paddingOf(each) !== undefined);
+  if (!isPadded || others.every((each) => each === query)) return;
+  const what = `layer ${JSON.stringify(entry['name'])} (MultiHeadAttention)`;
+  const advice = 'tfjs would see its padding. Set mask_zero=False in Keras.';
+  refuse(what, 'attend to its own sequence in a model with padding', firstArguments(entry), advice);
 }
 
 /** Merging layers, which Keras also saves for `x + y`, with an argument for each side. */
-const MERGES = ['Add', 'Multiply', 'Maximum', 'Minimum'];
+const MERGES = ['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum'];
 const RECURRENT = ['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'Bidirectional'];
 
 /** Rejects a layer that outputs zeros for padding: tfjs repeats the previous output instead. */
@@ -67,6 +88,9 @@ function checkMasked(what: string, config: unknown): void {
   const advice = 'tfjs repeats the last output there. Try it without the mask.';
   refuse(what, 'not give zeros where its input is padding', inner['zero_output_for_mask'], advice);
 }
+
+const areMasks = (value: unknown, masks: ReadonlySet<unknown>): boolean =>
+  tensorsIn(value).every(([layer]) => masks.has(layer));
 
 /** The arguments of a call by position, those of a recurrent layer with its initial state. */
 function argumentsOf(
@@ -80,7 +104,16 @@ function argumentsOf(
   for (const [key, value] of Object.entries(kwargs)) {
     // Whether a model trains is decided when it is called.
     if (value === null || key === 'training') continue;
-    if (key === 'mask' && tensorsIn(value).every(([layer]) => masks.has(layer))) {
+    if (className === 'MultiHeadAttention') {
+      // Padding passes by itself, and the option has become one of the layer.
+      if (key === 'use_causal_mask') continue;
+      if (/^(query|value|key)_mask$/.test(key) && areMasks(value, masks)) continue;
+      if (key === 'value' || key === 'key') {
+        args.push(value);
+        continue;
+      }
+    }
+    if (key === 'mask' && areMasks(value, masks)) {
       checkMasked(what, config);
       continue;
     }
@@ -107,7 +140,11 @@ export function translatedCall(
   const what = `layer ${JSON.stringify(entry['name'])} (${className})`;
   const args = argumentsOf(entry, what, node, masks);
   const isOfTensors = args.flat().every((value) => tensorsIn(value).length === 1);
-  const most = MERGES.includes(className) ? 2 : RECURRENT.includes(className) ? 3 : 1;
+  const most = MERGES.includes(className)
+    ? 2
+    : [...RECURRENT, 'MultiHeadAttention'].includes(className)
+      ? 3
+      : 1;
   if (args.length > most || !isOfTensors) {
     const advice = 'Use layers in place of operations, such as Add, Rescaling or Reshape.';
     refuse(what, 'take a tensor or a list of tensors, and nothing else', node['args'], advice);

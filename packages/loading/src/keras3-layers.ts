@@ -1,7 +1,7 @@
 /** Keras 3 layers that tfjs lacks, or would silently interpret differently. */
 import { registeredClass } from './internals.ts';
 import { preview } from './load-error.ts';
-import type { Config } from './saved.ts';
+import { type Config, isObject } from './saved.ts';
 
 /** Rejects a layer or one of its calls. */
 export function refuse(what: string, must: string, value: unknown, advice: string): never {
@@ -14,14 +14,7 @@ const BEFORE = 'Cut it off in Keras, and do its work on the data before the mode
 
 /** What to do about layers that tfjs lacks. */
 const MISSING: Readonly<Record<string, string>> = {
-  Subtract: 'Try Add of the one and of Rescaling(-1) of the other.',
-  Normalization: 'Try Rescaling or BatchNormalization with its mean and variance in Keras.',
   DepthwiseConv1D: 'Try Reshape and DepthwiseConv2D in Keras.',
-  ZeroPadding1D: 'Try Reshape and ZeroPadding2D in Keras.',
-  Cropping1D: 'Try Reshape and Cropping2D in Keras.',
-  MultiHeadAttention:
-    'Try causalSelfAttention of @tfjs-lrm/layers, or a layer of your own, and copy its weights.',
-  RMSNormalization: 'Try rmsNorm of @tfjs-lrm/layers, and copy its weight.',
   StringLookup: BEFORE,
   IntegerLookup: BEFORE,
   TextVectorization: BEFORE,
@@ -33,7 +26,7 @@ const MISSING: Readonly<Record<string, string>> = {
 };
 
 /** Options of layers that tfjs has, but with a different meaning than in Keras 3. */
-const DIFFERENT = ['MultiHeadAttention', 'Resizing', 'CenterCrop', 'CategoryEncoding'];
+const DIFFERENT = ['Resizing', 'CenterCrop', 'CategoryEncoding'];
 
 interface Limit {
   /** The classes that have the option. */
@@ -70,13 +63,6 @@ const LIMITS: readonly Limit[] = [
     advice: 'tfjs takes other points for the rest. Try Conv2DTranspose.',
   },
   {
-    of: /^Global/,
-    key: 'keepdims',
-    isSame: isOff,
-    must: 'have keepdims=False',
-    advice: 'Try Reshape after it.',
-  },
-  {
     of: /^ReLU$/,
     key: 'negative_slope',
     isSame: isOff,
@@ -90,12 +76,19 @@ const LIMITS: readonly Limit[] = [
     must: 'have no threshold',
     advice: 'Try a bias in the layer before it.',
   },
-  {
-    of: /^GRU(Cell)?$/,
-    key: 'reset_after',
+  ...['dropout', 'recurrent_dropout'].map((key) => ({
+    of: /^KerasGRU(Cell)?$/,
+    key,
     isSame: isOff,
-    must: 'have reset_after=False',
-    advice: 'Train it with reset_after=False, or take LSTM.',
+    must: `have no ${key} with reset_after`,
+    advice: 'Set it to 0 in Keras before saving; predictions stay as they are.',
+  })),
+  {
+    of: /^MultiHeadAttention$/,
+    key: 'attention_axes',
+    isSame: (value) => value == null || String(value) === '1',
+    must: 'attend along the second axis',
+    advice: 'Try Reshape or Permute around it.',
   },
   {
     of: /^BatchNormalization$/,
@@ -134,8 +127,12 @@ const LIMITS: readonly Limit[] = [
   },
 ];
 
-/** Keras 3 uses (x + 3) / 6 where Keras 2 and tfjs use 0.2 x + 0.5. */
-const FUNCTIONS = ['hard_sigmoid', 'hard_silu', 'hard_swish'];
+/** Cells inside a layer are checked like layers. */
+function checkCells({ cell }: Config): void {
+  if (isObject(cell) && typeof cell['class_name'] === 'string' && isObject(cell['config'])) {
+    checkKeras3Layer({ class_name: cell['class_name'], config: cell['config'] });
+  }
+}
 
 /**
  * Rejects a layer that tfjs lacks, or for which it would compute something else.
@@ -150,6 +147,7 @@ export function checkKeras3Layer(layer: {
   const { class_name: className, config } = layer;
   const what = `layer ${preview(config['name'])} (${className})`;
   if (className === 'Identity') return;
+  if (className === 'RNN') checkCells(config);
   if (registeredClass(className) === undefined || DIFFERENT.includes(className)) {
     const advice = Object.hasOwn(MISSING, className) ? (MISSING[className] as string) : OWN;
     refuse(what, 'be of a class that tfjs has', className, advice);
@@ -167,8 +165,5 @@ export function checkKeras3Layer(layer: {
         'Try that layer after it, with "linear".',
       );
     }
-    if (!FUNCTIONS.includes(value as string)) continue;
-    const advice = 'tfjs has another formula by that name, or none. Try "sigmoid" or "silu".';
-    refuse(what, `have for ${key} a function that tfjs has`, value, advice);
   }
 }

@@ -1,5 +1,14 @@
 /** Translates Keras 3 models to the form of Keras 2, which tfjs reads. */
-import { type Models, maskNames, translatedCall, translatedEnds } from './keras3-calls.ts';
+
+import { KERAS_ACTIVATIONS } from './keras-layers/names.ts';
+import {
+  checkAttention,
+  type Models,
+  maskNames,
+  paddingOf,
+  translatedCall,
+  translatedEnds,
+} from './keras3-calls.ts';
 import { checkKeras3Layer, refuse } from './keras3-layers.ts';
 import { preview } from './load-error.ts';
 import { type Config, isObject } from './saved.ts';
@@ -29,6 +38,35 @@ const RENAMED: Readonly<Record<string, readonly [className: string, config?: Con
 
 const FUNCTIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
+/** Which Keras wrote a topology: `hard_sigmoid` has another formula in Keras 2, which is that of tfjs. */
+type Major = 2 | 3;
+
+function activationOf(name: string, major: Major): string {
+  if (major === 2 && name === 'hard_sigmoid') return name;
+  const other = KERAS_ACTIVATIONS[name] ?? FUNCTIONS[name];
+  return Object.hasOwn(KERAS_ACTIVATIONS, name) || Object.hasOwn(FUNCTIONS, name)
+    ? (other as string)
+    : name;
+}
+
+/** Layers of Keras as those of tfjs that compute the same, where options decide which. */
+function inTfjsClass(className: string, config: Config): { class_name: string; config: Config } {
+  if (/^GRU(Cell)?$/.test(className) && config['reset_after'] === true) {
+    return { class_name: `Keras${className}`, config };
+  }
+  if (className === 'Conv1D' && config['padding'] === 'causal') {
+    return { class_name: 'KerasCausalConv1D', config };
+  }
+  if (className === 'GlobalAveragePooling1D' && config['masked'] === true) {
+    return { class_name: 'KerasMaskedAveragePooling1D', config };
+  }
+  const [, kind] = /^Global(Average|Max)Pooling\dD$/.exec(className) ?? [];
+  if (kind !== undefined && config['keepdims'] === true) {
+    return { class_name: `KerasGlobal${kind}Pooling`, config };
+  }
+  return { class_name: className, config };
+}
+
 /** The dtype of a policy's variables: tfjs computes everything in float32. */
 const dtypeOf = (policy: string): string =>
   policy.startsWith('mixed_') ? 'float32' : policy.replace(/^u?int(8|16|32|64)$/, 'int32');
@@ -57,15 +95,21 @@ const isOfOneDirection = (key: string): boolean =>
   /^(name|go_backwards|build_config)$|initializer$|seed/.test(key);
 
 /** Rejects a Bidirectional whose backward layer is not the mirrored forward layer. */
-function checkDirections(what: string, { layer, backward_layer: backward }: Config): void {
+function checkDirections(
+  what: string,
+  { layer, backward_layer: backward }: Config,
+  major: Major,
+): void {
   if (backward == null) return;
   const relevant = (saved: unknown): string => {
     const { class_name: className, config } = saved as Config;
-    const entries = Object.entries(config as Config).filter(([key]) => !isOfOneDirection(key));
-    return JSON.stringify([className, translatedValues(Object.fromEntries(entries.sort()))]);
+    const entries = Object.entries(translatedValues(config as Config)).sort();
+    return JSON.stringify([className, Object.fromEntries(entries)], (key, value: unknown) =>
+      isOfOneDirection(key) ? undefined : value,
+    );
   };
-  const forward = relevant(translatedLayer(layer));
-  const other = translatedLayer(backward);
+  const forward = relevant(translatedLayer(layer, major));
+  const other = translatedLayer(backward, major);
   if (relevant(other) === forward) return;
   const advice =
     'tfjs makes it from the other one. Try a layer of each direction, and Concatenate.';
@@ -73,18 +117,19 @@ function checkDirections(what: string, { layer, backward_layer: backward }: Conf
 }
 
 /** The configuration of a layer; layers inside it are translated as layers. */
-function translatedConfig(className: string, saved: Config): Config {
+function translatedConfig(className: string, saved: Config, major: Major): Config {
   const config = Object.fromEntries(
     Object.entries(saved).map(([key, value]) => {
-      if (key === 'layer' || key === 'cell') return [key, translatedLayer(value)];
-      if (key === 'cells' && Array.isArray(value)) return [key, value.map(translatedLayer)];
+      if (key === 'layer' || key === 'cell') return [key, translatedLayer(value, major)];
+      if (key === 'cells' && Array.isArray(value))
+        return [key, value.map((cell) => translatedLayer(cell, major))];
       return [key, translated(value)];
     }),
   );
   if (typeof config['dtype'] === 'string') config['dtype'] = dtypeOf(config['dtype']);
   for (const key of ['activation', 'recurrent_activation']) {
     const name = config[key];
-    if (typeof name === 'string' && Object.hasOwn(FUNCTIONS, name)) config[key] = FUNCTIONS[name];
+    if (typeof name === 'string') config[key] = activationOf(name, major);
   }
   if ('batch_shape' in config) {
     config['batch_input_shape'] = config['batch_shape'];
@@ -99,7 +144,7 @@ function translatedConfig(className: string, saved: Config): Config {
   }
   if (className === 'Bidirectional') {
     // tfjs creates the other direction itself, and writes the direction before the name.
-    checkDirections(`layer ${preview(config['name'])} (Bidirectional)`, config);
+    checkDirections(`layer ${preview(config['name'])} (Bidirectional)`, config, major);
     delete config['backward_layer'];
     const inner = (config['layer'] as { config?: Config } | null)?.config;
     if (typeof inner?.['name'] === 'string') inner['name'] = inner['name'].replace(/^forward_/, '');
@@ -108,14 +153,17 @@ function translatedConfig(className: string, saved: Config): Config {
 }
 
 /** A layer or model, without its calls. */
-function translatedLayer(saved: unknown): unknown {
+function translatedLayer(saved: unknown, major: Major): unknown {
   if (!isSaved(saved)) return saved;
   const { class_name: className, config } = saved;
   if (!isObject(config)) return saved;
   if (Array.isArray(config['layers'])) {
-    return { class_name: className, config: translatedModel(className, config, config['layers']) };
+    return {
+      class_name: className,
+      config: translatedModel(className, config, config['layers'], major),
+    };
   }
-  const layer = { class_name: className, config: translatedConfig(className, config) };
+  const layer = inTfjsClass(className, translatedConfig(className, config, major));
   checkKeras3Layer(layer);
   if (className !== 'Identity') return layer;
   return { class_name: 'Activation', config: { ...layer.config, activation: 'linear' } };
@@ -124,22 +172,63 @@ function translatedLayer(saved: unknown): unknown {
 const isModel = ({ config }: Config): boolean =>
   isObject(config) && Array.isArray(config['layers']);
 
+/** A layer with an option for what Keras gives it with each call. */
+function withCallOptions(entry: Config): Config {
+  const { class_name: className, config, inbound_nodes: nodes } = entry;
+  if (!isObject(config) || !Array.isArray(nodes)) return entry;
+  const given = (key: string): unknown[] =>
+    nodes.map((node) => isObject(node) && isObject(node['kwargs']) && node['kwargs'][key]);
+  if (className === 'MultiHeadAttention') {
+    return {
+      ...entry,
+      config: { ...config, use_causal_mask: given('use_causal_mask').includes(true) },
+    };
+  }
+  return entry;
+}
+
+/** Layers with what they leave out as padding, where a layer of the model marks it. */
+function withPadding(entries: readonly unknown[]): readonly unknown[] {
+  const isPadded = entries.some((entry) => isObject(entry) && paddingOf(entry) !== undefined);
+  if (!isPadded) return entries;
+  return entries.map((entry) =>
+    isSaved(entry) && entry.class_name === 'GlobalAveragePooling1D' && isObject(entry['config'])
+      ? { ...entry, config: { ...entry['config'], masked: true } }
+      : entry,
+  );
+}
+
 /** A layer of a graph with its calls. */
-function withCalls(entry: Config, models: Models, masks: ReadonlySet<unknown>): Config {
+function withCalls(
+  entry: Config,
+  models: Models,
+  masks: ReadonlySet<unknown>,
+  major: Major,
+): Config {
   const { name, inbound_nodes: nodes } = entry;
   const calls = Array.isArray(nodes)
     ? (nodes as unknown[]).map((node) =>
         isObject(node) ? translatedCall(entry, node, models, masks) : node,
       )
     : nodes;
-  return { ...(translatedLayer(entry) as Config), name, inbound_nodes: calls };
+  return {
+    ...(translatedLayer(withCallOptions(entry), major) as Config),
+    name,
+    inbound_nodes: calls,
+  };
 }
 
-function translatedModel(className: string, config: Config, entries: readonly unknown[]): Config {
+function translatedModel(
+  className: string,
+  config: Config,
+  unpadded: readonly unknown[],
+  major: Major,
+): Config {
+  const entries = withPadding(unpadded);
   const { name, build_input_shape: shape } = config;
   const trainable = 'trainable' in config ? { trainable: config['trainable'] } : {};
   if (className === 'Sequential') {
-    const layers = entries.map(translatedLayer);
+    const layers = entries.map((entry) => translatedLayer(entry, major));
     const first = (layers[0] as { config?: Config } | undefined)?.config;
     if (isObject(first) && !('layers' in first) && Array.isArray(shape)) {
       first['batch_input_shape'] ??= shape;
@@ -149,12 +238,13 @@ function translatedModel(className: string, config: Config, entries: readonly un
   const saved = entries.filter(isObject);
   const models = new Set(saved.filter(isModel).map((entry) => entry['name']));
   const masks = maskNames(saved);
+  for (const entry of saved) checkAttention(entry, saved);
   return {
     name,
     ...trainable,
     layers: saved
       .filter((entry) => !masks.has(entry['name']))
-      .map((entry) => withCalls(entry, models, masks)),
+      .map((entry) => withCalls(entry, models, masks, major)),
     input_layers: translatedEnds(config['input_layers'], models),
     output_layers: translatedEnds(config['output_layers'], models),
   };
@@ -168,5 +258,6 @@ function translatedModel(className: string, config: Config, entries: readonly un
  * @throws RangeError for a layer or a call that tfjs lacks
  */
 export function fromKeras3(topology: Config, keras: string | null): Config {
-  return keras !== null || isKeras3(topology) ? (translatedLayer(topology) as Config) : topology;
+  if (keras === null && !isKeras3(topology)) return topology;
+  return translatedLayer(topology, keras?.startsWith('2.') ? 2 : 3) as Config;
 }

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { savedData, show } from '@tfjs-lrm/core/kit';
 import { converted } from './internals.ts';
-import { fromKeras3 } from './keras3.ts';
+import { namesKerasLayers } from './keras-layers/names.ts';
+import { fromKeras3, isKeras3 } from './keras3.ts';
 import { loadError, preview, readError } from './load-error.ts';
 import { beside, isLocal, readLocal } from './local-files.ts';
 import type { Config } from './saved.ts';
@@ -123,6 +124,10 @@ export async function read(source: ModelSource, options: tf.io.LoadOptions): Pro
 export async function inTfjsNames({ artifacts: { modelTopology }, keras }: Read): Promise<Config> {
   const inside = modelTopology['model_config'] ?? modelTopology;
   const topology = savedData('loadModel', inside);
+  if (keras !== null || isKeras3(topology) || namesKerasLayers(topology)) {
+    // Only who needs those layers loads their code.
+    (await import('./keras-layers/register.ts')).registerKerasLayers();
+  }
   try {
     return await converted(fromKeras3(topology, keras));
   } catch (error) {

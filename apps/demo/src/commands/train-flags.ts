@@ -110,6 +110,7 @@ export const TRAINING: Flags<Training> = {
 export interface Running {
   backend: BackendName;
   compile: Compile | 'auto';
+  workers: number;
   out: string;
   resume: string;
   'checkpoint-every': number;
@@ -123,6 +124,10 @@ export const RUNNING: Flags<Running> = {
   compile: oneOf(
     ['auto', 'graph', 'xla', 'off'],
     'on tensorflow, a whole step as one function; resumed runs then differ by rounding (default auto: graph on tensorflow, else off)',
+  ),
+  workers: whole(
+    1,
+    'processes that share every batch of a run, on tensorflow; --batch must be a multiple (default 1)',
   ),
   out: path('DIR', 'a new folder for everything that is written (default runs/<time>)'),
   resume: {

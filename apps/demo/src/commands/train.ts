@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { comparison, makeCorpus, type Recipe, VERSION } from '@tfjs-lrm/language-model';
 import { describeFlags, Mistake, readFlags } from '@tfjs-lrm/shared';
-import { bestBackend, checkBackend, compileFor } from '../backend.ts';
+import { bestBackend, checkBackend, checkWorkers, compileFor } from '../backend.ts';
 import { RunFolder, refuseExisting } from '../runs/checkpoint/run-folder.ts';
 import { compare } from '../runs/compare.ts';
 import { checkLength, readAgain, readText } from '../text.ts';
@@ -50,6 +50,8 @@ function begin(values: Chosen): RunFolder {
   const backend = values.backend ?? bestBackend();
   checkBackend(backend);
   const compile = compileFor(values.compile ?? 'auto', backend);
+  const { workers = 1 } = values;
+  checkWorkers(workers, backend, compile, preset.batch);
   const { text, source } = readText(values.text ?? null);
   checkLength(makeCorpus(text), preset.context);
   const out = values.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));
@@ -71,6 +73,7 @@ function begin(values: Chosen): RunFolder {
     preset,
     backend,
     compile,
+    workers,
     recipe,
     optimizer: values.optimizer,
     decays: values.decay,

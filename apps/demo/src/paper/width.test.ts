@@ -23,6 +23,7 @@ const verdictOf = (exponents: Exponents) => {
       const isPlain = line === 'no multipliers';
       return {
         norm: law(norm),
+        brownian: law(norm) / 0.9,
         outputs: law(isPlain ? outputs : 0),
         headScalar: isPlain ? 1 : law(head),
         queryKeyScalar: isPlain ? 1 : law(queryKey),
@@ -36,6 +37,7 @@ describe('width', () => {
   it('is reproduced where all exponents are about those of the paper', () => {
     const { verdict, because } = verdictOf({});
     expect(verdict).toBe('reproduced');
+    expect(because).toContain('0.90 to 0.90 times what Adam Brownian motion predicts');
     expect(because).toContain('the scalar of the head to the power −0.90 (−0.90 to −0.90)');
   });
 

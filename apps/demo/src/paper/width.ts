@@ -178,12 +178,18 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: OwnSetting
   const grown = exponentOf(outcomes, 'no multipliers', 'outputs');
   const headScalar = exponentOf(outcomes, 'scalars', 'headScalar');
   const queryKeyScalar = exponentOf(outcomes, 'scalars', 'queryKeyScalar');
+  const ratios = LINES.flatMap((line) => {
+    const predicted = curve(outcomes, { line }, 'width', numberOf('brownian'));
+    const measured = curve(outcomes, { line }, 'width', numberOf('norm'));
+    return measured.map((point, i) => point.mean / (predicted[i]?.mean as number));
+  });
+  const brownian = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
   const isConstant = norms.every(({ value }) => Math.abs(value) <= norm);
   const grows = grown.value >= outputs && grown.low > 0;
   const undone = [headScalar.value <= head, queryKeyScalar.value <= queryKey].map(
     (each, i) => each && [headScalar, queryKeyScalar][i]!.high < 0,
   );
-  const because = `norms of matrices go with d to the power (95 % interval) ${norms.map(exponentText).join(' without multipliers and ')} with scalars (at most ±${norm}: ${inWords(isConstant)}); outputs behind norms, without multipliers, to the power ${exponentText(grown)} (at least ${outputs}: ${inWords(grows)}); the scalar of the head to the power ${exponentText(headScalar)} (at most ${head}: ${inWords(undone[0]!)}), those of query and key together ${exponentText(queryKeyScalar)} (at most ${queryKey}: ${inWords(undone[1]!)}).`;
+  const because = `norms of matrices go with d to the power (95 % interval) ${norms.map(exponentText).join(' without multipliers and ')} with scalars (at most ±${norm}: ${inWords(isConstant)}); they are ${brownian} times what Adam Brownian motion predicts for all widths; outputs behind norms, without multipliers, to the power ${exponentText(grown)} (at least ${outputs}: ${inWords(grows)}); the scalar of the head to the power ${exponentText(headScalar)} (at most ${head}: ${inWords(undone[0]!)}), those of query and key together ${exponentText(queryKeyScalar)} (at most ${queryKey}: ${inWords(undone[1]!)}).`;
   if (isConstant && grows && undone.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = isConstant && (grows || undone.some(Boolean));
   return { verdict: isSeen ? 'partly' : 'not seen at this size', because };

@@ -12,6 +12,7 @@ import { Failure, Mistake } from '@tfjs-lrm/shared';
 import { readAgain } from '../text.ts';
 import { trainingStep } from '../training/step.ts';
 import { useBackend } from '../training/use-backend.ts';
+import { shareRun } from '../training/workers.ts';
 import { saveModel } from './save-model.ts';
 
 export interface Job {
@@ -26,7 +27,7 @@ export type ParentMessage = { readonly job: Job } | { readonly stop: true };
 
 export type ChildMessage =
   | { readonly progress: Progress }
-  /** Null when the run was stopped. */
+  /** Null when the run was stopped, and from all but the first of the processes that share it. */
   | { readonly result: RunResult | null }
   | {
       readonly error: string;
@@ -45,14 +46,22 @@ const send = (message: ChildMessage): void => {
 async function run({ settings, text, modelFolder, ...rest }: Job): Promise<void> {
   try {
     await useBackend(settings.backend);
+    const asked = (): boolean => isStopping;
+    const shared = (settings.workers ?? 1) > 1 ? await shareRun(yieldToEventLoop, asked) : null;
+    const isFirst = shared?.isFirst ?? true;
     const result = await train(settings, makeCorpus(readAgain(text)), {
       ...rest,
-      host: { step: trainingStep, between: yieldToEventLoop },
-      report: (progress) => send({ progress }),
-      keep: (folded, vocabulary) => saveModel(folded, modelFolder, { vocabulary }),
-      isStopping: () => isStopping,
+      host: shared?.host ?? { step: trainingStep, between: yieldToEventLoop },
+      report: (progress) => {
+        if (isFirst) send({ progress });
+      },
+      keep: async (folded, vocabulary) => {
+        if (isFirst) await saveModel(folded, modelFolder, { vocabulary });
+      },
+      isStopping: shared?.isStopping ?? asked,
     });
-    send({ result });
+    shared?.leave();
+    send({ result: isFirst ? result : null });
   } catch (error) {
     const kind =
       error instanceof Mistake ? 'mistake' : error instanceof Failure ? 'failure' : 'defect';

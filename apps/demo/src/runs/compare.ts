@@ -4,6 +4,7 @@ import { type FinishedRun, trainingReport, verdict } from '@tfjs-lrm/language-mo
 import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunFolder } from './checkpoint/run-folder.ts';
 import { runAll } from './run-all.ts';
+import { diagnoses } from './terminal/diagnoses.ts';
 import { introduction } from './terminal/introduction.ts';
 import { quoted } from './terminal/printable.ts';
 import { duration, Status } from './terminal/status.ts';
@@ -54,6 +55,7 @@ export async function compare(
   const report = join(folder.path, 'report.html');
   writeDurably(report, [Buffer.from(trainingReport(folder.settings, finished))]);
   say(`\n${table(finished)}\n\n${scaleTable(finished)}\n\n${verdict(finished)}\n`);
+  for (const text of await diagnoses(finished)) say(`${text}\n`);
   for (const { settings, result } of finished)
     say(`${settings.name} writes:\n  ${quoted(result.sample).replaceAll('\n', '\n  ')}\n`);
   const off = Math.max(...finished.map(({ result }) => result.foldedDifference));

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Progress, RunResult } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { ChildMessage, Job, ParentMessage } from './child.ts';
+import { localCluster } from './cluster.ts';
 
 export interface Listener {
   readonly progress: (run: number, progress: Progress) => void;
@@ -13,8 +14,8 @@ export interface Listener {
 }
 
 /**
- * Trains independent runs side by side, one a core, each in a process of its own with one thread for
- * arithmetic. Null stands for a job that is done.
+ * Trains independent runs side by side, one a core, each in a process of its own with one thread for arithmetic, or in
+ * several that share it. Null stands for a job that is done.
  *
  * @throws what the listener throws, or Mistake, Failure or Error with a run's message when it fails; the others are
  *   ended then
@@ -27,13 +28,15 @@ export async function runAll(jobs: readonly (Job | null)[], listener: Listener):
       const index = next++;
       const job = jobs[index];
       if (!job) continue;
-      await runChild(job, abort.signal, listener.stop, (message) => {
+      await runJob(job, abort.signal, listener.stop, (message) => {
         if ('progress' in message) listener.progress(index, message.progress);
         else if ('result' in message && message.result) listener.result(index, message.result);
       });
     }
   };
-  const lanes = Array.from({ length: Math.min(availableParallelism(), jobs.length) }, lane);
+  const workers = Math.max(1, ...jobs.map((job) => job?.settings.workers ?? 1));
+  const side = Math.max(1, Math.floor(availableParallelism() / workers));
+  const lanes = Array.from({ length: Math.min(side, jobs.length) }, lane);
   try {
     await Promise.all(lanes);
   } catch (error) {
@@ -45,8 +48,32 @@ export async function runAll(jobs: readonly (Job | null)[], listener: Listener):
 
 const KINDS = { mistake: Mistake, failure: Failure, defect: Error };
 
+/** A run in one process, or in several that share it. When one fails the others are ended. */
+async function runJob(
+  job: Job,
+  abort: AbortSignal,
+  stop: AbortSignal,
+  onMessage: (message: ChildMessage) => void,
+): Promise<void> {
+  const { workers = 1 } = job.settings;
+  if (workers === 1) return runChild(job, {}, abort, stop, onMessage);
+  const others = new AbortController();
+  const either = AbortSignal.any([abort, others.signal]);
+  const children = (await localCluster(workers)).map((config) =>
+    runChild(job, { TF_CONFIG: config }, either, stop, onMessage),
+  );
+  try {
+    await Promise.all(children);
+  } catch (error) {
+    others.abort();
+    await Promise.allSettled(children);
+    throw error;
+  }
+}
+
 function runChild(
   job: Job,
+  more: NodeJS.ProcessEnv,
   abort: AbortSignal,
   stop: AbortSignal,
   onMessage: (message: ChildMessage) => void,
@@ -58,6 +85,7 @@ function runChild(
       TF_NUM_INTRAOP_THREADS: '1',
       TF_NUM_INTEROP_THREADS: '1',
       TF_CPP_MIN_LOG_LEVEL: '2',
+      ...more,
     };
     const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
       env,

@@ -10,6 +10,7 @@ import {
   type Scale,
   scalesOf,
 } from './matrix-scales.ts';
+import type { Origin } from './origins.ts';
 import type { RunSettings } from './settings.ts';
 
 export interface RunResult {
@@ -24,6 +25,8 @@ export interface RunResult {
   readonly sample: string;
   readonly matrices: readonly (Scale & { name: string; shape: readonly number[] })[];
   readonly multipliers: Multipliers;
+  /** The matrices before the first step; runs of earlier versions lack them. */
+  readonly origins?: Readonly<Record<string, Origin>>;
 }
 
 const SAMPLE_CHARACTERS = 240;

@@ -18,4 +18,6 @@ export interface RunSettings extends Recipe {
   readonly seed: number;
   readonly backend: string;
   readonly compile: Compile;
+  /** How many processes share every batch; 1 by default. */
+  readonly workers?: number;
 }

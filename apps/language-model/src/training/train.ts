@@ -9,6 +9,7 @@ import { type Finished, finish, type RunResult } from './finish.ts';
 import { Losses, type StepRecord } from './losses.ts';
 import { type Multipliers, matricesOf, multipliersOf, scalesOf } from './matrix-scales.ts';
 import { optimizerOf, scheduleOf } from './optimizer.ts';
+import { originsOf } from './origins.ts';
 import type { Compile, RunSettings } from './settings.ts';
 import { putState, type RunState, takeState } from './state.ts';
 import type { TrainingStep } from './step.ts';
@@ -76,6 +77,7 @@ export async function train(
   const model = placedModel(preset, corpus.vocabulary.length, multipliers ? placement : null, seed);
   assignRoles(model);
   const optimizer = optimizerOf(settings, scheduleOf(steps, settings));
+  const origins = await originsOf(model, optimizer);
   if (from !== null) await putState(model, optimizer, from);
   const random = from === null ? xoroshiro128plus(seed) : xoroshiro128plusFromState(from.random);
   const rate = learningRateOf(optimizer, model.trainableWeights[0]?.read() as tf.Variable);
@@ -139,6 +141,7 @@ export async function train(
     const result = await finish(model, corpus, settings, options.keep);
     return {
       ...result,
+      origins,
       validationLoss: validationLoss ?? Number.NaN,
       msPerStep: losses.msPerStep,
     };

@@ -7,14 +7,7 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { isLayer, isModel, weightAt } from '@tfjs-lrm/core/kit';
 import { isObject } from '../saved.ts';
-import {
-  isKerasLayer,
-  isOperation,
-  type KerasLayer,
-  layersOf,
-  namesInList,
-  snakeCase,
-} from './kinds.ts';
+import { isKerasLayer, isOperation, type KerasLayer, layersOf, namesInList } from './kinds.ts';
 
 /** A weight, and the path of its dataset. */
 export interface Slot {
@@ -28,7 +21,7 @@ type HasGroup = (path: string) => boolean;
 const RECURRENT = ['LSTM', 'GRU', 'SimpleRNN'];
 
 /** The layers inside MultiHeadAttention, in the order in which it creates them; Keras 2 writes `_` before them. */
-const PROJECTIONS = ['query_dense', 'key_dense', 'value_dense', 'output_dense'];
+const PROJECTIONS = ['query', 'key', 'value', 'output'];
 
 const slotsAt = (group: string, weights: readonly LayerVariable[]): Slot[] =>
   weights.map((weight, i) => ({ dataset: `${group}/vars/${i}`, weight }));
@@ -50,10 +43,10 @@ function slotsOfCell(saved: unknown, cell: layers.Layer, group: string): Slot[] 
 
 function slotsOfAttention(layer: layers.Layer, group: string, hasGroup: HasGroup): Slot[] {
   return PROJECTIONS.flatMap((name) => {
-    const path = hasGroup(`${group}/${name}`) ? `${group}/${name}` : `${group}/_${name}`;
-    const weights = ['Kernel', 'Bias'].map((end) => weightAt(layer, `${snakeCase(name)}${end}`));
+    const path = `${group}/${name}_dense`;
+    const weights = ['Kernel', 'Bias'].map((end) => weightAt(layer, `${name}Dense${end}`));
     return slotsAt(
-      path,
+      hasGroup(path) ? path : `${group}/_${name}_dense`,
       weights.filter((weight) => weight !== null),
     );
   });

@@ -1,6 +1,7 @@
 /** The topology of a tfjs model in the form of Keras 3. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isLayer, isModel } from '@tfjs-lrm/core/kit';
+import { KERAS_ACTIVATIONS } from '../keras-layers/names.ts';
 import { preview } from '../load-error.ts';
 import { type Config, isObject } from '../saved.ts';
 import { type KerasLayer, layersOf } from './kinds.ts';
@@ -25,7 +26,8 @@ const LAYERS: ReadonlySet<string> = new Set(
 );
 
 /** What tfjs saves of a layer and Keras does not take; initial values are those of the file. */
-const DROPPED = /^(batch_input_shape|input_dtype|implementation|input_length|rank)$|_initializer$/;
+const DROPPED =
+  /^(batch_input_shape|input_dtype|implementation|input_length|rank|use_causal_mask)$|_initializer$/;
 
 /** What Keras takes for an RNN; tfjs adds the options of its cell. */
 const OF_RNN =
@@ -35,7 +37,14 @@ const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LeakyReLU: { alpha: 'negative_slope' },
 };
 
-const FUNCTIONS: Readonly<Record<string, string>> = { swish: 'silu' };
+const FUNCTIONS: Readonly<Record<string, string>> = {
+  swish: 'silu',
+  ...Object.fromEntries(
+    Object.entries(KERAS_ACTIVATIONS)
+      .filter(([name]) => name !== 'hard_swish')
+      .map(([name, own]) => [own, name]),
+  ),
+};
 
 const RECURRENT = ['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'ConvLSTM2D', 'Bidirectional'];
 
@@ -75,8 +84,30 @@ const insideOf = (layer: layers.Layer | undefined, key: string): layers.Layer | 
   return isLayer(inside) ? inside : undefined;
 };
 
+/** The class of Keras, and its options, for a layer that has another class in tfjs. */
+function inKerasClass(saved: KerasLayer, layer: layers.Layer | undefined): KerasLayer {
+  const { class_name: className, config } = saved;
+  if (/^KerasGRU(Cell)?$/.test(className)) {
+    return { class_name: className.replace('Keras', ''), config: { ...config, reset_after: true } };
+  }
+  if (className === 'KerasCausalConv1D') {
+    return { class_name: 'Conv1D', config: { ...config, padding: 'causal' } };
+  }
+  if (className === 'KerasMaskedAveragePooling1D') {
+    return { class_name: 'GlobalAveragePooling1D', config };
+  }
+  const [, pooling] = /^Keras(Global(?:Average|Max)Pooling)$/.exec(className) ?? [];
+  if (pooling !== undefined) {
+    const shape = layer?.inboundNodes[0]?.inputShapes[0] as readonly unknown[] | undefined;
+    const rank = (shape?.length ?? 4) - 2;
+    return { class_name: `${pooling}${rank}D`, config: { ...config, keepdims: true } };
+  }
+  return saved;
+}
+
 /** A layer with its configuration, and with the layers in it. */
-function layerOf(saved: KerasLayer, layer: layers.Layer | undefined): Config {
+function layerOf(inTfjs: KerasLayer, layer: layers.Layer | undefined): Config {
+  const saved = inKerasClass(inTfjs, layer);
   const { class_name: className, config } = saved;
   const name = config['name'];
   const what = `layer ${preview(name)} (${className})`;
@@ -124,7 +155,7 @@ function shapeOf([name, , output]: readonly unknown[], model: LayersModel | unde
 }
 
 function callOf(
-  className: string,
+  { class_name: className, config }: KerasLayer,
   sources: readonly unknown[][],
   models: ReadonlySet<unknown>,
   model: LayersModel | undefined,
@@ -140,9 +171,8 @@ function callOf(
   const [first, ...rest] = tensors;
   if (rest.length === 0) return { args: [first], kwargs: {} };
   if (RECURRENT.includes(className)) return { args: [first], kwargs: { initial_state: rest } };
-  return className === 'MultiHeadAttention'
-    ? { args: tensors, kwargs: {} }
-    : { args: [tensors], kwargs: {} };
+  if (className !== 'MultiHeadAttention') return { args: [tensors], kwargs: {} };
+  return { args: tensors, kwargs: { use_causal_mask: config['use_causal_mask'] === true } };
 }
 
 function graphOf(saved: KerasLayer, model: LayersModel | undefined): Config {
@@ -156,7 +186,7 @@ function graphOf(saved: KerasLayer, model: LayersModel | undefined): Config {
     ...layerOf(entry, layerIn(model, entry)),
     name: entry['name'],
     inbound_nodes: (entry['inbound_nodes'] as unknown[][][]).map((call) =>
-      callOf(entry.class_name, call, models, model),
+      callOf(entry, call, models, model),
     ),
   }));
   return {
