@@ -145,6 +145,8 @@ function draw(rows: readonly DiagnosisRow[]): string {
  * @throws TypeError for something else
  * @see arXiv 2601.04890, sec. 1 and 3
  * @example
+ * const watch = watchScales(model, optimizer);
+ * await model.fit(x, y, { epochs: 100, verbose: 0, callbacks: watch });
  * const diagnosis = await diagnose(watch);
  * console.log(String(diagnosis));
  * const placement = (layer) => (diagnosis.layers.includes(layer.name) ? {} : null);
