@@ -309,7 +309,8 @@ export const CHECKS = {
     await app.page.reload();
     await app.page.waitForSelector('body[data-phase="paused"]');
     const after = await metrics(app.page);
-    check('what was kept before is still there', after.length >= kept.length && after.length < 80);
+    note(`${kept.length} steps were kept, ${after.length} came back`);
+    check('what was kept before is still there', after.length >= kept.length);
     await close(app, isolated, check);
   },
 

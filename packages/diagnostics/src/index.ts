@@ -1,6 +1,8 @@
 export { type Band, brownianBand } from './brownian-band.ts';
 export { type Diagnosis, diagnose } from './diagnose.ts';
 export type { DiagnosisRow, Verdict } from './diagnosis-row.ts';
+export { logTraining } from './log-training.ts';
+export { type Logger, toNdjson } from './logger.ts';
 export { noiseBand } from './noise-band.ts';
 export { predictEquilibriumRms } from './predict-equilibrium-rms.ts';
 export { type Recipe, recipeOf } from './recipe.ts';

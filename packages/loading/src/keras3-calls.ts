@@ -77,6 +77,38 @@ export function checkAttention(entry: Config, entries: readonly Config[]): void 
   refuse(what, 'attend to its own sequence in a model with padding', firstArguments(entry), advice);
 }
 
+/** What an operation of a tensor and a number does, as scale · x + offset; null for others. */
+function rescalingOf(className: unknown, [a, b]: readonly unknown[]): Config | null {
+  const isFirst = typeof b === 'number';
+  const value = (isFirst ? b : a) as number;
+  if (className === 'Add') return { scale: 1, offset: value };
+  if (className === 'Multiply') return { scale: value, offset: 0 };
+  if (className === 'Subtract') {
+    return isFirst ? { scale: 1, offset: -value } : { scale: -1, offset: value };
+  }
+  const isQuotient = className === 'Divide' || className === 'TrueDivide';
+  return isQuotient && isFirst ? { scale: 1 / value, offset: 0 } : null;
+}
+
+/** An operation of a tensor and a number, such as `x + 3`, as a Rescaling layer; any other entry as it is. */
+export function withoutNumbers(entry: Config): Config {
+  const nodes = asList(entry['inbound_nodes']);
+  const [node] = nodes;
+  if (nodes.length !== 1 || !isObject(node)) return entry;
+  const args = asList(node['args']);
+  const tensors = args.filter((arg) => tensorsIn(arg).length === 1);
+  const numbers = args.filter((arg) => typeof arg === 'number');
+  if (args.length !== 2 || tensors.length !== 1 || numbers.length !== 1) return entry;
+  const options = rescalingOf(entry['class_name'], args);
+  if (options === null) return entry;
+  return {
+    ...entry,
+    class_name: 'Rescaling',
+    config: { name: entry['name'], ...options },
+    inbound_nodes: [{ args: tensors, kwargs: {} }],
+  };
+}
+
 /** Merging layers, which Keras also saves for `x + y`, with an argument for each side. */
 const MERGES = ['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum'];
 const RECURRENT = ['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'Bidirectional'];

@@ -100,7 +100,7 @@ onCpu(() => {
       single('GRU', { units: 2, reset_after: true, dropout: 0.1 }),
       /no dropout with reset_after. Received 0.1/,
     ],
-    [single('Add', {}, [x, 1]), /layer "it" \(Add\) must take a tensor or a list/],
+    [single('Add', {}, [x, 'one']), /layer "it" \(Add\) must take a tensor or a list/],
     [single('Dense', { units: 2 }, [x], { mask: x }), /be called without "mask"/],
     [
       single('Dense', { units: 2, activation: leaky }),

@@ -8,6 +8,7 @@ import {
   paddingOf,
   translatedCall,
   translatedEnds,
+  withoutNumbers,
 } from './keras3-calls.ts';
 import { checkKeras3Layer, refuse } from './keras3-layers.ts';
 import { preview } from './load-error.ts';
@@ -244,7 +245,7 @@ function translatedModel(
     ...trainable,
     layers: saved
       .filter((entry) => !masks.has(entry['name']))
-      .map((entry) => withCalls(entry, models, masks, major)),
+      .map((entry) => withCalls(withoutNumbers(entry), models, masks, major)),
     input_layers: translatedEnds(config['input_layers'], models),
     output_layers: translatedEnds(config['output_layers'], models),
   };

@@ -34,6 +34,8 @@ describe('depth', () => {
   it('is not seen where outputs grow alike without, or shrink', () => {
     const alike = { without: 0.3, scalars: 0.3, scalarsOfMlp: 0.3 };
     expect(verdictOf(alike).verdict).toBe('not seen at this size');
+    const slightly = { without: 0.1, scalars: 0.13, scalarsOfMlp: 0.13 };
+    expect(verdictOf(slightly).verdict).toBe('not seen at this size');
     const shrinking = { without: -0.5, scalars: -0.2, scalarsOfMlp: -0.2 };
     expect(verdictOf(shrinking).verdict).toBe('not seen at this size');
   });

@@ -1,0 +1,2 @@
+/** `@tfjs-lrm/diagnostics/node`: what needs tfjs-node. */
+export { toTensorBoard } from './tensor-board.ts';
