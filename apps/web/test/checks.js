@@ -293,14 +293,14 @@ export const CHECKS = {
     await denied.close();
 
     const app = await openApp(browser, isolated, 'steps=40&backend=wasm&threads=1');
-    const session = await app.context.newCDPSession(app.page);
     await start(app.page);
     await reached(app.page, 10);
     await pause(app.page);
     const kept = await metrics(app.page);
-    await session.send('Storage.overrideQuotaForOrigin', {
-      origin: isolated.slice(0, -1),
-      quotaSize: 1000,
+    await app.page.evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException('full', 'QuotaExceededError');
+      };
     });
     await start(app.page);
     await finished(app.page);

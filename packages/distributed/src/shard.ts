@@ -16,7 +16,11 @@ export interface Batch {
 /** A data set of batches, as `tf.data` has them. */
 interface Batches<T> {
   readonly size: number;
-  iterator(): Promise<{ next(): Promise<IteratorResult<T>> }>;
+  /** Begins again at the first batch. */
+  iterator(): Promise<{
+    /** The next batch; done where there is none. */
+    next(): Promise<IteratorResult<T>>;
+  }>;
 }
 
 /** A data set of this worker's parts of batches: for `model.fitDataset`, `evaluate`, or `for await`. */

@@ -299,20 +299,6 @@ static napi_value EnableCollectives(napi_env env, napi_callback_info info) {
   return NewString(env, DeviceOf(*backend));
 }
 
-// abortCollectives(message: string): void. What waits in an operation of several processes throws, and so does every
-// later one.
-static napi_value AbortCollectives(napi_env env, napi_callback_info info) {
-  Arguments args(env, info);
-  std::string message;
-  if (args.count < 1 || !GetString(env, args[0], &message)) {
-    return Throw(env, "abortCollectives: the argument must be a message.");
-  }
-  Status status;
-  TF_SetStatus(status.status, TF_ABORTED, message.c_str());
-  TFE_AbortCollectiveOps(ContextOf(*Backend(env)), status.status);
-  return nullptr;
-}
-
 // checkPeers(tasks: string[], timeout: number): string[], for each task "" if it answers within so many milliseconds,
 // else what is wrong. All are asked at once.
 static napi_value CheckPeers(napi_env env, napi_callback_info info) {
@@ -523,7 +509,6 @@ static napi_value Init(napi_env env, napi_value) {
   SetFunction(env, exports, "definition", Definition);
   SetFunction(env, exports, "devices", Devices);
   SetFunction(env, exports, "enableCollectives", EnableCollectives);
-  SetFunction(env, exports, "abortCollectives", AbortCollectives);
   SetFunction(env, exports, "checkPeers", CheckPeers);
   return exports;
 }

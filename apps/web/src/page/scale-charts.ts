@@ -30,10 +30,7 @@ function smallPlot(name: string): Plot {
   return makePlot(figure, make('b', {}, titleOf(name)), 120, {
     id: `scale ${name}`,
     padding: [6, 14, 0, 0],
-    scales: {
-      x: { time: false },
-      y: { distr: 3, range: (_, least, most) => [(least || 0.01) / 1.3, (most || 0.1) * 1.3] },
-    },
+    scales: { x: { time: false }, y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
     axes: [
       axis({ size: 22, space: 60, font: '11px system-ui, sans-serif' }),
       axis({ size: 38, space: 28, font: '11px system-ui, sans-serif' }),

@@ -17,6 +17,7 @@ export interface Output {
 
 export type Values = ArrayLike<number> | string[];
 
+/** The functions and constants of the addon that are used. */
 export interface Addon {
   readonly TF_FLOAT: number;
   readonly TF_INT32: number;
@@ -27,6 +28,7 @@ export interface Addon {
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
+  /** Runs an operation on tensors with these numbers, and returns its outputs. */
   executeOp(name: string, attributes: readonly Attribute[], ids: number[], n: number): Output[];
   /** The operation that `executeOp` runs for this one: two have changed since tfjs-node was written. */
   translate(
@@ -34,12 +36,17 @@ export interface Addon {
     attributes: readonly Attribute[],
     ids: number[],
   ): [name: string, attributes: readonly Attribute[], ids: number[]];
+  /** Makes a tensor of TensorFlow, and returns its number. */
   createTensor(shape: number[], dtype: number, values: Values): number;
+  /** The values of a tensor. Waits for them. */
   tensorDataSync(id: number): Values;
+  /** Frees a tensor. */
   deleteTensor(id: number): void;
   /** The OpDef of an operation. */
   definition(operation: string): Uint8Array | undefined;
+  /** Makes a function of a GraphDef, between outputs of its nodes (`node:index`). */
   addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
+  /** Removes a function. */
   removeFunction(name: string): void;
   /**
    * Starts TensorFlow's server for operations of several processes.
@@ -48,8 +55,6 @@ export interface Addon {
    * @returns the device that operations run on from now on
    */
   enableCollectives(serverDef: Uint8Array): string;
-  /** Has every operation of several processes throw, those that wait and all later ones. */
-  abortCollectives(message: string): void;
   /** For each task '' if it answers within so many milliseconds, else what is wrong. */
   checkPeers(tasks: string[], timeout: number): string[];
 }

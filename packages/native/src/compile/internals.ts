@@ -40,13 +40,20 @@ export interface Stored {
 /** The backend of tfjs-node. */
 export interface NodeBackend extends tf.KernelBackend {
   binding: Addon;
+  /** What is known of each tensor, by its data. */
   readonly tensorMap: {
+    /** What is known of a tensor; throws where there is none. */
     get(dataId: object): Stored;
+    /** Says what is known of a tensor. */
     set(dataId: object, stored: Stored): void;
+    /** Whether there is such a tensor. */
     has(dataId: object): boolean;
   };
+  /** The addon's numbers of tensors; makes those whose values no operation has asked for yet. */
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
+  /** What the addon has returned, as a tensor of tfjs. */
   createOutputTensor(output: Output): tf.Tensor;
+  /** Keeps the data of a tensor for one more that shares it. */
   incRef(dataId: object): void;
 }
 

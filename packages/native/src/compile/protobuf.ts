@@ -20,6 +20,7 @@ function varint(value: number | bigint): Bytes {
   return Uint8Array.from(out);
 }
 
+/** Messages, or fields of one, one after the other. */
 export const concat = (parts: readonly Bytes[]): Bytes => Buffer.concat(parts);
 
 /** A whole number, or an enum; fractions are cut off, as where the addon takes a whole number. */
