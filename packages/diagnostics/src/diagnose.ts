@@ -23,11 +23,10 @@ export interface Diagnosis {
 }
 
 /**
- * Between these ratios of a scale to what noise and decay alone would give, nothing else sets it. Updates of real gradients
- * are somewhat smaller than those of independent noise, so that trapped kernels lie below 1 as often as above; what the data
- * holds up lies above.
+ * Up to this ratio of a scale to what noise and decay alone would give, nothing holds it up. Below 1 it is trapped too: updates
+ * of real gradients are often smaller than those of independent noise, and then so is the balance.
  */
-export const TRAPPED: readonly [low: number, high: number] = [0.6, 1.3];
+export const TRAPPED = 1.3;
 
 /** How much decay must have acted before a scale inside the band says anything. */
 const RELAXED = 1;
@@ -68,8 +67,7 @@ function verdictOf(
   if (recipe === null || noiseScale === null) return 'unknown';
   if (relaxed === 0) return 'no decay';
   const ratio = scale / noiseScale;
-  const [low, high] = TRAPPED;
-  if (ratio < low || ratio > high) return 'set by data';
+  if (ratio > TRAPPED) return 'set by data';
   const rest = Math.exp(-relaxed) * (points[0]?.rms ?? 0);
   const isForgotten = relaxed >= RELAXED && rest ** 2 <= REMEMBERED * noiseScale ** 2;
   return isForgotten ? 'trapped' : 'not yet';
@@ -137,9 +135,9 @@ function draw(rows: readonly DiagnosisRow[]): string {
  * decay alone would give it by now, from its start and at the rates that acted (`noiseBand`), and the decay ∫ηλ that has acted,
  *
  *   no decay      ∫ηλ = 0
- *   set by data   the scale is less than 0.6 or more than 1.3 times what noise and decay give
- *   not yet       it is in between, and ∫ηλ < 1, or more than a tenth of its mean square by noise alone is the start's
- *   trapped       it is in between, and the start is forgotten: it would move with the learning rate and the decay
+ *   set by data   the scale is more than 1.3 times what noise and decay give
+ *   not yet       it is not, and ∫ηλ < 1, or more than a tenth of its mean square by noise alone is the start's
+ *   trapped       it is not, and the start is forgotten: it would move with the learning rate and the decay
  *
  * The README says how often that is right. Kernels are all variables but vectors and multipliers.
  *
@@ -147,6 +145,8 @@ function draw(rows: readonly DiagnosisRow[]): string {
  * @throws TypeError for something else
  * @see arXiv 2601.04890, sec. 1 and 3
  * @example
+ * const watch = watchScales(model, optimizer);
+ * await model.fit(x, y, { epochs: 100, verbose: 0, callbacks: watch });
  * const diagnosis = await diagnose(watch);
  * console.log(String(diagnosis));
  * const placement = (layer) => (diagnosis.layers.includes(layer.name) ? {} : null);

@@ -36,11 +36,8 @@ function rowDrawing(row: DiagnosisRow, index: number): string {
   return `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end">${escaped(row.name)}</text>${mark}<text x="${LEFT + PLOT + 12}" y="${y + 4}" fill="${colour}">${escaped(said)}</text>`;
 }
 
-/** The drawing; `band` is what counts as set by noise and decay. */
-export function drawDiagnosis(
-  rows: readonly DiagnosisRow[],
-  [low, high]: readonly [number, number],
-): string {
+/** The drawing; up to `trapped` a scale counts as set by noise and decay. */
+export function drawDiagnosis(rows: readonly DiagnosisRow[], trapped: number): string {
   const height = TOP + rows.length * ROW + 40;
   const bottom = TOP + rows.length * ROW;
   const powers = Array.from({ length: 2 * REACH + 1 }, (_, i) => i - REACH);
@@ -54,7 +51,7 @@ export function drawDiagnosis(
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
 <text x="${LEFT}" y="20" font-size="14">scale / scale by noise and decay alone</text>
 <text x="${LEFT}" y="36" fill="#555555">shaded: set by noise and decay</text>
-<rect x="${xOf(low).toFixed(1)}" y="${TOP}" width="${(xOf(high) - xOf(low)).toFixed(1)}" height="${bottom - TOP}" fill="#f3dcd9"/>
+<rect x="${LEFT}" y="${TOP}" width="${(xOf(trapped) - LEFT).toFixed(1)}" height="${bottom - TOP}" fill="#f3dcd9"/>
 ${ticks.join('\n')}
 ${rows.map(rowDrawing).join('\n')}
 </svg>

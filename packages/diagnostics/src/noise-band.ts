@@ -24,6 +24,8 @@ function ratesOf(points: readonly ScalePoint[]): Rates {
  * @param variable of what `watch.read()` returned
  * @returns null for a variable whose optimizer has no recipe, and for a record of fewer than two points
  * @example
+ * const watch = watchScales(model, optimizer);
+ * await model.fit(x, y, { epochs: 100, verbose: 0, callbacks: watch });
  * const { variables } = await watch.read();
  * noiseBand(variables[0])?.rms; // beside variables[0].points.map(({ rms }) => rms)
  */
