@@ -96,7 +96,9 @@ onCpu(() => {
 
     test('refuses a file of weights alone, and says what to do', async () => {
       const loading = loadModel(join(folder, 'a model.weights.h5'));
-      await expect(loading).rejects.toThrow(/Received one with weights alone. Save the whole model/);
+      await expect(loading).rejects.toThrow(
+        /Received one with weights alone. Save the whole model/,
+      );
     });
 
     test('loads model.json from the disk of Node, and no file outside its folder', async () => {
