@@ -24,6 +24,7 @@ const checks = {
   docs: ['npm run docs:build'],
   traps: ['node scripts/check-traps.js'],
   workflows: ['node scripts/check-workflows.js'],
+  wasm: ['node scripts/build-wasm.js'],
   sizes: ['node scripts/sizes.js'],
 };
 
@@ -43,6 +44,7 @@ for (const [name, commands] of Object.entries(checks)) {
       `${/^(node|npm) /.test(command) ? '' : 'npx --no-install '}${command}`,
       { cwd: root, shell: true, encoding: 'utf8' },
     );
+    for (const [note] of result.stdout.matchAll(/^note: .*$/gm)) console.log(note);
     if (result.status === 0) return false;
     console.error(`\n$ ${command}\n${result.stdout}${result.stderr}`);
     return true;

@@ -1,7 +1,15 @@
 import { broadcast_util, type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { directCost, type Product, slowCost, swappedCost } from './product-cost.ts';
+import {
+  directCost,
+  keptCost,
+  type Product,
+  packedCost,
+  slowCost,
+  swappedCost,
+} from './product-cost.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, type Matrices, matricesOf } from './wasm-matrices.ts';
+import { type Products, productsOf } from './wasm-products.ts';
 
 const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
 
@@ -19,8 +27,14 @@ const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
  * step of training, so keeping them packed would be wasted work.
  *
  * @param stock tfjs' kernel, for the products that it computes best
+ * @param connectProducts gives our own wasm module, if there can be one
+ * @param costOfPacked what a product costs there
  */
-export function batchMatMul(stock: KernelFunc): KernelFunc {
+export function batchMatMul(
+  stock: KernelFunc,
+  connectProducts: typeof productsOf = productsOf,
+  costOfPacked: typeof packedCost = packedCost,
+): KernelFunc {
   return (call) => {
     const backend = call.backend as WasmBackend;
     const { a, b } = call.inputs as { a: TensorInfo; b: TensorInfo };
@@ -60,18 +74,25 @@ export function batchMatMul(stock: KernelFunc): KernelFunc {
 
     const direct = directCost(product);
     const swapped = swappedCost(product);
+    const products = connectProducts(backend);
+    const packed =
+      products === undefined ? Number.POSITIVE_INFINITY : costOfPacked(product, products.isRelaxed);
+    let isPacked = packed < Math.min(direct, swapped);
     if (product.batches === 1 && !transposeA && !transposeB) {
-      const keepsPacked = multipliedBefore.has(b.dataId) || direct <= swapped;
+      const isRepeated = multipliedBefore.has(b.dataId);
       multipliedBefore.add(b.dataId);
+      // With relaxed SIMD the bits depend on the way, so that the way must not depend on how often b was multiplied.
+      if (isRepeated || products?.isRelaxed) isPacked = packed < keptCost(product);
+      const keepsPacked = !isPacked && (isRepeated || direct <= swapped);
       if (keepsPacked && hasShapeOfCreation(backend, b)) return callStock();
-    } else if (slowCost(product) < Math.min(direct, swapped)) {
+    } else if (slowCost(product) < Math.min(direct, swapped, packed)) {
       // The stock loop uses matrix `batch % matrices`: right for one or all, wrong for [2, 1] with [1, 3].
       const isPlain = (matrices: number): boolean => matrices === 1 || matrices === batches;
       if (isPlain(matricesA) && isPlain(matricesB)) return callStock();
     }
 
     const out = backend.makeOutput(shape, 'float32');
-    const isSwapped = swapped < direct;
+    const isSwapped = !isPacked && swapped < direct;
     const left: Operand = {
       address: addressOf(backend, a),
       matrices: product.matricesA,
@@ -84,12 +105,17 @@ export function batchMatMul(stock: KernelFunc): KernelFunc {
       indices: isMerged ? [0] : broadcastIndices(outerB, outer),
       isTransposed: transposeB !== isSwapped,
     };
-    multiplyBatch(matricesOf(backend), {
+    const batch: Batch = {
       ...(isSwapped ? { left: right, right: left } : { left, right }),
       shape: isSwapped ? [columns, inner, product.rows] : [product.rows, inner, columns],
       out: addressOf(backend, out),
       isOutTransposed: isSwapped,
-    });
+    };
+    if (isPacked && products !== undefined) {
+      multiplyPacked(products, matricesOf(backend), batch);
+    } else {
+      multiplyBatch(matricesOf(backend), batch);
+    }
     return out;
   };
 }
@@ -153,7 +179,28 @@ interface Batch {
   readonly isOutTransposed: boolean;
 }
 
-/** out = left · right for each product of a batch; transposed matrices pass through scratch memory. */
+/** out = left · right for each product of a batch, by our own module, which reads transposed matrices where they are. */
+function multiplyPacked(products: Products, memory: Matrices, batch: Batch): void {
+  const { left, right, out } = batch;
+  const [rows, inner, columns] = batch.shape;
+  const scratch = memory.allocate(products.scratchFloats(inner, columns));
+  for (const [i, index] of left.indices.entries()) {
+    products.multiply(
+      left.address + index * rows * inner * BYTES,
+      right.address + right.indices[i]! * inner * columns * BYTES,
+      out + i * rows * columns * BYTES,
+      rows,
+      inner,
+      columns,
+      left.isTransposed,
+      right.isTransposed,
+      scratch,
+    );
+  }
+  memory.free(scratch);
+}
+
+/** out = left · right for each product of a batch by XNNPACK; transposed matrices pass through scratch memory. */
 function multiplyBatch(
   matrices: Matrices,
   { left, right, shape, out, isOutTransposed }: Batch,

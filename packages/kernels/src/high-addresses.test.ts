@@ -49,11 +49,14 @@ test('products and gradients of convolutions equal those of cpu', async () => {
       const depthwise = tf.grads((x, w) =>
         tf.sum(tf.square(tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'))),
       );
+      // Large enough for our own module.
+      const [input, dy] = [random4d([300, 97], 5), random4d([300, 65], 6)];
       const product = tf.grads((a, b) => tf.sum(tf.square(tf.matMul(a, b, true, false))));
       return [
         ...convolution([image, filter]),
         ...depthwise([image, filter]),
         ...product([left, right]),
+        ...product([input, dy]),
       ].map(values);
     });
   const here = gradients();

@@ -7,6 +7,8 @@ export interface WasmBackend {
   readonly wasm: {
     /** The heap. Replaced when the heap grows, so never keep a reference to it. */
     readonly HEAPU8: Uint8Array;
+    /** The exports of the module, among them the memory that `HEAPU8` shows. */
+    readonly asm?: { readonly memory?: WebAssembly.Memory };
     _malloc(bytes: number): number;
     _free(address: number): void;
     /**

@@ -1,0 +1,177 @@
+/*
+ * C[rows, columns] = op(A) · op(B), row-major float32, in the memory of tfjs' wasm module.
+ *
+ * The scheme of Goto and van de Geijn (Anatomy of high-performance matrix multiplication, 2008): a block of B, and what
+ * of A is stored transposed or sticks out of a tile, is copied into panels that the innermost loop reads in order.
+ * That loop keeps a tile of C in registers. Transposed operands cost nothing but another order of copying.
+ *
+ * Every element of C is summed in the order of the inner axis, beginning with 0. Without relaxed SIMD that is what XNNPACK does, so
+ * the results are equal bit for bit; with it, multiplication and addition round once where the machine can.
+ *
+ * There is no static data, no stack and no library, since the memory belongs to another module. `npm run wasm:build` compiles it.
+ */
+#include <wasm_simd128.h>
+
+#ifdef RELAXED
+/* 12 accumulators, 2 vectors of B and one element of A: 15 of the 16 registers of x64. */
+#define TILE_ROWS 6
+#define TILE_VECTORS 2
+#define MULTIPLY_ADD(a, b, c) __builtin_wasm_relaxed_madd_f32x4(a, b, c)
+#else
+/* 12 accumulators, and 3 vectors of B, since an addition waits for its multiplication. */
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
+#define MULTIPLY_ADD(a, b, c) wasm_f32x4_add(c, wasm_f32x4_mul(a, b))
+#endif
+
+#define TILE_COLUMNS (4 * TILE_VECTORS)
+/* A block of B, [BLOCK_INNER, BLOCK_COLUMNS], and one of A, [BLOCK_ROWS, BLOCK_INNER], which stays in the cache. */
+#define BLOCK_INNER 256
+#define BLOCK_COLUMNS 1536
+#define BLOCK_ROWS 96
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define ROUND_UP(n, to) (((n) + (to) - 1) / (to) * (to))
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define KEEP_LOOP _Pragma("clang loop unroll(disable) vectorize(disable)")
+#define INLINE static inline __attribute__((always_inline))
+
+/** One step of the inner axis: the tile plus a column of A times a row of B. */
+INLINE void step(v128_t tile[TILE_ROWS][TILE_VECTORS], const float *a, int row_stride, const float *b) {
+  v128_t row[TILE_VECTORS];
+  UNROLL for (int j = 0; j < TILE_VECTORS; j++) row[j] = wasm_v128_load(b + 4 * j);
+  UNROLL for (int i = 0; i < TILE_ROWS; i++) {
+    v128_t element = wasm_v128_load32_splat(a + i * row_stride);
+    UNROLL for (int j = 0; j < TILE_VECTORS; j++) tile[i][j] = MULTIPLY_ADD(element, row[j], tile[i][j]);
+  }
+}
+
+/** c (+)= a · b for one tile c; a has the given strides between rows and along the inner axis, b is a panel. */
+INLINE void multiply_tile(const float *a, int row_stride, int inner_stride, const float *b, float *c,
+                          int c_stride, int inner, int adds) {
+  v128_t tile[TILE_ROWS][TILE_VECTORS];
+  UNROLL for (int i = 0; i < TILE_ROWS; i++)
+    UNROLL for (int j = 0; j < TILE_VECTORS; j++)
+      tile[i][j] = adds ? wasm_v128_load(c + i * c_stride + 4 * j) : wasm_f32x4_const(0, 0, 0, 0);
+  int k = inner;
+  KEEP_LOOP for (; k >= 4; k -= 4) {
+    UNROLL for (int o = 0; o < 4; o++) step(tile, a + o * inner_stride, row_stride, b + o * TILE_COLUMNS);
+    a += 4 * inner_stride;
+    b += 4 * TILE_COLUMNS;
+  }
+  KEEP_LOOP for (; k > 0; k--) {
+    step(tile, a, row_stride, b);
+    a += inner_stride;
+    b += TILE_COLUMNS;
+  }
+  UNROLL for (int i = 0; i < TILE_ROWS; i++)
+    UNROLL for (int j = 0; j < TILE_VECTORS; j++) wasm_v128_store(c + i * c_stride + 4 * j, tile[i][j]);
+}
+
+/** The tile for a in place and for a in a panel: a stride that the compiler knows saves an addition per element of a. */
+static __attribute__((noinline)) void tile_in_place(const float *a, int a_stride, const float *b, float *c, int c_stride, int inner, int adds) {
+  multiply_tile(a, a_stride, 1, b, c, c_stride, inner, adds);
+}
+static __attribute__((noinline)) void tile_of_panel(const float *a, const float *b, float *c, int c_stride, int inner, int adds) {
+  multiply_tile(a, 1, TILE_ROWS, b, c, c_stride, inner, adds);
+}
+
+/** Copies source[inner, width] into panels [inner, tile], one after the other; what the last one lacks is 0. */
+INLINE void pack_rows(const float *source, int stride, int inner, int width, int tile, float *panel) {
+  for (int start = 0; start < width; start += tile) {
+    int present = MIN(width - start, tile);
+    const float *row = source + start;
+    if (present == tile) {
+      KEEP_LOOP for (int k = 0; k < inner; k++, row += stride, panel += tile) {
+        int j = 0;
+        UNROLL for (; j + 4 <= tile; j += 4) wasm_v128_store(panel + j, wasm_v128_load(row + j));
+        UNROLL for (; j < tile; j++) panel[j] = row[j];
+      }
+    } else {
+      KEEP_LOOP for (int k = 0; k < inner; k++, row += stride, panel += tile)
+        KEEP_LOOP for (int j = 0; j < tile; j++) panel[j] = j < present ? row[j] : 0;
+    }
+  }
+}
+
+/** Copies source[width, inner], the transposed of what `pack_rows` reads, into the same panels. */
+INLINE void pack_columns(const float *source, int stride, int inner, int width, float *panel) {
+  const int tile = TILE_COLUMNS;
+  for (int start = 0; start < width; start += tile, source += tile * stride) {
+    int present = MIN(width - start, tile);
+    int k = 0;
+    if (present == tile) {
+      KEEP_LOOP for (; k + 4 <= inner; k += 4, panel += 4 * tile) {
+        UNROLL for (int j = 0; j < tile; j += 4) {
+          const float *corner = source + j * stride + k;
+          v128_t r0 = wasm_v128_load(corner), r1 = wasm_v128_load(corner + stride);
+          v128_t r2 = wasm_v128_load(corner + 2 * stride), r3 = wasm_v128_load(corner + 3 * stride);
+          v128_t low01 = wasm_i32x4_shuffle(r0, r1, 0, 4, 1, 5), high01 = wasm_i32x4_shuffle(r0, r1, 2, 6, 3, 7);
+          v128_t low23 = wasm_i32x4_shuffle(r2, r3, 0, 4, 1, 5), high23 = wasm_i32x4_shuffle(r2, r3, 2, 6, 3, 7);
+          wasm_v128_store(panel + j, wasm_i64x2_shuffle(low01, low23, 0, 2));
+          wasm_v128_store(panel + tile + j, wasm_i64x2_shuffle(low01, low23, 1, 3));
+          wasm_v128_store(panel + 2 * tile + j, wasm_i64x2_shuffle(high01, high23, 0, 2));
+          wasm_v128_store(panel + 3 * tile + j, wasm_i64x2_shuffle(high01, high23, 1, 3));
+        }
+      }
+    }
+    KEEP_LOOP for (; k < inner; k++, panel += tile)
+      KEEP_LOOP for (int j = 0; j < tile; j++) panel[j] = j < present ? source[j * stride + k] : 0;
+  }
+}
+
+/** Copies source[height, inner], fewer rows than a tile has, into one panel [inner, TILE_ROWS]. */
+INLINE void pack_last_rows(const float *source, int stride, int inner, int height, float *panel) {
+  KEEP_LOOP for (int k = 0; k < inner; k++, panel += TILE_ROWS)
+    KEEP_LOOP for (int i = 0; i < TILE_ROWS; i++) panel[i] = i < height ? source[i * stride + k] : 0;
+}
+
+/** The floats that `multiply` needs to work in, for products with this inner axis and number of columns. */
+__attribute__((export_name("scratchFloats"))) int scratch_floats(int inner, int columns) {
+  int depth = MIN(inner, BLOCK_INNER);
+  return TILE_ROWS * TILE_COLUMNS + depth * (ROUND_UP(BLOCK_ROWS, TILE_ROWS) + ROUND_UP(MIN(columns, BLOCK_COLUMNS), TILE_COLUMNS));
+}
+
+/** a is [rows, inner], or [inner, rows] if transposed; b is [inner, columns], or [columns, inner]. No side is 0. */
+__attribute__((export_name("multiply"))) void multiply(const float *a, const float *b, float *c, int rows, int inner, int columns,
+                                                       int transpose_a, int transpose_b, float *scratch) {
+  int a_stride = transpose_a ? rows : inner;
+  int b_stride = transpose_b ? inner : columns;
+  float *edge = scratch;
+  float *a_panels = edge + TILE_ROWS * TILE_COLUMNS;
+  float *b_panels = a_panels + ROUND_UP(BLOCK_ROWS, TILE_ROWS) * MIN(inner, BLOCK_INNER);
+  for (int n0 = 0; n0 < columns; n0 += BLOCK_COLUMNS) {
+    int width = MIN(columns - n0, BLOCK_COLUMNS);
+    for (int k0 = 0; k0 < inner; k0 += BLOCK_INNER) {
+      int depth = MIN(inner - k0, BLOCK_INNER);
+      if (transpose_b) pack_columns(b + n0 * b_stride + k0, b_stride, depth, width, b_panels);
+      else pack_rows(b + k0 * b_stride + n0, b_stride, depth, width, TILE_COLUMNS, b_panels);
+      for (int m0 = 0; m0 < rows; m0 += BLOCK_ROWS) {
+        int height = MIN(rows - m0, BLOCK_ROWS);
+        /* Whole tiles of a plain A are read where they are. */
+        int in_place = transpose_a ? 0 : height / TILE_ROWS * TILE_ROWS;
+        if (transpose_a) pack_rows(a + k0 * a_stride + m0, a_stride, depth, height, TILE_ROWS, a_panels);
+        else if (in_place < height) pack_last_rows(a + (m0 + in_place) * a_stride + k0, a_stride, depth, height - in_place, a_panels);
+        for (int n = 0; n < width; n += TILE_COLUMNS) {
+          int tile_width = MIN(width - n, TILE_COLUMNS);
+          for (int m = 0; m < height; m += TILE_ROWS) {
+            int tile_height = MIN(height - m, TILE_ROWS);
+            int is_whole = tile_width == TILE_COLUMNS && tile_height == TILE_ROWS;
+            const float *right = b_panels + n * depth;
+            float *out = c + (m0 + m) * columns + n0 + n;
+            float *tile = is_whole ? out : edge;
+            int tile_stride = is_whole ? columns : TILE_COLUMNS;
+            if (!is_whole && k0 > 0)
+              KEEP_LOOP for (int i = 0; i < tile_height; i++)
+                KEEP_LOOP for (int j = 0; j < tile_width; j++) edge[i * TILE_COLUMNS + j] = out[i * columns + j];
+            if (m < in_place) tile_in_place(a + (m0 + m) * a_stride + k0, a_stride, right, tile, tile_stride, depth, k0 > 0);
+            else tile_of_panel(a_panels + (m - in_place) * depth, right, tile, tile_stride, depth, k0 > 0);
+            if (!is_whole)
+              KEEP_LOOP for (int i = 0; i < tile_height; i++)
+                KEEP_LOOP for (int j = 0; j < tile_width; j++) out[i * columns + j] = edge[i * TILE_COLUMNS + j];
+          }
+        }
+      }
+    }
+  }
+}
