@@ -23,6 +23,11 @@ interface Example {
   readonly code: string;
 }
 
+/** An example of a doc block, and the package of that. */
+interface Fragment extends Example {
+  readonly owner: string;
+}
+
 /** An example of a page, and what the `npm install` lines above it install. */
 interface PageExample extends Example {
   readonly installed: readonly string[];
@@ -60,7 +65,7 @@ const importedBy = (code: string): string[] =>
     .map(([, from]) => /^(@[^/]+\/)?[^/]+/.exec(from as string)?.[0] as string)
     .filter((name) => !name.startsWith('node:'));
 
-function inDocBlocks(path: string): Example[] {
+function inDocBlocks(owner: string, path: string): Fragment[] {
   const comments = [...readFileSync(path, 'utf8').matchAll(/\/\*\*[\s\S]*?\*\//g)].map(
     ([comment]) => comment,
   );
@@ -69,12 +74,18 @@ function inDocBlocks(path: string): Example[] {
     if (after === undefined) return [];
     const lines = after.split('\n').map((line) => line.replace(/^\s*\* ?/, ''));
     const code = lines.join('\n');
-    return [{ name: `${relative(root, path)}: ${code.trim().split('\n')[0]}`, code }];
+    return [{ owner, name: `${relative(root, path)}: ${code.trim().split('\n')[0]}`, code }];
   });
 }
 
+const ownLast = (owner: string): string[] => {
+  const isOwn = (entry: string): boolean => entry.split('/')[0] === owner;
+  return [...entries.filter((entry) => !isOwn(entry)), ...entries.filter(isOwn)];
+};
+
 /** Imports come first, the rest runs in a function of its own, with the prelude's names in scope. */
-function asModule({ code }: Example, isFragment: boolean): string {
+function asModule({ code }: Example, owner: string | null): string {
+  const isFragment = owner !== null;
   const imports = [...code.matchAll(/^import [\s\S]*?;$/gm)].map(([statement]) => statement);
   const body = code.replace(/^import [\s\S]*?;$/gm, '');
   const names = [...body.matchAll(/\b[A-Za-z_$][\w$]*\b/g)].map(([name]) => name);
@@ -85,8 +96,11 @@ function asModule({ code }: Example, isFragment: boolean): string {
         `import * as tf from '@tensorflow/tfjs';`,
         `import { prelude } from '../prelude.ts';`,
         ...own,
-        // What the prelude made has the last word: `optimizer` is one, not the function that defines a class of them.
-        `const scope = { ${entries.map((entry) => `...${bindingOf(entry)}`).join(', ')}, ...await prelude() };`,
+        // A name that several packages export means the own one's; what the prelude made has the last word: `optimizer`
+        // is one, not the function that defines a class of them.
+        `const scope = { ${ownLast(owner)
+          .map((entry) => `...${bindingOf(entry)}`)
+          .join(', ')}, ...await prelude() };`,
       ]
     : [];
   const declared = new Set(
@@ -115,11 +129,10 @@ const pages = [
 ];
 const pageExamples = pages.flatMap(inPage);
 const examples = [
-  ...pageExamples.map((example) => ({ ...example, isFragment: false })),
-  ...packages
-    .flatMap((name) => sources(join(root, 'packages', name, 'src')))
-    .flatMap(inDocBlocks)
-    .map((example) => ({ ...example, isFragment: true })),
+  ...pageExamples.map((example) => ({ ...example, owner: null })),
+  ...packages.flatMap((name) =>
+    sources(join(root, 'packages', name, 'src')).flatMap((path) => inDocBlocks(name, path)),
+  ),
 ];
 
 describe('examples', () => {
@@ -139,9 +152,9 @@ describe('examples', () => {
     expect(importedBy(code).filter((name) => !installed.includes(name))).toEqual([]);
   });
 
-  it.each(examples)('$name runs', { timeout: 240_000 }, async ({ isFragment, ...example }) => {
+  it.each(examples)('$name runs', { timeout: 240_000 }, async ({ owner, ...example }) => {
     const file = join(work, `${examples.findIndex(({ name }) => name === example.name)}.ts`);
-    writeFileSync(file, asModule(example, isFragment));
+    writeFileSync(file, asModule(example, owner));
     const { default: run } = (await import(/* @vite-ignore */ file)) as {
       default: () => Promise<void>;
     };

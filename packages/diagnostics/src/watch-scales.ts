@@ -122,6 +122,7 @@ export class ScaleWatch extends CustomCallback {
     this.#drop();
   }
 
+  /** Called by `fit` after each batch: records. */
   override async onBatchEnd(
     batch: number,
     logs?: Parameters<CustomCallback['onBatchEnd']>[1],
@@ -130,6 +131,7 @@ export class ScaleWatch extends CustomCallback {
     await super.onBatchEnd(batch, logs);
   }
 
+  /** Called by `fit` at the end: frees what the watch holds on the device, and waits for the last reading. */
   override async onTrainEnd(): Promise<void> {
     this.dispose();
     await this.#reading;

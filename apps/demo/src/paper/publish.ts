@@ -41,7 +41,7 @@ export const verdictPage = (finished: readonly Finished[]): string =>
   `# The paper's effects, looked for at the size of a demo
 
 What [arXiv 2601.04890](https://arxiv.org/abs/2601.04890) claims, and what character-level language models of some ten thousand parameters
-show of it. Settings, seeds and the rule for each verdict are in [apps/demo/src/paper](../../apps/demo/src/paper) and were
+show of it. Settings, seeds and the rule for each verdict are in \`apps/demo/src/paper\` and were
 committed before the first full run. \`npm run demo -- paper\` repeats everything and draws it; this page is written by
 \`npm run demo -- paper --publish\`.
 
