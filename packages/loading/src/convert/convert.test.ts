@@ -77,6 +77,18 @@ onCpu(() => {
     60_000,
   );
 
+  test('names the layers whose activation stock tfjs lacks', async () => {
+    const hard = casesIn('keras-3.15.1.zip').find(({ name }) => name === 'hard') as SavedCase;
+    writeFileSync(at('hard.keras'), hard.files['keras'] as Uint8Array);
+    const { code, stdout } = await run('convert', at('hard.keras'), at('hard-web'));
+    expect([code, stdout.split('\n').at(-2)]).toEqual([
+      0,
+      expect.stringMatching(
+        /^tf.loadLayersModel alone lacks .*of_hard_sigmoid \(keras_hard_sigmoid\), .*load it with loadModel/,
+      ),
+    ]);
+  }, 60_000);
+
   test('a model.json goes back to a .keras file', async () => {
     await run('convert', at('tagger.h5'), at('there'));
     const { code, stdout } = await run('convert', at('there/model.json'), at('again/tagger.keras'));

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layersIn } from '@tfjs-lrm/core/kit';
 import { registeredNames } from '../internals.ts';
+import { KERAS_ACTIVATIONS } from '../keras-layers/names.ts';
 
 /** The classes of tfjs itself: this module is loaded before any other registers its own. */
 const STOCK: ReadonlySet<string> = new Set(registeredNames());
@@ -10,12 +11,27 @@ const STOCK: ReadonlySet<string> = new Set(registeredNames());
 /** As in the files of `tensorflowjs_converter`: browsers and networks cache parts of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
 
-/** The layers of a model that tfjs lacks, each as `name (Class)`. */
+const ACTIVATIONS: readonly string[] = [...new Set(Object.values(KERAS_ACTIVATIONS))];
+
+/** The activations of a layer that tfjs lacks, by their names in its configuration. */
+function activationsBeyondTfjs(layer: { getConfig(): object }): readonly string[] {
+  const config = JSON.stringify(layer.getConfig());
+  // In memory the names are written as in JavaScript, in files as in Python.
+  const inJavaScript = (name: string): string =>
+    name.replace(/_./g, ([, letter]) => (letter as string).toUpperCase());
+  return ACTIVATIONS.filter((name) => config.includes(`"${inJavaScript(name)}"`));
+}
+
+/** The layers of a model that tfjs lacks or whose activation it lacks, each as `name (Class)` or `name (activation)`. */
 export function layersBeyondTfjs(model: LayersModel): readonly string[] {
   const all = [...layersIn(model as unknown as Parameters<typeof layersIn>[0])];
-  return all
-    .filter((layer) => !STOCK.has(layer.getClassName()))
-    .map((layer) => `${layer.name} (${layer.getClassName()})`);
+  return all.flatMap((layer) => {
+    const className = layer.getClassName();
+    if (!STOCK.has(className)) return [`${layer.name} (${className})`];
+    // The layers of a nested model come by themselves.
+    if ('layers' in layer) return [];
+    return activationsBeyondTfjs(layer).map((activation) => `${layer.name} (${activation})`);
+  });
 }
 
 /** The names that several weights of a model have; stock tfjs cannot load such a model. */
