@@ -37,7 +37,7 @@ export function lossOf(outputs: readonly tf.Tensor[], curved: boolean): tf.Scala
 
 async function outcomeOf(
   compute: () => readonly (tf.Tensor | null)[],
-  inputs: readonly tf.Tensor[] = [],
+  inputs: readonly tf.Tensor[],
 ): Promise<Outcome> {
   let tensors: readonly (tf.Tensor | null)[];
   try {
@@ -46,7 +46,10 @@ async function outcomeOf(
       tensors.map(async (tensor) => (tensor === null ? null : [...(await tensor.data())])),
     );
     const shapes = tensors.map((tensor, i) => tensor?.shape ?? inputs[i]?.shape ?? []);
-    tf.dispose(tensors.filter((tensor) => tensor !== null));
+    // An operation may return its input itself.
+    tf.dispose(
+      tensors.filter((tensor) => tensor !== null).filter((tensor) => !inputs.includes(tensor)),
+    );
     return { shapes, values };
   } catch (error) {
     return { refused: error instanceof Error ? error.message : String(error) };
@@ -77,7 +80,7 @@ export async function evaluate(subject: Case): Promise<Outcomes> {
   };
   try {
     return {
-      forward: await outcomeOf(outputs),
+      forward: await outcomeOf(outputs, inputs),
       gradient: await outcomeOf(() => gradientsOf(() => lossOf(outputs(), false)), inputs),
       second: subject.second && (await outcomeOf(() => gradientsOf(penalty), inputs)),
     };
