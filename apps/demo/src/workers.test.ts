@@ -50,9 +50,12 @@ describe.skipIf(!isLinked())('on tensorflow', () => {
     const args = [...SMALL, '--backend', 'tensorflow', '--steps', '40'];
     expect(demo(...args, '--out', alone).status).toBe(0);
     const child = spawn('node', [main, ...args, '--workers', '2', '--out', shared]);
+    let isAsked = false;
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      // The first report of its progress.
-      if (/step/.test(text.replace(/characters a step/, ''))) child.kill('SIGINT');
+      // The first report of its progress. A second signal would end it at once.
+      if (isAsked || !/step/.test(text.replace(/characters a step/, ''))) return;
+      isAsked = true;
+      child.kill('SIGINT');
     });
     const [code] = (await once(child, 'close')) as [number];
     expect(code).toBe(130);
