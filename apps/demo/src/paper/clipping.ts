@@ -75,24 +75,15 @@ type Varied = { readonly line: Line; readonly start: number };
 /** Without multipliers there is nothing to start. */
 const isTrained = ({ line, start }: Varied): boolean => line !== 'no multipliers' || start === 1;
 
-export const plans = ({
-  preset,
-  learningRate,
-  decay,
-  threshold,
-  measureEvery,
-  validationBatches,
-  seeds,
-  starts,
-}: ClippingSettings): Plan<Varied, ClippingTraining>[] =>
-  grid(name, { line: LINES, start: starts }, seeds, {
-    preset,
-    learningRate,
-    decay,
-    threshold,
-    measureEvery,
-    validationBatches,
-  }).filter(({ varied }) => isTrained(varied));
+export const plans = (settings: ClippingSettings): Plan<Varied, ClippingTraining>[] =>
+  grid(name, { line: LINES, start: settings.starts }, settings, [
+    'preset',
+    'learningRate',
+    'decay',
+    'threshold',
+    'measureEvery',
+    'validationBatches',
+  ]).filter(({ varied }) => isTrained(varied));
 
 const ROLES = ['matrix', 'embedding', 'head', 'multiplier', 'vector'] as const;
 

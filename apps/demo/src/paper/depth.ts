@@ -32,7 +32,7 @@ import {
   type Verdict,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
-import { type Multipliers, outputsOf, wholeModel } from './whole-model.ts';
+import { freezeNorms, type Multipliers, outputsOf, wholeModel } from './whole-model.ts';
 
 export const name = 'depth';
 export const title = 'Depth: the outputs of the blocks';
@@ -51,15 +51,15 @@ export type DepthVaried = { readonly multipliers: Multipliers };
 
 const plansWith = (
   multipliers: readonly Multipliers[],
-  { seeds, preset, learningRate, decay, multiplierDecay, validationBatches }: DepthSettings,
+  settings: DepthSettings,
 ): Plan<DepthVaried, Training>[] =>
-  grid<DepthVaried, Training>(name, { multipliers }, seeds, {
-    preset,
-    learningRate,
-    decay,
-    multiplierDecay,
-    validationBatches,
-  });
+  grid(name, { multipliers }, settings, [
+    'preset',
+    'learningRate',
+    'decay',
+    'multiplierDecay',
+    'validationBatches',
+  ]);
 
 const LINES = ['no multipliers', 'scalars'] as const;
 const ROW_LINES = ['no multipliers', 'rows and columns'] as const;
@@ -96,7 +96,7 @@ export async function train(cell: Cell<DepthVaried, Training>, corpus: Corpus): 
   const { settings, seed, varied } = cell;
   const { preset, learningRate, decay, multiplierDecay } = settings;
   const model = wholeModel(preset, corpus.vocabulary.length, varied.multipliers, seed);
-  for (const layer of model.layers) if (/norm$/.test(layer.name)) layer.trainable = false;
+  freezeNorms(model);
   assignRoles(model);
   const optimizer = optimizerOf(
     { ...DEFAULT_RECIPE, learningRate, decay, multiplierDecay },

@@ -123,13 +123,19 @@ export function combinations<V extends Varied>(
   ) as V[];
 }
 
-/** A cell for each seed and combination. */
-export const grid = <V extends Varied, T extends object>(
+/**
+ * A cell for each seed and combination.
+ *
+ * @param keys those settings that the numbers of a cell depend on; their order is part of a cell's name
+ */
+export function grid<V extends Varied, S extends Settings, K extends keyof S>(
   experiment: string,
-  lists: { readonly [K in keyof V]: readonly V[K][] },
-  seeds: readonly number[],
-  settings: T,
-): Plan<V, T>[] =>
-  seeds.flatMap((seed) =>
-    combinations<V>(lists).map((varied) => ({ experiment, varied, seed, settings })),
+  lists: { readonly [Name in keyof V]: readonly V[Name][] },
+  settings: S,
+  keys: readonly K[],
+): Plan<V, Pick<S, K>>[] {
+  const own = Object.fromEntries(keys.map((key) => [key, settings[key]])) as Pick<S, K>;
+  return settings.seeds.flatMap((seed) =>
+    combinations<V>(lists).map((varied) => ({ experiment, varied, seed, settings: own })),
   );
+}

@@ -4,11 +4,11 @@
  */
 
 import type * as tf from '@tensorflow/tfjs-core';
-import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { assignRoles } from '@tfjs-lrm/core';
 import { type Corpus, languageModel } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import { curve, degradation, inWords, lineOf, numberOf, overSeeds, range } from './curves.ts';
+import { curve, degradation, inWords, numberOf, range } from './curves.ts';
 import type { Drawing } from './drawings.ts';
 import {
   type Cell,
@@ -19,13 +19,14 @@ import {
   type Verdict,
 } from './experiment.ts';
 import {
-  factorAxis,
+  chartsOverFactors,
   type ScaledSettings,
   type ScaledTraining,
   scaledOptimizer,
-  trainingOf,
+  TRAINING,
 } from './scaled-optimizer.ts';
-import { rootMeanSquare, trainCell } from './train-cell.ts';
+import { trainCell } from './train-cell.ts';
+import { freezeNorms, outputsOf } from './whole-model.ts';
 
 export const name = 'mlp';
 export const title = 'MLP: the scale of gate, up and down';
@@ -37,12 +38,11 @@ const LINES = ['AdamW', 'AdamW, scalars', 'Muon', 'Muon, scalars'] as const;
 type Varied = { readonly line: (typeof LINES)[number]; readonly factor: number };
 
 export const plans = (settings: ScaledSettings): Plan<Varied, ScaledTraining>[] =>
-  grid(name, { line: LINES, factor: settings.factors }, settings.seeds, trainingOf(settings));
+  grid(name, { line: LINES, factor: settings.factors }, settings, TRAINING);
 
 type OwnCell = Cell<Varied, ScaledTraining>;
 
 const MLP = /_(gate|up|down)$/;
-const NORM = /norm$/;
 const ATTENTION = ['query', 'key', 'value', 'output'];
 
 function build({ varied, seed, settings }: OwnCell, vocabulary: number): LayersModel {
@@ -53,17 +53,14 @@ function build({ varied, seed, settings }: OwnCell, vocabulary: number): LayersM
     ? addMultipliers(plain, { placement: (layer) => (MLP.test(layer.name) ? options : null) })
     : plain;
   if (model !== plain) plain.dispose();
-  for (const layer of model.layers) if (NORM.test(layer.name)) layer.trainable = false;
+  freezeNorms(model);
   return model;
 }
 
 /** Root mean square of what the MLPs add to the residual stream. */
 function outputOf(model: LayersModel, blocks: number, probe: tf.Tensor): number {
-  const outputs = Array.from({ length: blocks }, (_, i) => model.getLayer(`block${i}_down`).output);
-  const stream = makeModel({ inputs: model.inputs, outputs: outputs as SymbolicTensor[] });
-  const values = [stream.apply(probe)].flat() as tf.Tensor[];
-  const squares = values.map((value) => rootMeanSquare(value) ** 2);
-  for (const value of values) value.dispose();
+  const layers = Array.from({ length: blocks }, (_, i) => `block${i}_down`);
+  const squares = outputsOf(model, layers, probe).map((scale) => scale ** 2);
   return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / blocks);
 }
 
@@ -96,16 +93,7 @@ export function drawings(
     ['loss', 'Loss against S', 'validation loss, nats a character'],
     ['output', 'Outputs of the MLP blocks', 'root mean square'],
   ] as const;
-  return charts.map(([what, heading, label]) => ({
-    kind: 'curves',
-    chart: {
-      title: heading,
-      description: overSeeds(settings),
-      x: factorAxis(settings.factors),
-      y: { label, log: what !== 'loss' },
-    },
-    lines: LINES.map((line) => lineOf(line, quantity(outcomes, line, what))),
-  }));
+  return chartsOverFactors(charts, LINES, (line, what) => quantity(outcomes, line, what), settings);
 }
 
 export function judge(outcomes: readonly Outcome<Varied>[], { rule }: ScaledSettings): Verdict {

@@ -46,13 +46,8 @@ type Varied = { readonly comparison: Name };
 const NAMES = Object.keys(COMPARISONS) as Name[];
 
 /** A seed is a repetition. */
-export const plans = ({
-  seeds,
-  size,
-  rounds,
-  stepsPerRound,
-}: OwnSettings): Plan<Varied, Timing>[] =>
-  grid<Varied, Timing>(name, { comparison: NAMES }, seeds, { size, rounds, stepsPerRound });
+export const plans = (settings: OwnSettings): Plan<Varied, Timing>[] =>
+  grid(name, { comparison: NAMES }, settings, ['size', 'rounds', 'stepsPerRound']);
 
 export async function train(cell: Cell<Varied, Timing>, corpus: Corpus): Promise<Measured> {
   const { size, rounds, stepsPerRound } = cell.settings;

@@ -51,24 +51,17 @@ type Varied = {
   readonly decay: number;
 };
 
-export const plans = ({
-  learningRates,
-  decays,
-  seeds,
-  preset,
-  multiplierDecay,
-  validationBatches,
-}: OwnSettings): Plan<Varied, Training>[] =>
-  grid<Varied, Training>(
+export const plans = (settings: OwnSettings): Plan<Varied, Training>[] =>
+  grid(
     name,
     {
       optimizer: OPTIMIZERS,
       multipliers: MULTIPLIERS,
-      learningRate: learningRates,
-      decay: decays,
+      learningRate: settings.learningRates,
+      decay: settings.decays,
     },
-    seeds,
-    { preset, multiplierDecay, validationBatches },
+    settings,
+    ['preset', 'multiplierDecay', 'validationBatches'],
   );
 
 export async function train(cell: Cell<Varied, Training>, corpus: Corpus): Promise<Measured> {

@@ -10,16 +10,7 @@ import { variableOf } from '@tfjs-lrm/core/kit';
 import { brownianBand, type Recipe, recipeOf } from '@tfjs-lrm/diagnostics';
 import { type Corpus, languageModel, scheduleOf } from '@tfjs-lrm/language-model';
 import { addMultipliers } from '@tfjs-lrm/multipliers';
-import {
-  curve,
-  degradation,
-  inWords,
-  lineOf,
-  logSlope,
-  numberOf,
-  overSeeds,
-  range,
-} from './curves.ts';
+import { curve, degradation, inWords, logSlope, numberOf, range } from './curves.ts';
 import type { Drawing } from './drawings.ts';
 import {
   type Cell,
@@ -30,11 +21,11 @@ import {
   type Verdict,
 } from './experiment.ts';
 import {
-  factorAxis,
+  chartsOverFactors,
   type ScaledSettings,
   type ScaledTraining,
   scaledOptimizer,
-  trainingOf,
+  TRAINING,
 } from './scaled-optimizer.ts';
 import { rootMeanSquare, trainCell } from './train-cell.ts';
 
@@ -48,7 +39,7 @@ const LINES = ['gain frozen', 'scalar', 'vector'] as const;
 type Varied = { readonly line: (typeof LINES)[number]; readonly factor: number };
 
 export const plans = (settings: ScaledSettings): Plan<Varied, ScaledTraining>[] =>
-  grid(name, { line: LINES, factor: settings.factors }, settings.seeds, trainingOf(settings));
+  grid(name, { line: LINES, factor: settings.factors }, settings, TRAINING);
 
 type OwnCell = Cell<Varied, ScaledTraining>;
 
@@ -113,16 +104,7 @@ export function drawings(
       'norm of the head / Adam Brownian motion',
     ],
   ] as const;
-  return charts.map(([what, heading, label]) => ({
-    kind: 'curves',
-    chart: {
-      title: heading,
-      description: overSeeds(settings),
-      x: factorAxis(settings.factors),
-      y: { label, log: what !== 'loss' },
-    },
-    lines: LINES.map((line) => lineOf(line, quantity(outcomes, line, what))),
-  }));
+  return chartsOverFactors(charts, LINES, (line, what) => quantity(outcomes, line, what), settings);
 }
 
 export function judge(outcomes: readonly Outcome<Varied>[], { rule }: ScaledSettings): Verdict {

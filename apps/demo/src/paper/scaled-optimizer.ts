@@ -9,6 +9,8 @@ import { muon } from '@tfjs-lrm/muon';
 import { withSchedule } from '@tfjs-lrm/schedule';
 import type { Axis } from '@tfjs-lrm/shared';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
+import { lineOf, overSeeds, type Point } from './curves.ts';
+import type { Drawing } from './drawings.ts';
 import type { Settings } from './experiment.ts';
 import type { TrainedSettings } from './train-cell.ts';
 
@@ -26,27 +28,39 @@ export interface ScaledSettings extends Settings, ScaledTraining {
 }
 
 /** Those settings that the numbers of a cell depend on. */
-export const trainingOf = ({
-  preset,
-  learningRate,
-  decay,
-  multiplierDecay,
-  validationBatches,
-}: ScaledSettings): ScaledTraining => ({
-  preset,
-  learningRate,
-  decay,
-  multiplierDecay,
-  validationBatches,
-});
+export const TRAINING = [
+  'preset',
+  'learningRate',
+  'decay',
+  'multiplierDecay',
+  'validationBatches',
+] as const;
 
 /** The axis of S. */
-export const factorAxis = (factors: readonly number[]): Axis => ({
+const factorAxis = (factors: readonly number[]): Axis => ({
   label: 'S, as a multiple of √(η/λ) of the other matrices',
   log: true,
   ticks: factors,
   format: (factor) => (factor < 1 ? `1/${Math.round(1 / factor)}` : String(factor)),
 });
+
+/** A chart of each quantity over the factors of S, a line a condition. */
+export const chartsOverFactors = <Line extends string>(
+  charts: readonly (readonly [quantity: string, title: string, label: string])[],
+  lines: readonly Line[],
+  points: (line: Line, quantity: string) => readonly Point[],
+  settings: ScaledSettings,
+): Drawing[] =>
+  charts.map(([quantity, title, label]) => ({
+    kind: 'curves',
+    chart: {
+      title,
+      description: overSeeds(settings),
+      x: factorAxis(settings.factors),
+      y: { label, log: quantity !== 'loss' },
+    },
+    lines: lines.map((line) => lineOf(line, points(line, quantity))),
+  }));
 
 /** `optimizer` is that of the matrices whose S is scaled; all others have AdamW. */
 export function scaledOptimizer(

@@ -70,25 +70,16 @@ export interface SymmetrySettings extends Settings, SymmetryTraining {
   };
 }
 
-export const plans = ({
-  preset,
-  learningRate,
-  decay,
-  multiplierDecay,
-  rebalanceEvery,
-  measureEvery,
-  validationBatches,
-  seeds,
-}: SymmetrySettings): Plan<Varied, SymmetryTraining>[] =>
-  grid(name, { cure: CURES }, seeds, {
-    preset,
-    learningRate,
-    decay,
-    multiplierDecay,
-    rebalanceEvery,
-    measureEvery,
-    validationBatches,
-  });
+export const plans = (settings: SymmetrySettings): Plan<Varied, SymmetryTraining>[] =>
+  grid(name, { cure: CURES }, settings, [
+    'preset',
+    'learningRate',
+    'decay',
+    'multiplierDecay',
+    'rebalanceEvery',
+    'measureEvery',
+    'validationBatches',
+  ]);
 
 type OwnCell = Cell<Varied, SymmetryTraining>;
 

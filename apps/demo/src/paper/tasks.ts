@@ -73,23 +73,15 @@ export interface TaskSettings extends Settings, TaskTraining {
   };
 }
 
-export const plans = ({
-  preset,
-  adamw,
-  muon,
-  multiplierDecay,
-  examples,
-  lossBatches,
-  seeds,
-}: TaskSettings): Plan<Varied, TaskTraining>[] =>
-  grid(name, { optimizer: OPTIMIZERS, multipliers: MULTIPLIERS }, seeds, {
-    preset,
-    adamw,
-    muon,
-    multiplierDecay,
-    examples,
-    lossBatches,
-  });
+export const plans = (settings: TaskSettings): Plan<Varied, TaskTraining>[] =>
+  grid(name, { optimizer: OPTIMIZERS, multipliers: MULTIPLIERS }, settings, [
+    'preset',
+    'adamw',
+    'muon',
+    'multiplierDecay',
+    'examples',
+    'lossBatches',
+  ]);
 
 const LOSS_SEED = 7;
 

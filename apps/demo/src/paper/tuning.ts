@@ -64,33 +64,20 @@ export interface TuningSettings extends Settings, TuningTraining {
   };
 }
 
-export const plans = ({
-  preset,
-  validationBatches,
-  trialSteps,
-  trialBatches,
-  learningRate,
-  decay,
-  multiplierDecay,
-  rateTrials,
-  rateSpread,
-  groupTrials,
-  groupSpread,
-  seeds,
-}: TuningSettings): Plan<Varied, TuningTraining>[] =>
-  grid(name, { tuned: TUNINGS, optimizer: OPTIMIZERS, multipliers: MULTIPLIERS }, seeds, {
-    preset,
-    validationBatches,
-    trialSteps,
-    trialBatches,
-    learningRate,
-    decay,
-    multiplierDecay,
-    rateTrials,
-    rateSpread,
-    groupTrials,
-    groupSpread,
-  });
+export const plans = (settings: TuningSettings): Plan<Varied, TuningTraining>[] =>
+  grid(name, { tuned: TUNINGS, optimizer: OPTIMIZERS, multipliers: MULTIPLIERS }, settings, [
+    'preset',
+    'validationBatches',
+    'trialSteps',
+    'trialBatches',
+    'learningRate',
+    'decay',
+    'multiplierDecay',
+    'rateTrials',
+    'rateSpread',
+    'groupTrials',
+    'groupSpread',
+  ]);
 
 /** What each way of tuning has a factor for, in every group. */
 const TUNED: Readonly<Record<Varied['tuned'], readonly (typeof KINDS)[number][]>> = {

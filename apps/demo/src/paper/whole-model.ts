@@ -25,6 +25,11 @@ export function wholeModel(
   return model;
 }
 
+/** Freezes the gains of all norms. */
+export function freezeNorms(model: LayersModel): void {
+  for (const layer of model.layers) if (/norm$/.test(layer.name)) layer.trainable = false;
+}
+
 /** Root mean squares of the outputs of layers on a batch of token ids. */
 export function outputsOf(
   model: LayersModel,

@@ -28,7 +28,7 @@ import {
 } from './experiment.ts';
 import { type Exponent, exponentText, fitExponent } from './fit.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
-import { outputsOf, wholeModel } from './whole-model.ts';
+import { freezeNorms, outputsOf, wholeModel } from './whole-model.ts';
 
 export const name = 'width';
 export const title = 'Width: norms, outputs and multipliers';
@@ -52,24 +52,15 @@ const LINES = ['no multipliers', 'scalars'] as const;
 
 type Varied = { readonly line: (typeof LINES)[number]; readonly width: number };
 
-export const plans = ({
-  widths,
-  seeds,
-  preset,
-  learningRate,
-  decay,
-  multiplierDecay,
-  headWidth,
-  validationBatches,
-}: OwnSettings): Plan<Varied, Training>[] =>
-  grid<Varied, Training>(name, { line: LINES, width: widths }, seeds, {
-    preset,
-    learningRate,
-    decay,
-    multiplierDecay,
-    headWidth,
-    validationBatches,
-  });
+export const plans = (settings: OwnSettings): Plan<Varied, Training>[] =>
+  grid(name, { line: LINES, width: settings.widths }, settings, [
+    'preset',
+    'learningRate',
+    'decay',
+    'multiplierDecay',
+    'headWidth',
+    'validationBatches',
+  ]);
 
 export const seconds = (
   { varied }: Plan<Varied, Training>,
@@ -101,7 +92,7 @@ export async function train(cell: Cell<Varied, Training>, corpus: Corpus): Promi
   const { learningRate, decay, multiplierDecay } = settings;
   const size = sizeOf(settings, varied.width);
   const model = wholeModel(size, corpus.vocabulary.length, varied.line, seed);
-  for (const layer of model.layers) if (/norm$/.test(layer.name)) layer.trainable = false;
+  freezeNorms(model);
   assignRoles(model);
   const schedule = scheduleOf(size.steps);
   const recipe = { ...DEFAULT_RECIPE, learningRate, decay, multiplierDecay };
