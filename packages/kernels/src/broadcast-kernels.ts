@@ -3,12 +3,12 @@ import {
   getKernel,
   type KernelFunc,
   type StridedSliceAttrs,
-  slice_util,
   type TensorInfo,
   Tile,
   util,
 } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
+import { stridedSliceInfo } from './strided-slice-info.ts';
 
 type Call = Parameters<KernelFunc>[0];
 
@@ -91,19 +91,8 @@ export const withAllAxes =
   (stock: KernelFunc): KernelFunc =>
   (call) => {
     const { x } = call.inputs as { x: TensorInfo };
-    const attrs = attributes<StridedSliceAttrs>(call.attrs);
-    if (attrs.shrinkAxisMask === 0) return stock(call);
-    const { begin, end, strides, finalShape } = slice_util.sliceInfo(
-      x.shape,
-      attrs.begin,
-      attrs.end,
-      attrs.strides,
-      attrs.beginMask,
-      attrs.endMask,
-      attrs.ellipsisMask,
-      attrs.newAxisMask,
-      attrs.shrinkAxisMask,
-    );
+    if (attributes<StridedSliceAttrs>(call.attrs).shrinkAxisMask === 0) return stock(call);
+    const { begin, end, strides, finalShape } = stridedSliceInfo(x.shape, call.attrs);
     // An end before the first element can only be expressed by its mask.
     const endMask = end.reduce((mask, at, axis) => (at < 0 ? mask | (1 << axis) : mask), 0);
     const masks = { beginMask: 0, endMask, ellipsisMask: 0, newAxisMask: 0, shrinkAxisMask: 0 };

@@ -4,11 +4,11 @@ import {
   type PadV2Attrs,
   type ReverseAttrs,
   type StridedSliceAttrs,
-  slice_util,
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
 import { compose } from './compose.ts';
+import { stridedSliceInfo } from './strided-slice-info.ts';
 
 type Call = Parameters<KernelFunc>[0];
 
@@ -77,18 +77,7 @@ export const stridedSliceAxes =
   (call) => {
     const shape = shapeOf(call);
     if (shape.length <= MOST_AXES) return stock(call);
-    const attrs = call.attrs as unknown as StridedSliceAttrs;
-    const { begin, end, strides, finalShape } = slice_util.sliceInfo(
-      shape,
-      attrs.begin,
-      attrs.end,
-      attrs.strides,
-      attrs.beginMask,
-      attrs.endMask,
-      attrs.ellipsisMask,
-      attrs.newAxisMask,
-      attrs.shrinkAxisMask,
-    );
+    const { begin, end, strides, finalShape } = stridedSliceInfo(shape, call.attrs);
     const steps = shape.flatMap((size, axis) =>
       begin[axis] === 0 && end[axis] === size && strides[axis] === 1
         ? []

@@ -19,7 +19,6 @@ import {
   SplitV,
   type SplitVAttrs,
   StridedSlice,
-  type StridedSliceAttrs,
   slice,
   slice_util,
   split,
@@ -30,6 +29,7 @@ import {
   transpose,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
+import { stridedSliceInfo } from '../strided-slice-info.ts';
 import { aroundAxis, padAny, padAxis, sliceAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
@@ -39,18 +39,7 @@ const stridedSliceGradient: GradConfig = {
   inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
     const [x] = saved as [Tensor];
-    const a = attributes<StridedSliceAttrs>(attrs);
-    const { begin, end, strides } = slice_util.sliceInfo(
-      x.shape,
-      a.begin,
-      a.end,
-      a.strides,
-      a.beginMask,
-      a.endMask,
-      a.ellipsisMask,
-      a.newAxisMask,
-      a.shrinkAxisMask,
-    );
+    const { begin, end, strides } = stridedSliceInfo(x.shape, attrs);
     return {
       x: () => {
         // With every axis of x: dy lacks the dropped axes, and has the new ones.
