@@ -44,11 +44,16 @@ if (options.help) {
   process.exit(0);
 }
 
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+};
+
 if (options.ratios || options['write-ratios']) {
   const isRight = await checkRatios({
     backends: options.backend,
     only: options.only,
     isWriting: options['write-ratios'],
+    onProgress: progress,
   });
   process.exit(isRight ? 0 : 1);
 }
@@ -56,10 +61,6 @@ if (options.ratios || options['write-ratios']) {
 const modes = MODES.filter((mode) => options.mode.includes(mode));
 const cases = readCases().filter(({ name }) => name.startsWith(options.only));
 const names = cases.map(({ name }) => name);
-
-const progress = (text: string): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-};
 
 const fileOf = (key: string): string | null =>
   options.results === undefined ? null : join(options.results, `${key}.json`);

@@ -2,6 +2,7 @@ import {
   add,
   batchNorm,
   cast,
+  customGrad,
   div,
   Elu,
   EluGrad,
@@ -11,9 +12,12 @@ import {
   FusedBatchNorm,
   type FusedBatchNormAttrs,
   type GradConfig,
+  type GradSaveFunc,
   grad,
+  grads,
   LRN,
   type LRNAttrs,
+  LRNGrad,
   less,
   localResponseNormalization,
   matMul,
@@ -65,32 +69,46 @@ const batchNormGradient: GradConfig = {
 };
 
 /**
- * The gradient of local response normalization, y = x · n^−β with n = bias + α Σ x² over neighbouring channels: the sums
- * over neighbours are a product with a band of ones, so that it has a gradient itself.
+ * The gradient of local response normalization, y = x · n^−β with n = bias + α Σ x² over neighbouring channels, as
+ * operations that have gradients: the sums over neighbours are a product with a band of ones.
  */
+function lrnByBand(x: Tensor4D, dy: Tensor4D, attrs: LRNAttrs): Tensor {
+  const { depthRadius, bias, alpha, beta } = attrs;
+  const channels = x.shape[3];
+  const band = tensor2d(
+    Array.from({ length: channels }, (_, i) =>
+      Array.from({ length: channels }, (_, j) => (Math.abs(i - j) <= depthRadius ? 1 : 0)),
+    ),
+  );
+  const neighbours = (t: Tensor): Tensor =>
+    reshape(matMul(reshape(t, [-1, channels]), band), x.shape);
+  const n = add(mul(neighbours(square(x)), alpha), bias);
+  const direct = mul(dy, pow(n, -beta));
+  const through = neighbours(div(mul(direct, x), n));
+  return sub(direct, mul(mul(x, through), 2 * alpha * beta));
+}
+
+/** By the kernel, whose time does not grow with the square of the channels; its own gradient, by the band. */
 const lrnGradient: GradConfig = {
   kernelName: LRN,
   inputsToSave: ['x'],
-  gradFunc: (gradient, saved, attrs) => {
-    const dy = gradient as Tensor4D;
-    const [x] = saved as [Tensor4D];
-    const { depthRadius, bias, alpha, beta } = attributes<LRNAttrs>(attrs);
-    return {
-      x: () => {
-        const channels = x.shape[3];
-        const band = tensor2d(
-          Array.from({ length: channels }, (_, i) =>
-            Array.from({ length: channels }, (_, j) => (Math.abs(i - j) <= depthRadius ? 1 : 0)),
-          ),
-        );
-        const neighbours = (t: Tensor): Tensor =>
-          reshape(matMul(reshape(t, [-1, channels]), band), x.shape);
-        const n = add(mul(neighbours(square(x)), alpha), bias);
-        const direct = mul(dy, pow(n, -beta));
-        const through = neighbours(div(mul(direct, x), n));
-        return sub(direct, mul(mul(x, through), 2 * alpha * beta));
-      },
-    };
+  outputsToSave: [true],
+  gradFunc: (gradient, saved, config) => {
+    const [source, y] = saved as [Tensor4D, Tensor4D];
+    const attrs = attributes<LRNAttrs>(config);
+    const byKernel = customGrad((x, dy, save) => {
+      (save as GradSaveFunc)([x as Tensor, dy as Tensor]);
+      return {
+        value: engine().runKernel<Tensor>(
+          LRNGrad,
+          { x: x as Tensor, y, dy: dy as Tensor },
+          { ...attrs },
+        ),
+        gradFunc: (ddx: Tensor, saved: Tensor[]) =>
+          grads((x, dy) => lrnByBand(x as Tensor4D, dy as Tensor4D, attrs))(saved, ddx),
+      };
+    });
+    return { x: () => byKernel(source, gradient as Tensor4D) };
   },
 };
 

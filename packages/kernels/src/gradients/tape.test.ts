@@ -1,0 +1,45 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { onCpu } from '../../../../test/backends.ts';
+import { tensorsLeftBy, values } from '../../../../test/tensors.ts';
+import { disableTraining, enableTraining } from '../index.ts';
+
+beforeEach(enableTraining);
+afterEach(disableTraining);
+
+onCpu(() => {
+  test('a gradient that needs only shapes keeps none of the inputs in memory', () => {
+    const { activeTape } = tf.engine().state;
+    expect(activeTape ?? []).toEqual([]);
+    const x = tf.ones([64]);
+    const left = tensorsLeftBy(() => {
+      const gradient = tf.grad((t: tf.Tensor) => {
+        const sliced = tf.stridedSlice(tf.neg(t), [0], [64], [2]);
+        const saved = tf.engine().state.activeTape.flatMap((node) => node.saved);
+        expect(saved.filter((tensor) => tensor?.size === 64)).toEqual([]);
+        return sliced;
+      })(x);
+      expect(values(gradient).slice(0, 4)).toEqual([-1, 0, -1, 0]);
+      gradient.dispose();
+    });
+    expect(left).toBe(0);
+    x.dispose();
+  });
+
+  test('it is right where the input is disposed of before the backward pass', () => {
+    tf.tidy(() => {
+      const gradient = tf.grad((t: tf.Tensor) => {
+        const inner = tf.neg(t);
+        const sliced = tf.stridedSlice(inner, [0], [4], [2]);
+        inner.dispose();
+        return sliced;
+      })(tf.ones([4]));
+      expect(values(gradient)).toEqual([-1, 0, -1, 0]);
+    });
+  });
+
+  test('a gradient function that is called by itself says that it needs the tape', () => {
+    const { gradFunc } = tf.getGradient('StridedSlice');
+    tf.tidy(() => expect(() => gradFunc(tf.ones([1]), [], {})).toThrow('from its tape'));
+  });
+});
