@@ -56,6 +56,18 @@ function growthTable({ growth: { stock = [], ours = [] } }: Results): string[] {
   return [...head, ...growthRows(stock), '', ...end];
 }
 
+/** The faults of the same cases as functions of TensorFlow. */
+function compiledSection({ cases, judgements }: Results): string[] {
+  const { compiled = [] } = judgements.get('tensorflow') ?? {};
+  const faults = [...faultsByOperation(cases, compiled)].filter(([, each]) => each.length > 0);
+  return [
+    `Every case on tensorflow once more, its result, its gradient and its second order each [compiled](/packages/native) into one function, with`,
+    `\`enableTraining()\`: ${compiled.length} cases, and these are not right, for the reasons below:`,
+    '',
+    ...faults.map(([title, each]) => `- \`${title}\`: ${summarize(each)}`),
+  ];
+}
+
 function statements({ cases }: Results): string[] {
   const known = Object.entries(readKnown());
   return [
@@ -92,7 +104,7 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     `${made.join(', ')}. webgl and webgpu ran in Chromium on SwiftShader, without the kernels in plain JavaScript that tfjs takes for small tensors.`,
     '',
     '```sh',
-    'npm run check:gradients                              # all of it, 15 minutes',
+    'npm run check:gradients                              # all of it, 20 minutes',
     'npm run check:gradients -- --backend wasm --only avgPool',
     '```',
     '',
@@ -103,6 +115,10 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     '- `refused`: tfjs throws, already in the forward pass. `no gradient`, `no 2nd order`: it throws there.',
     '',
     ...tableOf(results),
+    '',
+    '## Compiled',
+    '',
+    ...compiledSection(results),
     '',
     '## What enableTraining() leaves as it is',
     '',

@@ -12,13 +12,13 @@ import { growthInProcess, judgeInProcesses } from './in-processes.ts';
 import type { Judgement } from './judge.ts';
 import { readKnown, writeKnown } from './known.ts';
 import { checkRatios } from './ratios/command.ts';
-import { faultsByOperation, MODES, type Mode } from './results.ts';
+import { faultsByOperation, isThere, MODES, type Mode } from './results.ts';
 import { reasonFor } from './stated.ts';
 
 const HELP = `npm run check:gradients -- [options]
 
   --backend NAME   one of ${BACKENDS.join(', ')}; may be repeated; all by default
-  --mode NAME      stock or ours; both by default
+  --mode NAME      one of ${MODES.join(', ')}, which is for tensorflow alone; may be repeated; all by default
   --only NAME      cases whose name begins with it
   --results FOLDER keeps judgements there, and judges only what is not there yet
   --ratios         compares the time of each gradient with that of its forward pass instead
@@ -142,16 +142,19 @@ for (const backend of BACKENDS) {
     continue;
   }
   const judged: Partial<Record<Mode, readonly Judgement[]>> = {};
-  for (const mode of modes) {
+  for (const mode of modes.filter((mode) => isThere(mode, backend))) {
     judged[mode] = await judge(backend, mode);
     print(backend, mode, judged[mode]);
   }
   judgements.set(backend, judged);
   failures.push(...unexpected(backend, judged.ours ?? []));
+  failures.push(...unexpected(backend, judged.compiled ?? []).map((text) => `compiled: ${text}`));
 }
 
 const growth: Partial<Record<Mode, readonly Growth[]>> = {};
 for (const mode of modes) {
+  // Operations are the same, compiled or not.
+  if (mode === 'compiled') continue;
   progress(`counting kernels, ${mode}`);
   growth[mode] = await countGrowth(mode);
   progress('');

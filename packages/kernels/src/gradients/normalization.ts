@@ -2,7 +2,6 @@ import {
   add,
   batchNorm,
   cast,
-  customGrad,
   div,
   Elu,
   EluGrad,
@@ -12,9 +11,7 @@ import {
   FusedBatchNorm,
   type FusedBatchNormAttrs,
   type GradConfig,
-  type GradSaveFunc,
   grad,
-  grads,
   LRN,
   type LRNAttrs,
   LRNGrad,
@@ -88,27 +85,24 @@ function lrnByBand(x: Tensor4D, dy: Tensor4D, attrs: LRNAttrs): Tensor {
   return sub(direct, mul(mul(x, through), 2 * alpha * beta));
 }
 
-/** By the kernel, whose time does not grow with the square of the channels; its own gradient, by the band. */
+/**
+ * By the kernel, whose time does not grow with the square of the channels; by the band where an outer gradient is being
+ * recorded, since the kernel has no gradient.
+ */
 const lrnGradient: GradConfig = {
   kernelName: LRN,
   inputsToSave: ['x'],
   outputsToSave: [true],
   gradFunc: (gradient, saved, config) => {
-    const [source, y] = saved as [Tensor4D, Tensor4D];
+    const dy = gradient as Tensor4D;
+    const [x, y] = saved as [Tensor4D, Tensor4D];
     const attrs = attributes<LRNAttrs>(config);
-    const byKernel = customGrad((x, dy, save) => {
-      (save as GradSaveFunc)([x as Tensor, dy as Tensor]);
-      return {
-        value: engine().runKernel<Tensor>(
-          LRNGrad,
-          { x: x as Tensor, y, dy: dy as Tensor },
-          { ...attrs },
-        ),
-        gradFunc: (ddx: Tensor, saved: Tensor[]) =>
-          grads((x, dy) => lrnByBand(x as Tensor4D, dy as Tensor4D, attrs))(saved, ddx),
-      };
-    });
-    return { x: () => byKernel(source, gradient as Tensor4D) };
+    return {
+      x: () =>
+        engine().state.gradientDepth > 0
+          ? lrnByBand(x, dy, attrs)
+          : engine().runKernel<Tensor>(LRNGrad, { x, y, dy }, { ...attrs }),
+    };
   },
 };
 
