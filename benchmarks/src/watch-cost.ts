@@ -52,8 +52,15 @@ function taskOf(name: Watched): Task {
   return { model, x: ids(1), y: ids(2), loss: (y, predicted) => crossEntropy(y, predicted) };
 }
 
-/** Pairs of blocks, each of as many steps as there are between two points; every other pair begins with the watch. */
-export async function watchCost(name: Watched, way: Way, pairs: number): Promise<Cost> {
+/** Fewer than this have no interval of 95 %. */
+const LEAST_PAIRS = 6;
+
+/**
+ * Pairs of blocks, each of as many steps as there are between two points, for about so many milliseconds; every other
+ * pair begins with the watch.
+ */
+export async function watchCost(name: Watched, way: Way, ms: number): Promise<Cost> {
+  const start = performance.now();
   const { model, x, y, loss } = taskOf(name);
   assignRoles(model);
   const optimizer = withWeightDecay(adam({ learningRate: 1e-3 }));
@@ -80,8 +87,9 @@ export async function watchCost(name: Watched, way: Way, pairs: number): Promise
     cost.cpu[kind].push((user + system) / 1000);
   };
   // Recorded steps and points run from the recording from their third time on.
-  for (let i = 0; i < 4; i++) takeSteps(() => step(x, y), watch);
-  for (let pair = 0; pair < pairs; pair++) {
+  const warmUps = way.compiles === 'nothing' ? 1 : 4;
+  for (let i = 0; i < warmUps; i++) takeSteps(() => step(x, y), watch);
+  for (let pair = 0; pair < LEAST_PAIRS || performance.now() - start < ms; pair++) {
     const order = ['watched', 'plain'] as const;
     for (const kind of pair % 2 === 0 ? order : order.toReversed()) {
       measure(kind);

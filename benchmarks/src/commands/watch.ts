@@ -15,7 +15,7 @@ import {
   runCommand,
 } from '@tfjs-lrm/shared';
 import { medianInterval, type Summary } from '../statistics.ts';
-import { added, type Cost, EVERY, type Watched, type Way, watchCost } from '../watch-cost.ts';
+import { added, EVERY, type Watched, type Way, watchCost } from '../watch-cost.ts';
 
 interface Chosen {
   minutes: number;
@@ -55,21 +55,6 @@ const CONDITIONS: readonly Condition[] = (
   })),
 );
 
-const LEAST_PAIRS = 6;
-const MOST_PAIRS = 400;
-
-/** As many pairs as fit into the time, by the time of a few that are not counted. */
-async function measure({ model, way }: Condition, ms: number): Promise<Cost> {
-  await tf.setBackend(way.backend);
-  enableTraining();
-  const began = performance.now();
-  const trial = await watchCost(model, way, 2);
-  const left = ms - (performance.now() - began);
-  const pair = ([...trial.wall.watched, ...trial.wall.plain].reduce((a, b) => a + b, 0) || 1) / 2;
-  const pairs = Math.round(left / pair);
-  return watchCost(model, way, Math.max(LEAST_PAIRS, Math.min(MOST_PAIRS, pairs)));
-}
-
 const shown = ({ median, min, max }: Summary): string =>
   `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
 
@@ -87,11 +72,14 @@ async function main(args: readonly string[]): Promise<number> {
   console.log(
     `${cpus().length} × ${cpus()[0]?.model.trim()}, load ${(loadavg()[0] as number).toFixed(1)}; pairs of ${EVERY} steps`,
   );
+  enableTraining();
   const rows: string[][] = [];
   const results: unknown[] = [];
   for (const condition of conditions) {
     const { model, way } = condition;
-    const cost = await measure(condition, (minutes * 60_000) / conditions.length);
+    process.stderr.write(`${model} on ${way.backend}, compiled: ${way.compiles} …\n`);
+    await tf.setBackend(way.backend);
+    const cost = await watchCost(model, way, (minutes * 60_000) / conditions.length);
     const { cpu, wall } = cost;
     results.push({ ...condition, ...cost });
     rows.push([
