@@ -30,7 +30,7 @@ interface Times {
 }
 
 /** The time that passes, and that of the process on all its threads. */
-export type Cost = Readonly<Record<'wall' | 'cpu', Times>>;
+type Cost = Readonly<Record<'wall' | 'cpu', Times>>;
 
 interface Task {
   readonly model: LayersModel;

@@ -124,7 +124,7 @@ async function* demo(): AsyncGenerator<string> {
 }
 
 export const SUBJECTS = ['mobilenet', 'lstm', 'demo'] as const;
-export type Subject = (typeof SUBJECTS)[number];
+type Subject = (typeof SUBJECTS)[number];
 
 /** Trains a subject, and gives what there is to print. */
 export function diagnosesOf(subject: Subject, compiler: Compiler): AsyncIterable<string> {

@@ -7,7 +7,7 @@ import { placedModel } from '../model/placed-model.ts';
 import type { RunSettings } from './settings.ts';
 
 /** The model of another width whose heads are as large, with as many fewer heads and as much narrower MLPs. */
-export const narrowed = (size: ModelSize, width: number): ModelSize => ({
+const narrowed = (size: ModelSize, width: number): ModelSize => ({
   ...size,
   width,
   heads: Math.max(1, Math.round((size.heads * width) / size.width)),
