@@ -40,13 +40,13 @@ function tableOf({ cases, judgements }: Results): string[] {
 }
 
 const growthRows = (growth: readonly Growth[]): string[] =>
-  growth.map(({ name, along, kernels }) =>
-    row([`\`${name}\``, `\`${along}\``, kernels.join(' → ')]),
+  growth.map(({ name, along, of, counts }) =>
+    row([`\`${name}\``, `\`${along}\``, `${of} ${counts.join(' → ')}`]),
   );
 
 function growthTable({ growth: { stock = [], ours = [] } }: Results): string[] {
   const head = [
-    row(['case', 'what grows', 'kernels of the gradient at 2, 4 and 8 times the size']),
+    row(['case', 'what grows', 'the gradient at 2, 4 and 8 times the size']),
     row(['---', '---', '---']),
   ];
   const end =
@@ -126,7 +126,8 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     '',
     '## Gradients that are slow',
     '',
-    'Their number of kernels grows with a size, while that of the forward pass does not.',
+    'Their number of kernels grows with a size while that of the forward pass does not, or their work does, over that of the forward pass: elements',
+    'that kernels read and write, and multiplications of products of matrices.',
     '',
     ...growthTable(results),
     '',

@@ -158,11 +158,13 @@ for (const mode of modes) {
   progress(`counting kernels, ${mode}`);
   growth[mode] = await countGrowth(mode);
   progress('');
-  console.log(`\n${mode}: gradients whose kernels grow with a size: ${growth[mode].length}`);
-  for (const { name, along, kernels } of growth[mode])
-    console.log(`  ${name}, ${along}: ${kernels.join(' → ')}`);
+  console.log(
+    `\n${mode}: gradients whose kernels or work grow with a size: ${growth[mode].length}`,
+  );
+  for (const { name, along, of, counts } of growth[mode])
+    console.log(`  ${name}, ${along}: ${of} ${counts.join(' → ')}`);
 }
-for (const { name } of growth.ours ?? []) failures.push(`kernels grow: ${name}`);
+for (const { name, of } of growth.ours ?? []) failures.push(`${of} grow: ${name}`);
 
 if (options['write-known']) writeKnown(judgements);
 if (options['write-page']) {

@@ -1,6 +1,6 @@
 /** How long a gradient takes, compared with its forward pass. */
 import * as tf from '@tensorflow/tfjs-core';
-import { type Share, sharesOfKernels } from './profile.ts';
+import { cpuMs, type Share, sharesOfKernels } from './profile.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Ratio {
@@ -19,12 +19,10 @@ const SAMPLE_MS = 10;
 /** What all samples of a gradient may take, beyond the least number of rounds. */
 const BUDGET_MS = 4000;
 
-/** CPU time of this process, all its threads, while others run. */
-function cpuMs(run: () => void): number {
-  const before = process.cpuUsage();
+function timeOf(run: () => void): number {
+  const before = cpuMs();
   run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return cpuMs() - before;
 }
 
 /**
@@ -34,7 +32,7 @@ function cpuMs(run: () => void): number {
 function leastTimes(runs: readonly (() => void)[]): number[] {
   const counts = runs.map((run) => {
     run();
-    return Math.max(1, Math.ceil(SAMPLE_MS / Math.max(cpuMs(run), 0.01)));
+    return Math.max(1, Math.ceil(SAMPLE_MS / Math.max(timeOf(run), 0.01)));
   });
   const least = runs.map(() => Number.POSITIVE_INFINITY);
   let [spent, settled] = [0, 0];
@@ -42,7 +40,7 @@ function leastTimes(runs: readonly (() => void)[]): number[] {
     settled++;
     for (const [i, run] of runs.entries()) {
       const count = counts[i]!;
-      const time = cpuMs(() => {
+      const time = timeOf(() => {
         for (let n = 0; n < count; n++) run();
       });
       spent += time;

@@ -21,7 +21,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
-import { nearestPixel, scatterBilinear, scatterPixels } from './scatter-pixels.ts';
+import { scatterBilinear, scatterNearest } from './scatter-pixels.ts';
 import { inputsOf } from './tape.ts';
 
 /** The gradient of `tf.image.cropAndResize` with respect to the images: each crop goes back to the pixels it was read from. */
@@ -42,8 +42,7 @@ const gradient: GradConfig = {
         const isInside = logicalAnd(isWithin(rows, height), isWithin(columns, width));
         const read = mul(dy as Tensor, cast(expandDims(isInside, -1), 'float32'));
         if (method === 'bilinear') return scatterBilinear(read, { rows, columns }, shape, boxInd);
-        const nearest = { rows: nearestPixel(rows), columns: nearestPixel(columns) };
-        return scatterPixels(read, nearest, null, shape, boxInd);
+        return scatterNearest(read, { rows, columns }, shape, boxInd);
       },
       boxes: () => {
         throw new Error(

@@ -131,12 +131,18 @@ const tensorScatterUpdateGradient: GradConfig = {
   inputsToSave: ['indices'],
   gradFunc: (dy, saved) => {
     const [indices] = saved as [Tensor];
-    const updates = inputsOf(saved)['updates']!;
     return {
       // Not by an update with zeros: tfjs' cpu kernel writes into its argument.
       tensor: () => {
-        const counts = scatterND(indices, ones(updates.shape), (dy as Tensor).shape);
-        return mul(dy as Tensor, cast(equal(counts, 0), 'float32'));
+        const { shape } = dy as Tensor;
+        const depth = indices.shape.at(-1)!;
+        const kept = shape.slice(0, depth);
+        const counts = scatterND(indices, ones(indices.shape.slice(0, -1)), kept);
+        const mask = reshape(
+          cast(equal(counts, 0), 'float32'),
+          shape.map((_, i) => kept[i] ?? 1),
+        );
+        return mul(dy as Tensor, mask);
       },
       updates: () => gatherND(dy as Tensor, indices),
       indices: () => zeros(indices.shape),

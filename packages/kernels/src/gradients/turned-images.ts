@@ -20,7 +20,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
-import { nearestPixel, type Places, scatterBilinear, scatterPixels } from './scatter-pixels.ts';
+import { type Places, scatterBilinear, scatterNearest } from './scatter-pixels.ts';
 import { inputsOf } from './tape.ts';
 
 const transformGradient: GradConfig = {
@@ -39,8 +39,7 @@ const transformGradient: GradConfig = {
           );
         const places = project(transforms, dy.shape[1], dy.shape[2]);
         if (interpolation === 'bilinear') return scatterBilinear(dy, places, shape);
-        const nearest = { rows: nearestPixel(places.rows), columns: nearestPixel(places.columns) };
-        return scatterPixels(dy, nearest, null, shape);
+        return scatterNearest(dy, places, shape);
       },
     };
   },
@@ -79,8 +78,7 @@ const rotateGradient: GradConfig = {
         const [cosine, sine] = [Math.cos(radians), Math.sin(radians)];
         const columns = add(sub(mul(x, cosine), mul(y, sine)), middle);
         const rows = add(add(mul(x, sine), mul(y, cosine)), middleRow);
-        const places = { rows: nearestPixel(rows), columns: nearestPixel(columns) };
-        return scatterPixels(dy as Tensor, places, null, shape);
+        return scatterNearest(dy as Tensor, { rows, columns }, shape);
       },
     };
   },
