@@ -212,7 +212,10 @@ describe.each(CASES)('%s', (name, at) => {
           tf.tidy(() => {
             const inputs = inputsOf(at, rows, width, seed);
             const actual = run(name, inputs, at.attrs);
-            const expected = at.formula(inputs, rows, width);
+            // On wasm, tfjs' sum over no rows is whatever was in its memory.
+            const expected = at
+              .formula(inputs, rows, width)
+              .map((x) => (rows === 0 ? tf.zerosLike(x) : x));
             expect(actual.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
             actual.forEach((tensor, i) => {
               expectClose(values(tensor), values(expected[i]!), 2e-5, 0.1);

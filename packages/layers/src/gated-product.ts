@@ -68,8 +68,10 @@ function gatedSilu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
       const [g, u, sigmoid, savedSilu] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];
       const gradients = runOnePass('LrmGatedSiluGradient', { dy, gate: g, sigmoid, up: u });
       if (gradients !== null) return gradients;
-      const silu = savedSilu ?? tf.mul(g, sigmoid);
-      const slope = tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)));
+      // A gradient of this gradient: the saved sigmoid is a constant to the tape.
+      const s = savedSilu === undefined ? tf.sigmoid(g) : sigmoid;
+      const silu = savedSilu ?? tf.mul(g, s);
+      const slope = tf.add(s, tf.mul(silu, tf.sub(1, s)));
       return [tf.mul(tf.mul(dy, u), slope), tf.mul(dy, silu)];
     },
   );
