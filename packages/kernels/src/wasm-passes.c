@@ -155,7 +155,7 @@ EXPORT("rotate") void rotate(IN x, IN cosine, IN sine, OUT out, int rows, int ti
         out[i + half] = x[i + half] * c[i + half] + x[i] * s[i + half] * sign;
       }
     } else {
-      EACH(i, half) {
+      KEEP_LOOP for (int i = 0; i < half; i++) {
         out[2 * i] = x[2 * i] * c[2 * i] + x[2 * i + 1] * s[2 * i] * sign;
         out[2 * i + 1] = x[2 * i + 1] * c[2 * i + 1] + x[2 * i] * s[2 * i + 1] * sign;
       }
