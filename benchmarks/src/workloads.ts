@@ -6,11 +6,12 @@ import { assignRoles } from '@tfjs-lrm/core';
 import { watchScales } from '@tfjs-lrm/diagnostics';
 import { languageModel, PRESETS, type Preset, type PresetName } from '@tfjs-lrm/language-model';
 import { crossEntropy } from '@tfjs-lrm/layers';
-import { foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
+import { addMultipliers, foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
+import { peakStep } from './floor/peaks.ts';
 import { kernelStep } from './kernel-workloads.ts';
 import { type LayersModelName, layersModel } from './layers-models.ts';
 import { mobilenetStep } from './mobilenet.ts';
@@ -103,10 +104,15 @@ function predictionStep({ options }: Side): Step {
 }
 
 /** `trainOnBatch` of a model of tf.layers, on noise. */
-function layersModelStep({ options }: Side): Step {
-  const { model, x, y } = layersModel(options['model'] as LayersModelName);
+async function layersModelStep({ options, compile }: Side): Promise<Step> {
+  const { model: plain, x, y } = layersModel(options['model'] as LayersModelName);
+  const model = options['multipliers'] === true ? addMultipliers(plain) : plain;
   assignRoles(model);
   model.compile({ optimizer: optimizerOf(options['optimizer']), loss: 'meanSquaredError' });
+  if (compile !== undefined) {
+    const { compileModel } = await import('@tfjs-lrm/native');
+    compileModel(model, { xla: compile === 'xla' });
+  }
   return async () => {
     await model.trainOnBatch(x, y);
   };
@@ -118,6 +124,7 @@ const WORKLOADS: Readonly<Record<WorkloadName, (side: Side) => Step | Promise<St
   mobilenet: mobilenetStep,
   'layers-model': layersModelStep,
   kernel: ({ options: { call } }) => kernelStep(call),
+  peak: peakStep,
 };
 
 /** Builds a workload; call it after the backend is ready. */
