@@ -19,6 +19,8 @@ export interface Side {
   readonly options: Readonly<Record<string, boolean | string | number>>;
   /** Whether the step is one function of TensorFlow. */
   readonly compile?: 'graph' | 'xla';
+  /** Of the products of a graph; float32 if left out. */
+  readonly precision?: 'mixed';
   readonly backend: 'wasm' | 'tensorflow' | 'cpu';
   /** Whether the kernels of @tfjs-lrm/kernels are registered. */
   readonly kernels: boolean;

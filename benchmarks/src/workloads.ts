@@ -63,7 +63,7 @@ function demo(options: Side['options']): { model: LayersModel; x: tf.Tensor; y: 
 }
 
 /** A training step of the demo's model. */
-async function languageModelStep({ options, compile }: Side): Promise<Step> {
+async function languageModelStep({ options, compile, precision }: Side): Promise<Step> {
   const { model, x, y } = demo(options);
   assignRoles(model);
   const optimizer = optimizerOf(options['optimizer']);
@@ -74,7 +74,7 @@ async function languageModelStep({ options, compile }: Side): Promise<Step> {
       true,
       variables,
     ) as tf.Scalar;
-  const step = compile === undefined ? minimize : await compiled(minimize, compile);
+  const step = compile === undefined ? minimize : await compiled(minimize, compile, precision);
   const watch = options['watch'] === true ? watchScales(model, optimizer, { every: 50 }) : null;
   return async () => {
     const value = step(x, y);
@@ -87,9 +87,10 @@ async function languageModelStep({ options, compile }: Side): Promise<Step> {
 async function compiled<A extends tf.Tensor[], R extends tf.Tensor>(
   step: (...batch: A) => R,
   how: 'graph' | 'xla',
+  precision: Side['precision'],
 ): Promise<(...batch: A) => R> {
   const { compile } = await import('@tfjs-lrm/native');
-  return compile(step, { xla: how === 'xla' });
+  return compile(step, { xla: how === 'xla', precision });
 }
 
 /** A prediction of the demo's model, folded or not. */
@@ -104,14 +105,14 @@ function predictionStep({ options }: Side): Step {
 }
 
 /** `trainOnBatch` of a model of tf.layers, on noise. */
-async function layersModelStep({ options, compile }: Side): Promise<Step> {
+async function layersModelStep({ options, compile, precision }: Side): Promise<Step> {
   const { model: plain, x, y } = layersModel(options['model'] as LayersModelName);
   const model = options['multipliers'] === true ? addMultipliers(plain) : plain;
   assignRoles(model);
   model.compile({ optimizer: optimizerOf(options['optimizer']), loss: 'meanSquaredError' });
   if (compile !== undefined) {
     const { compileModel } = await import('@tfjs-lrm/native');
-    compileModel(model, { xla: compile === 'xla' });
+    compileModel(model, { xla: compile === 'xla', precision });
   }
   return async () => {
     await model.trainOnBatch(x, y);

@@ -14,7 +14,7 @@ export interface Path {
   readonly label: string;
   readonly engine: Engine;
   /** Where the step runs; PyTorch has another way to start. */
-  readonly side: Pick<Side, 'backend' | 'kernels' | 'compile'> | 'PyTorch';
+  readonly side: Pick<Side, 'backend' | 'kernels' | 'compile' | 'precision'> | 'PyTorch';
   /** Models that it cannot train, or not in a reasonable time. */
   readonly without?: readonly ModelName[];
 }
@@ -33,6 +33,11 @@ export const PATHS: readonly Path[] = [
     label: 'tensorflow, compiled as a graph',
     engine: 'native',
     side: { ...tensorflow, compile: 'graph' },
+  },
+  {
+    label: "tensorflow, compiled as a graph, precision 'mixed'",
+    engine: 'native',
+    side: { ...tensorflow, compile: 'graph', precision: 'mixed' },
   },
   {
     label: 'tensorflow, compiled by XLA',
