@@ -14,7 +14,6 @@ export {
 export { type Line, lineChart, lineDrawing } from './chart/line-chart.ts';
 export { page, type Section } from './chart/page.ts';
 export { type Panel, panelDrawing } from './chart/panels.ts';
-export { columns } from './columns.ts';
 export { runCommand } from './command-line.ts';
 export {
   describeFlags,
