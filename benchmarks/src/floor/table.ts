@@ -1,5 +1,5 @@
 /** The results as Markdown. */
-import { columns } from '@tfjs-lrm/shared';
+import { drawTable } from '@tfjs-lrm/core/kit';
 import type { Summary } from '../statistics.ts';
 import { sum } from './count.ts';
 import type { Floor, Report, Row } from './measure.ts';
@@ -53,7 +53,7 @@ export function kernelsOf({ amounts, floors: { native } }: Report): string {
     .map(({ kernel, calls, flop, bytes, ms }) => [
       ...[kernel, String(calls), (flop / 1e9).toFixed(2), (bytes / 1e6).toFixed(1), ms.toFixed(2)],
     ]);
-  return columns([['kernel', 'calls', 'GFLOP', 'MB', 'ms at best'], ...rows]);
+  return drawTable([['kernel', 'calls', 'GFLOP', 'MB', 'ms at best'], ...rows]);
 }
 
 /** A text with other content between its two markers. */
