@@ -1,7 +1,7 @@
 /** What the demo and the benchmarks share: reading a command line, telling what went wrong, drawing charts. */
 
 export type { Axis } from './chart/axis-scale.ts';
-export type { Chart, Style } from './chart/figure.ts';
+export { type Chart, defaultStyle, type Style } from './chart/figure.ts';
 export { type HeatCell, type HeatMap, heatMap, heatMapDrawing } from './chart/heat-map.ts';
 export { histogram, type Sample } from './chart/histogram.ts';
 export { escaped, htmlTable } from './chart/html.ts';
