@@ -66,6 +66,14 @@ for (let i = 0; i < 5; i++) {
 const xla = compile((x) => workers.allReduce(x), { xla: true });
 for (let i = 0; i < 3; i++) await note('xla', () => [...xla(tf.ones([2])).dataSync()]);
 
+// Tensors of TensorFlow, with those that tfjs does not know of.
+const held = () => tf.backend().binding.getNumOfTensors();
+const before = held();
+for (let i = 0; i < 3; i++) {
+  tf.dispose(workers.allReduce(same.weights[0].read()));
+  workers.broadcast(i);
+}
+told.kept = held() - before;
 await note('other calls', () => workers.allReduce(tf.ones([2 + rank])).dataSync());
 await note('after that', () => workers.barrier());
 await note('leaving', () => workers.disconnect());
