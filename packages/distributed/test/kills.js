@@ -127,6 +127,8 @@ for (let i = 0; i < count; i++) {
       `resumed from step ${from}, ${isSame ? 'the same end' : 'ANOTHER END'}${isInTime ? '' : ', LATE'}${crash === null ? '' : `, A CRASH: ${crash}`}`,
   );
 }
-console.log(`${crashes} crashes; of those in a run, the slowest ended after ${longest.toFixed(1)} s`);
+console.log(
+  `${crashes} crashes; of those in a run, the slowest ended after ${longest.toFixed(1)} s`,
+);
 console.log(failures === 0 ? `all ${count} as they must be` : `${failures} of ${count} failed`);
 process.exitCode = failures === 0 ? 0 : 1;
