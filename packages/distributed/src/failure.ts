@@ -16,7 +16,7 @@ const LATE = /the call "(.+?)" has not ended within (\S+) s\./s;
 /** How much of the name of a call is shown: some consist of the names of all variables. */
 const LONGEST = 60;
 
-const XLA = /No registered 'Collective\w+' OpKernel for XLA/;
+const XLA = /No registered '(Collective\w+|LrmDeadline)' OpKernel for XLA/;
 
 const shortened = (name: string): string =>
   name.length > LONGEST ? `${name.slice(0, LONGEST)}…` : name;
