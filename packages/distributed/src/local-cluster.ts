@@ -9,10 +9,10 @@ import { createServer } from 'node:net';
  * @param size the number of workers
  * @returns the text for each worker, in the order of their ranks
  * @example
- * import { fork } from 'node:child_process';
  * import { localCluster } from '@tfjs-lrm/distributed/local';
  *
- * for (const TF_CONFIG of await localCluster(2)) fork('train.js', { env: { ...process.env, TF_CONFIG } });
+ * const [first, second] = await localCluster(2);
+ * const env = { ...process.env, TF_CONFIG: first }; // of the process that is worker 0
  */
 export async function localCluster(size: number): Promise<string[]> {
   const worker = await freeAddresses(size);
