@@ -46,14 +46,38 @@ const texts = {
   },
 };
 
-/** What a host must send for threads: Netlify, Cloudflare Pages and others read this file. */
+/** Nothing from elsewhere, no `unsafe-eval`. wasm needs a word of its own, and its threads start from blobs. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval' blob:",
+  "worker-src 'self' blob:",
+  "connect-src 'self' blob:",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+/**
+ * The policy in the pages, for any host, and in a file of headers that Netlify, Cloudflare Pages and others read: workers have the policy
+ * that their own file is served with. The other two headers are those that threads need.
+ */
 const headers = {
   name: 'headers',
+  transformIndexHtml: () => [
+    {
+      tag: 'meta',
+      attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY },
+      injectTo: 'head-prepend',
+    },
+  ],
   generateBundle() {
     this.emitFile({
       type: 'asset',
       fileName: '_headers',
       source: `/*
+  Content-Security-Policy: ${POLICY}
   Cross-Origin-Opener-Policy: same-origin
   Cross-Origin-Embedder-Policy: require-corp
 `,

@@ -18,7 +18,10 @@ interface Words {
 }
 
 const WORDS: Readonly<Record<Phase, Words>> = {
-  idle: { go: 'Train both', standing: 'Nothing has been trained yet.' },
+  idle: {
+    go: 'Train both',
+    standing: 'Nothing has been trained yet. The first numbers come within seconds.',
+  },
   starting: { go: 'Starting …', standing: 'The models are being built.' },
   training: { go: 'Pause', standing: 'Both are training.' },
   pausing: { go: 'Pausing …', standing: 'Both take the step that they are in, and are saved.' },
