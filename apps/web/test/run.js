@@ -14,10 +14,11 @@ import { launch, serve } from '@tfjs-lrm/browser-tests/chromium';
 import { build } from 'vite';
 import { KEEPING } from './checks/keeping.js';
 import { LOOKS } from './checks/looks.js';
+import { STORES } from './checks/stores.js';
 import { TRAINING } from './checks/training.js';
 import { VISITOR } from './checks/visitor.js';
 
-const CHECKS = { ...TRAINING, ...KEEPING, ...VISITOR, ...LOOKS };
+const CHECKS = { ...TRAINING, ...KEEPING, ...VISITOR, ...STORES, ...LOOKS };
 /** What CI runs. The others wait for a minute, train on emulated graphics or take pictures. */
 const SHORT = ['first-load', 'wasm', 'resume', 'take-home', 'clumsy', 'hosts'];
 
@@ -53,6 +54,7 @@ const empty = join(pictures, 'empty');
 mkdirSync(empty, { recursive: true });
 cpSync(here('empty-page.html'), join(empty, 'index.html'));
 cpSync(require.resolve('@tensorflow/tfjs/dist/tf.min.js'), join(empty, 'tf.min.js'));
+cpSync(here('stores-worker.js'), join(empty, 'stores-worker.js'));
 
 // A host that sends what the folder asks for, and one that sends no headers and has the folder below others.
 const [, policy] = readFileSync(here('../dist/_headers'), 'utf8').match(/Security-Policy: (.*)/);
