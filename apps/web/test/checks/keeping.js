@@ -84,8 +84,9 @@ export const KEEPING = {
   'storage-full': async ({ isolated, check, note }) => {
     const profile = await launchProfile();
     const session = await profile.newCDPSession(profile.pages()[0]);
-    // Room for one checkpoint of both models, and not for two. Before the page, since a browser asks once for a while.
-    await session.send('Storage.overrideQuotaForOrigin', { origin: isolated, quotaSize: 4e6 });
+    // Room for a checkpoint of one model (1.4 MB) and one of both, and no third. Set before the page opens, since a
+    // browser remembers for a while how much room there is.
+    await session.send('Storage.overrideQuotaForOrigin', { origin: isolated, quotaSize: 6e6 });
     const app = await openPage(profile, isolated, LINK(40));
     const { page } = app;
     await start(page);
