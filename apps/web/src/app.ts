@@ -113,13 +113,13 @@ export class App {
 
   /** Another tab saved until now: what it saved last is shown, unless this one trains something itself. */
   async #takeOver(): Promise<void> {
-    this.#notices.hide('storage');
     if (this.#trainer !== null || this.#phase === 'starting') {
       if (this.#choices.text === 'file' && this.#text !== null) await saveText(this.#text);
       return this.#saver.save(this.#session);
     }
     const saved = await this.#loadSaved(this.#choices);
     if (saved !== null && this.#trainer === null) this.#restore(saved);
+    this.#notices.hide('storage');
   }
 
   #restore({ session, choices, file }: Saved): void {
