@@ -211,8 +211,17 @@ export class App {
   /** Whether the form differs from what is being trained. */
   #isChanged(): boolean {
     if (this.#session === null) return false;
-    const wanted = runsOf(this.#choices, this.#session.settings.runs[0]?.backend ?? '');
-    return JSON.stringify(wanted) !== JSON.stringify(this.#session.settings.runs);
+    const { text, runs } = this.#session.settings;
+    const wanted = runsOf(this.#choices, runs[0]?.backend ?? '');
+    return (
+      this.#textName(this.#choices) !== text.file || JSON.stringify(wanted) !== JSON.stringify(runs)
+    );
+  }
+
+  /** As a comparison names its text: null for Moby Dick. */
+  #textName({ text }: Choices): string | null {
+    if (text === 'moby-dick') return null;
+    return text === 'file' ? (this.#file?.name ?? '') : TEXTS[text];
   }
 
   /** Looks at a file, and takes it as the text to learn. */
@@ -265,12 +274,9 @@ export class App {
     this.#trainer = null;
     this.#show('starting');
     const [text, plan] = await Promise.all([this.#readText(), planMachine(choices)]);
-    const isFile = choices.text === 'file';
-    const name = isFile ? (this.#file?.name ?? '') : TEXTS[choices.text];
-    const file = choices.text === 'moby-dick' ? null : name;
     const session = new Session({
       version: VERSION,
-      text: { file, sha256: await sha256(text) },
+      text: { file: this.#textName(choices), sha256: await sha256(text) },
       checkpointEvery: 50,
       runs: runsOf(choices, plan.backend),
     });
@@ -280,7 +286,7 @@ export class App {
     clearTexts();
     this.#memory.fill(null);
     await this.#saver.begin(async () => {
-      if (isFile) await saveText(text);
+      if (choices.text === 'file') await saveText(text);
     });
     this.#train(plan, false);
     this.#draw();
