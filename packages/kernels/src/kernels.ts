@@ -33,6 +33,7 @@ import {
   MaxPool3DGrad,
   MaxPoolGrad,
   MaxPoolWithArgmax,
+  Mean,
   Multiply,
   Pack,
   PadV2,
@@ -43,6 +44,7 @@ import {
   Select,
   StridedSlice,
   Sub,
+  Sum,
   Transform,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
@@ -70,6 +72,7 @@ import { withPresentInputs } from './present-inputs.ts';
 import { resizeBilinearGrad, resizeNearestGrad } from './resize-grad.ts';
 import { reverse } from './reverse.ts';
 import { select } from './select.ts';
+import { mean, sum } from './sum.ts';
 import {
   withPaddedAverages,
   withPaddedFilter,
@@ -222,9 +225,11 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [MaxPool3DGrad]: () => maxPoolGrad,
       [MaxPoolGrad]: () => maxPoolGrad,
       [MaxPoolWithArgmax]: () => maxPoolWithArgmax,
+      [Mean]: mean,
       [Reverse]: () => reverse,
       [Select]: select,
       [StridedSlice]: withAllAxes,
+      [Sum]: sum,
     },
   },
 };
