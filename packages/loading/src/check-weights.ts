@@ -1,9 +1,9 @@
 /** Checks saved weights against their data and against the model that they are for. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
 import { preview } from './load-error.ts';
-import type { Assigned } from './weight-names.ts';
+import type { Assignment } from './weight-names.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 
@@ -89,35 +89,43 @@ export function checkSpecs(
   }
 }
 
+const layerNameOf = ({ originalName }: LayerVariable): string =>
+  originalName.replace(/\/[^/]+$/, '');
+
 /**
  * Checks that a file holds a value of the right shape for each weight of a model, and no other values.
  *
  * @param assigned the entries of the manifest, each with the weight that it is for
+ * @param keyOf the name of a weight in such a file
  * @param strict false where weights may be missing or superfluous
  * @throws RangeError naming the weight
  */
 export function checkNeeds(
   model: LayersModel,
-  assigned: readonly Assigned[],
+  { assigned, keyOf }: Assignment,
   strict: boolean,
 ): void {
+  /** A name in the file, and that in the model where it is another. */
+  const both = (key: string, weight: LayerVariable): string =>
+    key === weight.originalName ? `"${key}"` : `"${key}" ("${weight.originalName}" in the model)`;
   const missing = new Set(model.weights);
-  for (const { spec, target } of assigned) {
+  for (const { target } of assigned) if (target !== undefined) missing.delete(target);
+  for (const { spec, target, layer } of assigned) {
     const { name, shape, dtype } = spec;
     if (target === undefined) {
       if (!strict) continue;
-      const hint = nearest(
-        name,
-        model.weights.map(({ originalName }) => originalName),
-      );
+      const others = missing.size > 0 ? [...missing] : model.weights;
+      const hint =
+        layer === undefined
+          ? nearest(name, others.map(keyOf))
+          : nearest(layer, others.map(layerNameOf));
       throw new RangeError(
-        `loadModel: the file holds values for "${name}", and the model has no such weight. ${hint === null ? '' : `Did you mean "${hint}"? `}Try { strict: false } to leave them out.`,
+        `loadModel: the file holds values for "${name}"${layer === undefined ? '' : ` of layer "${layer}"`}, and the model has no such weight. ${hint === null ? '' : `Did you mean "${hint}"? `}Try { strict: false } to leave them out.`,
       );
     }
-    missing.delete(target);
     if (String(shape) !== String(target.shape) || dtype !== target.read().dtype) {
       throw new RangeError(
-        `loadModel: weight "${name}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
+        `loadModel: weight ${both(name, target)} must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
       );
     }
   }
@@ -125,6 +133,6 @@ export function checkNeeds(
   if (first === undefined || !strict) return;
   const more = missing.size > 1 ? ` and ${missing.size - 1} more` : '';
   throw new RangeError(
-    `loadModel: the file must hold values for every weight. Received none for "${first.originalName}" of shape [${first.shape}]${more}. Try { strict: false } to leave them as they start.`,
+    `loadModel: the file must hold values for every weight. Received none for ${both(keyOf(first), first)} of shape [${first.shape}]${more}. Try { strict: false } to leave them as they start.`,
   );
 }

@@ -71,6 +71,16 @@ export function loadError(what: string, saved: unknown, thrown: unknown): Error 
   );
 }
 
+/** What `run` returns. What loads models and weights alike speaks of `loadModel`; its errors begin with this name. */
+export async function inNameOf<T>(where: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof Error) error.message = error.message.replace(/^loadModel: /, `${where}: `);
+    throw error;
+  }
+}
+
 /** The result of `make`; an error that it throws is replaced by one that names the part of the file. */
 export function explained<T>(what: string, saved: unknown, make: () => T): T {
   try {

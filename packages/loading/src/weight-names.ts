@@ -9,7 +9,18 @@ type Spec = tf.io.WeightsManifestEntry;
 export interface Assigned {
   readonly spec: Spec;
   readonly target: LayerVariable | undefined;
+  /** The name of its layer, where the file has that apart from the name of the weight. */
+  readonly layer?: string | undefined;
 }
+
+/** Which weights of a model the entries of a manifest are for. */
+export interface Assignment {
+  readonly assigned: readonly Assigned[];
+  /** The name that a file of the same kind has for a weight of the model. */
+  keyOf(weight: LayerVariable): string;
+}
+
+export const originalNameOf = ({ originalName }: LayerVariable): string => originalName;
 
 /** A weight, and the path to it. */
 interface Target {
@@ -108,7 +119,11 @@ function weightsByName(
  *
  * @throws RangeError for a name that can match several weights, and for two names that match the same one
  */
-export function assignByName(model: LayersModel, specs: readonly Spec[]): readonly Assigned[] {
+export function assignByName(model: LayersModel, specs: readonly Spec[]): Assignment {
+  return { assigned: targetsByName(model, specs), keyOf: originalNameOf };
+}
+
+function targetsByName(model: LayersModel, specs: readonly Spec[]): readonly Assigned[] {
   const exact = weightsByName(model, areNumbered(specs));
   const direct = (spec: Spec): Assigned => ({ spec, target: exact.get(spec.name) ?? undefined });
   if (specs.every(({ name }) => exact.get(name))) return specs.map(direct);
