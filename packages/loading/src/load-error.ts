@@ -40,6 +40,7 @@ const asError = (thrown: unknown): Error =>
 /** The error for files that cannot be read. */
 export function readError(thrown: unknown): Error {
   const cause = asError(thrown);
+  if (cause.message.startsWith('loadModel: ')) return cause;
   const reason =
     reasonOf(cause) ?? 'its weightsManifest must be a list of { paths, weights }, or be missing.';
   return new Error(
