@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
+import { crc32 } from './crc32.ts';
 import { preview } from './load-error.ts';
 import type { Assignment } from './weight-names.ts';
 
@@ -28,6 +29,28 @@ function checkQuantization(what: string, spec: Spec): void {
   );
 }
 
+/** An entry of the manifest; ours have the checksum of their bytes, which other programs ignore. */
+export type SummedSpec = Spec & { readonly crc32?: number };
+
+/** Checks each weight that has a checksum against the data. */
+function checkSums(
+  specs: readonly SummedSpec[],
+  sizes: readonly number[],
+  data: ArrayBuffer[],
+): void {
+  const bytes = new tf.io.CompositeArrayBuffer(data);
+  let start = 0;
+  specs.forEach(({ name, crc32: sum }, i) => {
+    const end = start + (sizes[i] as number);
+    if (sum !== undefined && crc32(new Uint8Array(bytes.slice(start, end))) !== sum) {
+      throw new RangeError(
+        `loadModel: weight "${name}" must have the checksum that was saved with it. Received other values: a file of the weights was changed, or exchanged with another. Fetch or copy the files again.`,
+      );
+    }
+    start = end;
+  });
+}
+
 /** Checks one entry of the manifest and returns its number of bytes. */
 function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
   const { name, shape, dtype } = (spec ?? {}) as Partial<Spec>;
@@ -45,7 +68,12 @@ function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
     );
   }
   taken.add(name);
-  const { quantization } = spec as Spec;
+  const { quantization, crc32: sum = 0 } = spec as SummedSpec;
+  if (!Number.isInteger(sum) || sum < 0 || sum >= 2 ** 32) {
+    throw new RangeError(
+      `loadModel: "crc32" of weight "${name}" must be a whole number below 2^32. Received ${preview(sum)}. Compare it with the file as it was saved.`,
+    );
+  }
   if (!('quantization' in (spec as Spec))) {
     return sizeOf(spec as Spec) * tf.util.bytesPerElement(dtype as tf.DataType);
   }
@@ -54,14 +82,16 @@ function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
 }
 
 /**
- * Checks the entries of the manifest, and that they describe the data to the last byte.
+ * Checks the entries of the manifest, and that they describe the data to the last byte; and the data against the checksums
+ * of those that have one.
  *
  * @param strict false where there may be data beyond what is described
- * @throws TypeError for malformed entries; RangeError for too little or too much data, and a name used twice
+ * @throws TypeError for malformed entries; RangeError for too little or too much data, a name used twice, and values
+ *   that do not have their checksum
  */
 export function checkSpecs(
   specs: unknown,
-  buffers: readonly ArrayBuffer[],
+  buffers: ArrayBuffer[],
   strict: boolean,
 ): asserts specs is Spec[] {
   if (!Array.isArray(specs)) {
@@ -73,9 +103,11 @@ export function checkSpecs(
   const taken = new Set<string>();
   let needed = 0;
   let cut: string | null = null;
-  specs.forEach((spec: Spec, i) => {
-    needed += bytesOf(spec, i, taken);
+  const sizes = specs.map((spec: Spec, i) => {
+    const size = bytesOf(spec, i, taken);
+    needed += size;
     if (needed > available) cut ??= spec.name;
+    return size;
   });
   if (cut !== null) {
     throw new RangeError(
@@ -87,6 +119,7 @@ export function checkSpecs(
       `loadModel: the weights need ${needed} bytes. Received ${available}: some are described by no entry of the manifest. Try { strict: false } to leave them out.`,
     );
   }
+  checkSums(specs, sizes, buffers);
 }
 
 const layerNameOf = ({ originalName }: LayerVariable): string =>
