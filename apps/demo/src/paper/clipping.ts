@@ -37,6 +37,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
 
@@ -237,8 +238,7 @@ export function judge(
   const parts = starts.map((start) => partOf(outcomes, start, rule));
   const because = `${parts.map((part) => part.because).join('; ')}.`;
   // Multipliers start at 1 unless someone tunes them, so the whole claim is about those.
-  if (parts.some(({ start, held }) => start === 1 && held.every(Boolean)))
-    return { verdict: 'reproduced', because };
+  const isWhole = parts.some(({ start, held }) => start === 1 && held.every(Boolean));
   const isSeen = parts.some(({ held }) => held.some(Boolean));
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, isWhole, isSeen);
 }

@@ -25,6 +25,10 @@ export interface Finished {
   readonly isQuick: boolean;
 }
 
+/** Text in HTML, names between backticks as code. */
+const withCode = (text: string): string =>
+  escaped(text).replaceAll(/`([^`]*)`/g, '<code>$1</code>');
+
 const QUICK = 'quick: too short and with too few seeds to count';
 
 /** Shapes beside the words, so that a glance down a list suffices, also without colour. */
@@ -96,7 +100,7 @@ function section(finished: Finished): Section {
 <p><span class="verdict">${marked(verdict)}</span>${isQuick ? ` (${QUICK})` : ''}</p>
 <ul>${list.join('\n')}</ul>
 <div class="charts">${experiment.drawings(outcomes, settings).map(inPage).join('\n')}</div>
-<details><summary>Settings, fixed before the first run; ${conditions(finished)}</summary><p>${escaped(settings.chosen)}</p><pre><code>${escaped(JSON.stringify(settings, null, 2))}</code></pre></details>
+<details><summary>Settings, fixed before the first run; ${conditions(finished)}</summary><p>${withCode(settings.chosen)}</p><pre><code>${escaped(JSON.stringify(settings, null, 2))}</code></pre></details>
 <p><code>${command}</code></p>`,
   };
 }
