@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
+import type { Assignment } from './assignment.ts';
 import { crc32 } from './crc32.ts';
 import { preview } from './load-error.ts';
-import type { Assignment } from './weight-names.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 

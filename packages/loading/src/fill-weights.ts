@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { variableOf } from '@tfjs-lrm/core/kit';
+import type { Assignment } from './assignment.ts';
 import { checkNeeds } from './check-weights.ts';
 import { explained } from './load-error.ts';
-import type { Assignment } from './weight-names.ts';
 
 /**
  * @param specs all values that the data holds; checked against it

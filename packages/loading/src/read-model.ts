@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { savedData, show } from '@tfjs-lrm/core/kit';
+import { type Assignment, assignByName } from './assignment.ts';
 import { converted } from './internals.ts';
 import type { KerasLayer } from './keras/kinds.ts';
 import { namesKerasLayers } from './keras-layers/names.ts';
@@ -13,7 +14,6 @@ import type { Config } from './saved.ts';
 import { bytesOf, checkSource, fetchOf, type ModelSource } from './source.ts';
 import { weightAddresses } from './weight-addresses.ts';
 import { joined } from './weight-data.ts';
-import { type Assignment, assignByName } from './weight-names.ts';
 
 type Artifacts = tf.io.ModelArtifacts;
 type Spec = tf.io.WeightsManifestEntry;

@@ -1,8 +1,9 @@
 /** The weights of `.h5` files: a group for each layer of the model, with the names of its weights in their order. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { meanings, targetsIn } from '@tfjs-lrm/core/kit';
+import { originalNameOf } from '../assignment.ts';
 import { preview } from '../load-error.ts';
-import { meanings, originalNameOf, targetsIn } from '../weight-names.ts';
 import { type Hdf5, refusal } from './hdf5.ts';
 import { type SavedWeights, weightsIn } from './saved-weights.ts';
 

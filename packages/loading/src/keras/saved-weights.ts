@@ -1,7 +1,7 @@
 /** Datasets of an HDF5 file as weights of tfjs. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Assignment } from '../weight-names.ts';
+import type { Assignment } from '../assignment.ts';
 import type { Hdf5 } from './hdf5.ts';
 import type { KerasLayer } from './kinds.ts';
 

@@ -1,7 +1,7 @@
 /** Weights in the layout of `model.weights.h5`: by their place in the model, as in `layers/dense_1/vars/0`. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Assignment } from '../weight-names.ts';
+import type { Assignment } from '../assignment.ts';
 import type { Hdf5 } from './hdf5.ts';
 import type { KerasLayer } from './kinds.ts';
 import { type SavedWeights, weightsIn } from './saved-weights.ts';
