@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
 import type { Assignment } from './assignment.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from './keras/crc32.ts';
 import { preview } from './load-error.ts';
 
 type Spec = tf.io.WeightsManifestEntry;

@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { ADDRESS, type Files, fetchFrom, serve } from '../../../test/files.ts';
 import { values } from '../../../test/tensors.ts';
-import { crc32 } from './crc32.ts';
 import { loadModel } from './index.ts';
+import { crc32 } from './keras/crc32.ts';
 
 const VALUES = [1.5, -2, 3.25, 4];
 const NAMES = ['a.bin', 'b.bin', 'c.bin'];

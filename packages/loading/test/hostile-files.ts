@@ -1,7 +1,7 @@
 /** Files of Keras with damage, the same for a seed in every run, and files that were made to harm. */
 
 import { random } from '../../../test/tensors.ts';
-import { crc32 } from '../src/crc32.ts';
+import { crc32 } from '../src/keras/crc32.ts';
 import { hdf5Library } from '../src/keras/hdf5-library.ts';
 
 /** A file with some of its bytes changed, cut off, moved or repeated. */

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layersIn } from '@tfjs-lrm/core/kit';
 import type { SummedSpec } from '../check-weights.ts';
-import { crc32 } from '../crc32.ts';
 import { registeredNames } from '../internals.ts';
+import { crc32 } from '../keras/crc32.ts';
 import { KERAS_ACTIVATIONS } from '../keras-layers/names.ts';
 
 type Spec = tf.io.WeightsManifestEntry;

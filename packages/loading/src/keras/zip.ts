@@ -3,8 +3,8 @@
  * checksums, and takes the last of two entries with one name.
  */
 import { inflateSync } from 'fflate';
-import { crc32 } from '../crc32.ts';
 import { preview } from '../load-error.ts';
+import { crc32 } from './crc32.ts';
 
 const END = 0x06054b50;
 const CENTRAL = 0x02014b50;
