@@ -16,6 +16,7 @@ import {
   scheduleOf,
 } from '@tfjs-lrm/language-model';
 import { withSchedule } from '@tfjs-lrm/schedule';
+import { defaultStyle } from '@tfjs-lrm/shared';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import {
   curveOfLists,
@@ -181,13 +182,15 @@ export function drawings(
           y: { label, log: quantity === 'norm' },
         },
         lines: series
-          .filter(({ line }) => quantity !== 'share' || line !== 'no multipliers')
-          .map((varied) =>
-            lineOf(
+          .map((varied, i) => ({ varied, style: defaultStyle(i) }))
+          .filter(({ varied }) => quantity !== 'share' || varied.line !== 'no multipliers')
+          .map(({ varied, style }) => ({
+            ...lineOf(
               inWordsOf(varied),
               curveOfLists(lists(varied, quantity), lists(varied, 'step')[0]),
             ),
-          ),
+            style,
+          })),
       }),
     ),
     {

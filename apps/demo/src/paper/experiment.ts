@@ -53,10 +53,10 @@ export interface Verdict {
   readonly because: string;
 }
 
-/** Whether the whole claim was seen, a part of it, or nothing. */
+/** Whether the whole claim was seen, a part of it, or nothing; hyphens before numbers become minus signs. */
 export const verdictOf = (because: string, isWhole: boolean, isPart: boolean): Verdict => ({
   verdict: isWhole ? 'reproduced' : isPart ? 'partly' : 'not seen at this size',
-  because,
+  because: because.replaceAll(/(?<=[\s(])-(?=\d)/g, '−'),
 });
 
 /** A file that reads like a description, with a settings file of its name beside it. */

@@ -1,6 +1,6 @@
 /** The experiments as a table for the terminal and as one page: claim, verdict, drawings with their spread, settings. */
+import { drawTable } from '@tfjs-lrm/core/kit';
 import {
-  columns,
   escaped,
   heatMap,
   heatMapDrawing,
@@ -45,7 +45,7 @@ export const statements = ({ because }: Verdict): string[] =>
 
 /** One line an experiment. */
 export const verdictTable = (finished: readonly Finished[]): string =>
-  columns(
+  drawTable(
     [
       ['experiment', 'verdict', 'runs'],
       ...finished.map(({ experiment, verdict, outcomes, isQuick }) => [
@@ -54,7 +54,7 @@ export const verdictTable = (finished: readonly Finished[]): string =>
         String(outcomes.length),
       ]),
     ],
-    (column) => column > 1,
+    { right: 2 },
   );
 
 /** A drawing as HTML. */
