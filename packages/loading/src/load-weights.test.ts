@@ -5,6 +5,7 @@ import {
   type LayersModel,
   layers,
   model as modelOf,
+  type SymbolicTensor,
   sequential,
 } from '@tensorflow/tfjs-layers';
 import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
@@ -65,7 +66,7 @@ onCpu(() => {
   });
 });
 
-type Symbolic = tf.SymbolicTensor;
+type Symbolic = SymbolicTensor;
 
 const dense = (units: number, name: string) => layers.dense({ units, name });
 
