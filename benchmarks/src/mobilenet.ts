@@ -11,8 +11,35 @@ interface ShippedModel {
   readonly weightBundles: readonly (() => Promise<{ readonly default: string }>)[];
 }
 
-/** The pretrained MobileNetV2 that nsfwjs ships, with every layer thawed: 224 × 224 pixels to five classes. */
-async function mobilenet(): Promise<LayersModel> {
+interface Topology {
+  readonly model_config: {
+    readonly config: {
+      readonly layers: readonly {
+        readonly class_name: string;
+        readonly config: Record<string, unknown>;
+      }[];
+    };
+  };
+}
+
+/** The topology for images of a size, whose last feature maps are averaged as a whole, as those of 224 × 224 are. */
+function sized(modelTopology: unknown, side: number): object {
+  const topology = structuredClone(modelTopology) as Topology;
+  for (const { class_name: name, config } of topology.model_config.config.layers) {
+    if (name === 'InputLayer') config['batch_input_shape'] = [null, side, side, 3];
+    // Decay takes the place of the L2 regularizer that one of the dense layers was trained with.
+    if ('kernel_regularizer' in config) config['kernel_regularizer'] = null;
+    if (name === 'AveragePooling2D')
+      config['pool_size'] = config['strides'] = [side / REDUCTION, side / REDUCTION];
+  }
+  return topology;
+}
+
+/** How much smaller the last feature maps are than the image. */
+const REDUCTION = 32;
+
+/** The pretrained MobileNetV2 that nsfwjs ships, with every layer thawed: side × side pixels to five classes. */
+export async function mobilenet(side = 224): Promise<LayersModel> {
   const { modelJson, weightBundles }: ShippedModel = MobileNetV2Model;
   const { modelTopology, weightsManifest } = (await modelJson()).default;
   const bundles = await Promise.all(weightBundles.map((bundle) => bundle()));
@@ -20,7 +47,7 @@ async function mobilenet(): Promise<LayersModel> {
   const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
   const weightData = new Uint8Array(bytes).buffer;
   const model = await loadLayersModel(
-    tf.io.fromMemory({ modelTopology: modelTopology as object, weightSpecs, weightData }),
+    tf.io.fromMemory({ modelTopology: sized(modelTopology, side), weightSpecs, weightData }),
   );
   for (const layer of model.layers) layer.trainable = true;
   return model;

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
 import { mup } from '@tfjs-lrm/mup';
+import { indexOfLeast, lowestRate } from './lowest-rate.ts';
 
 export type Parametrization = 'µP' | 'standard';
 
@@ -38,10 +39,11 @@ export function student(
   return model;
 }
 
-/** Batches of Gaussian inputs, and what a fixed random network answers. */
-export function batchOf(at: number): [x: tf.Tensor2D, y: tf.Tensor2D] {
+/** A batch of Gaussian inputs, and what a fixed random network answers; those of each seed are others. */
+export function batchOf(at: number, seed = 0): [x: tf.Tensor2D, y: tf.Tensor2D] {
   return tf.tidy(() => {
-    const x = tf.randomNormal([BATCH, INPUTS], 0, 1, 'float32', 1000 + at) as tf.Tensor2D;
+    const number = 1000 + 100_000 * seed + at;
+    const x = tf.randomNormal([BATCH, INPUTS], 0, 1, 'float32', number) as tf.Tensor2D;
     const [first, second, third] = [
       [INPUTS, 32],
       [32, 32],
@@ -72,9 +74,11 @@ async function lossOf(
     if (!Number.isFinite(loss)) return Number.NaN;
     losses.push(loss);
   }
-  const last = losses.slice(-Math.ceil(losses.length / 4));
-  return last.reduce((sum, loss) => sum + loss, 0) / last.length;
+  return mean(losses.slice(-Math.ceil(losses.length / 4)));
 }
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export interface Sweep {
   readonly widths: readonly number[];
@@ -83,20 +87,19 @@ export interface Sweep {
   readonly seeds: number;
 }
 
-/** The losses of one width at each rate, means over seeds. */
+/** The losses of one width at each rate. */
 export interface Curve {
   readonly parametrization: Parametrization;
   readonly width: number;
+  /** Means over the seeds. */
   readonly losses: readonly number[];
   /** The index of the best rate. */
   readonly best: number;
+  /** The rate at the lowest point of a parabola through the losses. */
+  readonly lowest: number;
+  /** The losses of each seed. */
+  readonly ofSeeds: readonly (readonly number[])[];
 }
-
-const indexOfLeast = (losses: readonly number[]): number =>
-  losses.reduce(
-    (best, loss, i) => (!(loss >= (losses[best] as number)) && Number.isFinite(loss) ? i : best),
-    losses.findIndex(Number.isFinite),
-  );
 
 /** Trains a student of each width at each rate. */
 export async function sweep(
@@ -104,27 +107,32 @@ export async function sweep(
   { widths, rates, steps, seeds }: Sweep,
   report: (curve: Curve) => void = () => {},
 ): Promise<Curve[]> {
-  const batches = Array.from({ length: steps }, (_, at) => batchOf(at));
   const curves: Curve[] = [];
   for (const width of widths) {
-    const losses: number[] = [];
-    for (const rate of rates) {
-      let total = 0;
-      for (let seed = 0; seed < seeds; seed++) {
-        const base = build(Math.min(...widths), seed);
+    const ofSeeds: number[][] = [];
+    for (let seed = 0; seed < seeds; seed++) {
+      const batches = Array.from({ length: steps }, (_, at) => batchOf(at, seed));
+      const base = build(Math.min(...widths), seed);
+      const losses: number[] = [];
+      for (const rate of rates) {
         const model = student(parametrization, width, rate, seed, base);
-        total += await lossOf(model, batches);
+        losses.push(await lossOf(model, batches));
         model.optimizer.dispose();
         model.dispose();
-        base.dispose();
       }
-      losses.push(total / seeds);
+      ofSeeds.push(losses);
+      base.dispose();
+      tf.dispose(batches);
     }
-    const curve = { parametrization, width, losses, best: indexOfLeast(losses) };
+    const losses = rates.map((_, i) => mean(ofSeeds.map((each) => each[i] as number)));
+    const curve: Curve = {
+      ...{ parametrization, width, losses, ofSeeds },
+      best: indexOfLeast(losses),
+      lowest: lowestRate(rates, losses),
+    };
     curves.push(curve);
     report(curve);
   }
-  tf.dispose(batches);
   return curves;
 }
 

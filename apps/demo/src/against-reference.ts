@@ -9,8 +9,8 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { drawTable } from '@tfjs-lrm/core/kit';
 import { grouped, mean, meanAndSpread } from '@tfjs-lrm/language-model';
-import { columns } from '@tfjs-lrm/shared';
 import { finalLoss, readFinished } from './runs/checkpoint/logged-runs.ts';
 
 const TOLERANCE = 0.05;
@@ -48,10 +48,18 @@ function main(folders: readonly string[]): void {
   const cell = (values: readonly number[]): string =>
     `${meanAndSpread(values, 3)} (${values.length} seeds)`;
   console.log(
-    columns([
-      ['run', 'here', 'PyTorch', 'difference'],
-      ...rows.map(({ name, a, b, difference }) => [name, cell(a), cell(b), difference.toFixed(3)]),
-    ]),
+    drawTable(
+      [
+        ['run', 'here', 'PyTorch', 'difference'],
+        ...rows.map(({ name, a, b, difference }) => [
+          name,
+          cell(a),
+          cell(b),
+          difference.toFixed(3),
+        ]),
+      ],
+      { right: 1 },
+    ),
   );
   const off = rows.filter(({ difference }) => !(Math.abs(difference) <= TOLERANCE));
   console.log(

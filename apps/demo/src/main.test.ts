@@ -33,14 +33,14 @@ describe('the demo', () => {
     expect(lines).toHaveLength(6 * 12);
     for (const name of new Set(lines.map(({ run }) => run))) {
       const run = lines.filter((line) => line.run === name);
-      expect(run.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i));
+      expect(run.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
       // The first loss is that of an untrained model over 83 characters.
-      expect(run[0].loss).toBeGreaterThan(4);
-      expect(run[0].loss).toBeLessThan(5.5);
-      expect(run.at(-1).validationLoss).toBeLessThan(run[0].loss);
+      expect(run[0]['train/loss']).toBeGreaterThan(4);
+      expect(run[0]['train/loss']).toBeLessThan(5.5);
+      expect(run.at(-1)['validation/loss']).toBeLessThan(run[0]['train/loss']);
     }
     // The same seed gives the same first loss with and without multipliers, which start as the identity.
-    const first = lines.filter(({ step }) => step === 0).map(({ loss }) => loss);
+    const first = lines.filter(({ step }) => step === 1).map((line) => line['train/loss']);
     expect(new Set(first).size).toBe(1);
 
     const file = join(folder, 'losses.svg');

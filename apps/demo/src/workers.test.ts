@@ -24,7 +24,7 @@ const losses = (out: string): number[] =>
   readFileSync(join(out, 'metrics.ndjson'), 'utf8')
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line).loss);
+    .map((line) => JSON.parse(line)['train/loss']);
 
 it.each([[['--backend', 'cpu', '--workers', '2'], '--workers 2 needs the backend tensorflow']])(
   'refuses %j',

@@ -19,6 +19,8 @@ export interface Settings {
   readonly version: number;
   readonly text: TextSource;
   readonly checkpointEvery: number;
+  /** A folder for the log in the form that TensorBoard reads; none by default. */
+  readonly tensorboard?: string;
   readonly runs: readonly RunSettings[];
 }
 

@@ -19,7 +19,7 @@ export {
   nextBatch,
 } from './corpus.ts';
 export { graphModel } from './graph-model.ts';
-export { type LogLine, logLine, readLog } from './log.ts';
+export { logLines, logStep, readLog } from './log.ts';
 export {
   languageModel,
   MIXERS,

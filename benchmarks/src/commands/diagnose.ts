@@ -1,7 +1,11 @@
-/** `npm run study:diagnose`: how often `diagnose` is right, on kernels of which it is known what sets their scale. */
+/**
+ * `npm run study:diagnose`: how often `diagnose` is right, on kernels of which it is known what sets their scale; with a
+ * name, what it says of that model.
+ */
 import { writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { drawTable } from '@tfjs-lrm/core/kit';
+import { enableTraining } from '@tfjs-lrm/kernels';
 import { compile } from '@tfjs-lrm/native';
 import {
   describeFlags,
@@ -10,11 +14,12 @@ import {
   oneOf,
   path,
   present,
-  readFlags,
+  readArguments,
   runCommand,
   whole,
 } from '@tfjs-lrm/shared';
 import { confusion, type Judged, judge, type Trio } from '../diagnose/judge.ts';
+import { diagnosesOf, SUBJECTS } from '../diagnose/subjects.ts';
 import { TASKS, type Task } from '../diagnose/tasks.ts';
 import { type Compiler, train } from '../diagnose/train.ts';
 
@@ -44,6 +49,9 @@ const HELP = `Trains ${TASKS.length} small models at three values of S = √(η/
 the run in the middle with whether the norms follow S where the loss does not. Needs tfjs-node, linked: npm run native:link.
 
   npm run study:diagnose -- [options]
+  npm run study:diagnose -- mobilenet|lstm|demo …    trains these instead, and prints what diagnose() says of them: a
+                                                     pretrained MobileNetV2 fine-tuned for 200 steps, an LSTM at three
+                                                     decays, and the demo's model at three decays
 
 ${describeFlags(FLAGS)}`;
 
@@ -94,7 +102,7 @@ function show(cases: readonly Case[]): string {
     verdict,
   ]);
   return [
-    drawTable(confusion(known), { align: 'right' }),
+    drawTable(confusion(known), { right: 1 }),
     '',
     `${known.length} kernels of known truth, of ${cases.length}; of ${said.length} that are judged, ${wrong.length} wrongly (${((100 * wrong.length) / said.length).toFixed(0)} %):`,
     drawTable([['kernel', 'decay', 'seed', 'slope', 'ratio', 'verdict'], ...list]),
@@ -102,13 +110,19 @@ function show(cases: readonly Case[]): string {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const values = readFlags(args, FLAGS);
+  const { values, names } = readArguments(args, FLAGS, { what: 'model', allowed: SUBJECTS });
   if (values.help) {
     console.log(HELP);
     return 0;
   }
   const { optimizer = 'adam', seeds = SEEDS, decays = DECAYS, steps = 1200, out } = values;
   await tf.setBackend('tensorflow');
+  if (names.length > 0) {
+    enableTraining();
+    for (const name of names)
+      for await (const text of diagnosesOf(name, compiled)) console.log(text);
+    return 0;
+  }
   const cases: Case[] = [];
   for (const seed of seeds)
     for (const decay of decays)

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { drawTable } from '@tfjs-lrm/core/kit';
 import type { PresetName } from '@tfjs-lrm/language-model';
 import {
-  columns,
   describeFlags,
   type Flags,
   type Panel,
@@ -125,7 +125,7 @@ function stepTable(measured: readonly Measured[]): string {
     ...['model', '1 worker', '2, no exchange', '2, one buffer', '2, one a variable'],
     ...['share', 'share, one a variable', 'speed of 2'],
   ];
-  return columns([head, ...rows]);
+  return drawTable([head, ...rows], { right: 1 });
 }
 
 function messageTable(
@@ -141,7 +141,7 @@ function messageTable(
       `${allReduceTime(workers, bytes, cost, instant).toFixed(2)} ms`,
     ]),
   );
-  return columns([['workers', 'tensor', 'measured', 'model'], ...rows]);
+  return drawTable([['workers', 'tensor', 'measured', 'model'], ...rows], { right: 1 });
 }
 
 function drawing(cost: MessageCost, measured: readonly Measured[]): string {

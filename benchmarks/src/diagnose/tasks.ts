@@ -166,4 +166,29 @@ const language: Task = {
   loss: ofIds,
 };
 
+/** Not one of the study: its losses change with S, so that they give no truth. */
+export const lstm: Task = {
+  name: 'lstm',
+  learningRate: 4e-3,
+  inputs: [BATCH, LENGTH],
+  targets: [BATCH, LENGTH],
+  make: () =>
+    sequential({
+      layers: [
+        layers.embedding({
+          ...{ inputDim: SYMBOLS, outputDim: 24, inputLength: LENGTH, name: 'embedding' },
+        }),
+        // The default of recurrent kernels, orthogonal, needs the union package.
+        layers.lstm({
+          ...{ units: 48, returnSequences: true, recurrentInitializer: 'glorotNormal' },
+          name: 'lstm',
+        }),
+        dense(SYMBOLS, 'head'),
+      ],
+    }),
+  draw: sequences,
+  loss: ofIds,
+};
+
+/** The models of the study. */
 export const TASKS: readonly Task[] = [classifier, images, language];

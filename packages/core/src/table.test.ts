@@ -17,16 +17,13 @@ test('columns are as wide as their widest cell, and lines do not end in spaces',
   ).toBe('x\nyy  z');
 });
 
-test('numbers stand to the right, but for the first column', () => {
-  expect(
-    drawTable(
-      [
-        ['name', 'loss'],
-        ['a', '1.2'],
-      ],
-      { align: 'right' },
-    ),
-  ).toBe('name  loss\na      1.2');
+test('numbers stand to the right, from a column on', () => {
+  const table = [
+    ['name', 'loss', 'steps'],
+    ['a', '1.2', '5'],
+  ];
+  expect(drawTable(table, { right: 1 })).toBe('name  loss  steps\na      1.2      5');
+  expect(drawTable(table, { right: 2 })).toBe('name  loss  steps\na     1.2       5');
 });
 
 test('no rows are no text', () => expect(drawTable([])).toBe(''));

@@ -55,8 +55,20 @@ onCpu(() => {
     expect(JSON.parse(lines[0]!)).toMatchObject({ step: 3, 'train/loss': null });
   });
 
+  test('a line has the fields of its own in the place of the time', () => {
+    const lines: string[] = [];
+    const logger = toNdjson((line) => lines.push(line), { fields: () => ({ run: 'first' }) });
+    logger.log(3, { 'train/loss': 0.5 });
+    expect(lines).toEqual(['{"step":3,"run":"first","train/loss":0.5}\n']);
+  });
+
   test.each([
     ['no function', () => toNdjson(5 as never), /^toNdjson: it takes a function/],
+    [
+      'fields that are none',
+      () => toNdjson(() => {}, { fields: {} as never }),
+      /"fields" must be a function that returns an object/,
+    ],
     ['half a step', () => toNdjson(() => {}).log(0.5, {}), /^toNdjson.log: the step must be/],
     ['text', () => toNdjson(() => {}).log(1, { a: 'b' } as never), /Received "b" for "a"/],
     ['no logger', () => logTraining({} as never), /^logTraining: the first argument/],

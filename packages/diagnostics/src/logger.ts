@@ -1,4 +1,4 @@
-import { show } from '@tfjs-lrm/core/kit';
+import { checkOptions, show } from '@tfjs-lrm/core/kit';
 
 /** Where numbers of a run go. */
 export interface Logger {
@@ -31,28 +31,46 @@ export function checkLog(where: string, step: unknown, numbers: unknown): void {
   );
 }
 
+/** @inline */
+interface NdjsonOptions {
+  /** What each line holds besides the step and its numbers. */
+  readonly fields?: (() => Readonly<Record<string, unknown>>) | undefined;
+}
+
+/** Seconds since 1970. */
+const clock = (): { time: number } => ({ time: Date.now() / 1000 });
+
 /**
  * Logs as NDJSON, a line of JSON a step, everywhere: `{"step":1,"time":1790000000.5,"train/loss":0.5}`, with the time in
  * seconds since 1970. JSON has no NaN and no infinity: they are written as null.
  *
  * @param write gets each line with its line break
- * @throws TypeError for something that is not a function; at a log, RangeError for a step that is not a whole number and
- *   TypeError for something that is not a number
+ * @param options fields: what each line holds besides, in the place of the time, such as the name of a run
+ *   (`() => ({ run: 'first' })`) where several share a file, or nothing where files of equal runs must be equal
+ * @throws TypeError for something that is not a function; RangeError for an unknown option; at a log, RangeError for a step
+ *   that is not a whole number and TypeError for something that is not a number
  * @example
  * const lines = [];
  * const logger = toNdjson((line) => lines.push(line)); // in Node: (line) => file.write(line)
  * logger.log(1, { 'train/loss': 0.5 });
  */
-export function toNdjson(write: (line: string) => unknown): Logger {
+export function toNdjson(write: (line: string) => unknown, options: NdjsonOptions = {}): Logger {
   if (typeof write !== 'function') {
     throw new TypeError(
       `toNdjson: it takes a function that writes a line. Received ${show(write)}. Try (line) => file.write(line).`,
     );
   }
+  checkOptions('toNdjson', options, {
+    fields: (value) =>
+      typeof value === 'function'
+        ? null
+        : { must: 'be a function that returns an object', try: "() => ({ run: 'first' })" },
+  });
+  const { fields = clock } = options;
   return {
     log(step, numbers) {
       checkLog('toNdjson', step, numbers);
-      write(`${JSON.stringify({ step, time: Date.now() / 1000, ...numbers })}\n`);
+      write(`${JSON.stringify({ step, ...fields(), ...numbers })}\n`);
     },
     flush() {},
     close() {},

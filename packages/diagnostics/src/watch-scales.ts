@@ -12,7 +12,7 @@ import {
   show,
   variableOf,
 } from '@tfjs-lrm/core/kit';
-import { type Measured, meansAt, sumsOf } from './measure.ts';
+import { type Compile, type Measured, meansAt, Sums } from './measure.ts';
 import { type Recipe, ratesAt, recipeOf } from './recipe.ts';
 import {
   checkRecord,
@@ -27,6 +27,15 @@ interface WatchOptions {
   readonly every?: number | undefined;
   /** The record of the run so far, which goes on. */
   readonly resume?: ScaleRecord | undefined;
+  /** `compile` of `@tfjs-lrm/native`, on the backend tensorflow: a point is then measured by one operation. */
+  readonly compile?: Compile | undefined;
+}
+
+/** The options with their defaults. */
+interface Watching {
+  readonly every: number;
+  readonly resume: ScaleRecord | null;
+  readonly compile: Compile | null;
 }
 
 /** A variable of the model with what trains it. */
@@ -41,7 +50,7 @@ interface Subject {
 
 /** A point whose sums are still on the device. */
 interface Pending {
-  readonly sums: tf.Tensor1D;
+  readonly sums: tf.Tensor;
   readonly finish: (sums: ArrayLike<number>) => void;
 }
 
@@ -53,21 +62,18 @@ export class ScaleWatch extends CustomCallback {
   readonly #optimizer: tf.Optimizer;
   readonly #every: number;
   readonly #subjects: readonly Subject[];
+  readonly #sums: Sums;
   #pending: Pending[] = [];
   #reading: Promise<void> = Promise.resolve();
   #last: number;
 
   /** @internal */
-  constructor(
-    model: LayersModel,
-    optimizer: tf.Optimizer,
-    every: number,
-    resume: ScaleRecord | null,
-  ) {
+  constructor(model: LayersModel, optimizer: tf.Optimizer, { every, resume, compile }: Watching) {
     super({});
     this.#optimizer = optimizer;
     asTensorOptimizer(optimizer); // which throws for what is none
     this.#every = every;
+    this.#sums = new Sums(compile);
     const now = this.#optimizer.iterations;
     const weights = model.trainableWeights;
     const known = resume === null ? [] : recordOf(resume, weights);
@@ -82,7 +88,7 @@ export class ScaleWatch extends CustomCallback {
     const points = this.#subjects[0]?.points ?? [];
     this.#last = points.at(-1)?.step ?? now;
     if (points.length === 0) this.#take();
-    else if (this.#every === 1) this.#hold();
+    else this.#holdIfDue();
   }
 
   /**
@@ -90,10 +96,8 @@ export class ScaleWatch extends CustomCallback {
    * but a look at the step.
    */
   record(): void {
-    const since = this.#optimizer.iterations - this.#last;
-    if (since >= this.#every) this.#take();
-    else if (since === this.#every - 1) this.#hold();
-    else this.#drop();
+    if (this.#since >= this.#every) this.#take();
+    else if (!this.#holdIfDue()) this.#drop();
   }
 
   /**
@@ -120,6 +124,13 @@ export class ScaleWatch extends CustomCallback {
   dispose(): void {
     this.#settle(0);
     this.#drop();
+    this.#sums.dispose();
+  }
+
+  /** Called by `fit` at the start: what the end of the last one freed is held again where the next step needs it. */
+  override async onTrainBegin(logs?: Parameters<CustomCallback['onTrainBegin']>[0]): Promise<void> {
+    this.#holdIfDue();
+    await super.onTrainBegin(logs);
   }
 
   /** Called by `fit` after each batch: records. */
@@ -149,6 +160,18 @@ export class ScaleWatch extends CustomCallback {
       this.#end(variable).variable !== variable ||
       this.#subjects.some((other) => isFactor(other.name))
     );
+  }
+
+  /** Steps since the last point. */
+  get #since(): number {
+    return this.#optimizer.iterations - this.#last;
+  }
+
+  /** Holds the weights where the next step ends at a point, which measures the update of that step. */
+  #holdIfDue(): boolean {
+    if (this.#since !== this.#every - 1) return false;
+    this.#hold();
+    return true;
   }
 
   #hold(): void {
@@ -190,10 +213,10 @@ export class ScaleWatch extends CustomCallback {
         measured,
       };
     });
-    const sums = tf.keep(sumsOf(parts.map(({ measured }) => measured)));
+    const sums = this.#sums.of(parts.map(({ measured }) => measured));
     this.#drop();
     this.#last = step;
-    if (this.#every === 1) this.#hold();
+    this.#holdIfDue();
     this.#pending.push({
       sums,
       finish: (values) =>
@@ -297,6 +320,10 @@ const rules = {
     checkRecord('watchScales', value);
     return null;
   },
+  compile: (value: unknown) =>
+    typeof value === 'function'
+      ? null
+      : { must: 'be a function', try: 'compile of @tfjs-lrm/native' },
 };
 
 /**
@@ -310,9 +337,10 @@ const rules = {
  * @param model whose trainable weights are watched
  * @param optimizer what trains them, the outermost one
  * @param options every: steps between two points (50); resume: the record of the run so far, from `read()`, when model and
- *   optimizer go on from a checkpoint
+ *   optimizer go on from a checkpoint; compile: that of `@tfjs-lrm/native`, which makes a point one operation in the place
+ *   of about twelve a variable, for compiled steps of small models
  * @throws TypeError for something that is not a model, an optimizer or a record; RangeError for wrong options; Error for the
- *   record of another model
+ *   record of another model, and for `compile` on another backend
  * @example
  * const watch = watchScales(model, optimizer, { every: 50 });
  * await model.fit(x, y, { epochs: 10, callbacks: watch });
@@ -329,6 +357,12 @@ export function watchScales(
     );
   }
   checkOptions('watchScales', options, rules);
-  const { every = options.resume?.every ?? 50, resume } = options;
-  return new ScaleWatch(model, optimizer, every, resume ?? null);
+  const { resume = null, compile = null } = options;
+  if (compile !== null && tf.getBackend() !== 'tensorflow') {
+    throw new Error(
+      `watchScales: "compile" needs the backend "tensorflow". Received "${tf.getBackend()}". Leave it out: other backends run operation by operation.`,
+    );
+  }
+  const every = options.every ?? resume?.every ?? 50;
+  return new ScaleWatch(model, optimizer, { every, resume, compile });
 }

@@ -1,39 +1,16 @@
 /** What the layers say of themselves is true: the symmetries found are those that PyTorch measured. */
 import { readFileSync } from 'node:fs';
-import { addMultipliers, type MultiplierOptions } from '@tfjs-lrm/multipliers';
+import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { findSymmetries, minimalPlacement } from '@tfjs-lrm/symmetry';
 import { expect, it } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
+import { PAPER_PLACEMENT, placementText } from '../../../test/paper-placement.ts';
 import { hybrid } from '../test/hybrid.ts';
 
 /** Made by fixtures/layers/nullity.py: the nullity of the Jacobian in float64. */
 const { models } = JSON.parse(
   readFileSync(new URL('../../../fixtures/layers/nullity.json', import.meta.url), 'utf8'),
 ) as { models: { name: string; weights: number; nullity: number }[] };
-
-/** arXiv 2601.04890, app. C: which factors each matrix has. */
-const PAPER: Record<string, string> = {
-  embedding: 'row and column',
-  head: 'none',
-  gate: 'row',
-  up: 'none',
-  down: 'row and column',
-  query: 'row',
-  key: 'none',
-  value: 'none',
-  output: 'row and column',
-  x: 'none',
-  B: 'none',
-  C: 'none',
-  z: 'row',
-  dt: 'row',
-  out: 'row and column',
-};
-
-const text = (options: MultiplierOptions | null): string =>
-  ['row', 'column']
-    .filter((each) => options !== null && options[each as 'row' | 'column'] !== false)
-    .join(' and ') || 'none';
 
 onCpu(() => {
   it.each(models)('a hybrid block, $name: $nullity dimensions', ({ name, weights, nullity }) => {
@@ -62,9 +39,9 @@ onCpu(() => {
       const model = hybrid({ innerNorm });
       const placement = minimalPlacement(model);
       const found = model.layers
-        .filter(({ name }) => name in PAPER)
-        .map((layer) => [layer.name, text(placement(layer))]);
-      const wanted = { ...PAPER, ...(innerNorm ? { out: 'row' } : {}) };
+        .filter(({ name }) => name in PAPER_PLACEMENT)
+        .map((layer) => [layer.name, placementText(placement(layer))]);
+      const wanted = { ...PAPER_PLACEMENT, ...(innerNorm ? { out: 'row' } : {}) };
       expect(Object.fromEntries(found)).toEqual(wanted);
       model.dispose();
     },

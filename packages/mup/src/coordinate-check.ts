@@ -255,7 +255,7 @@ function result(
           ['layer', 'RMS of', ...widths.map(String), 'slope'],
           ...slopes.flatMap((slope) => [line('activation')(slope), line('update')(slope)]),
         ],
-        { align: 'right' },
+        { right: 1 },
       ),
     toSVG: () =>
       drawPanels(`Activations after ${last} steps by width`, [

@@ -85,7 +85,8 @@ export type Training = Record<
   | 'beta2'
   | 'epsilon'
   | 'momentum'
-  | 'clip',
+  | 'clip'
+  | 'mup',
   number
 >;
 
@@ -102,6 +103,10 @@ export const TRAINING: Flags<Training> = {
   beta2: number(`Adam: decay of the mean squared gradient per step (${R.beta2})`, 0, 1),
   epsilon: number(`Adam: added to the root of the mean squared gradient (${R.epsilon})`),
   momentum: number(`Muon: decay of the mean gradient per step (${R.momentum})`, 0, 1),
+  mup: whole(
+    1,
+    'a width at which these were tuned: µP sets rates, decays and initial values for the model’s width; heads and MLP were as much narrower there (default: no µP)',
+  ),
   clip: number(
     `largest norm of the gradients without the multipliers’; 0 clips nothing (${R.clip})`,
   ),
@@ -114,6 +119,7 @@ export interface Running {
   out: string;
   resume: string;
   'checkpoint-every': number;
+  tensorboard: string;
   json: true;
   help: true;
 }
@@ -138,6 +144,10 @@ export const RUNNING: Flags<Running> = {
     optional: true,
     read: (text: string) => text,
   },
+  tensorboard: path(
+    'DIR',
+    'also writes the log for TensorBoard, a folder a run in DIR; needs npm run native:link',
+  ),
   'checkpoint-every': whole(1, 'steps between checkpoints (50); there is one every 20 seconds too'),
   json: present('the results on stdout as JSON, all else on stderr; with npm run --silent'),
   help: present('this text'),

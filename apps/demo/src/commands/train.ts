@@ -1,10 +1,17 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { comparison, makeCorpus, type Recipe, VERSION } from '@tfjs-lrm/language-model';
+import {
+  comparison,
+  makeCorpus,
+  type Preset,
+  type Recipe,
+  VERSION,
+} from '@tfjs-lrm/language-model';
 import { describeFlags, Mistake, readFlags } from '@tfjs-lrm/shared';
 import { bestBackend, checkBackend, checkWorkers, compileFor } from '../backend.ts';
 import { RunFolder, refuseExisting } from '../runs/checkpoint/run-folder.ts';
 import { compare } from '../runs/compare.ts';
+import { boardFolder, checkBoard } from '../runs/tensor-board.ts';
 import { checkLength, readAgain, readText } from '../text.ts';
 import type { Command } from './command.ts';
 import { type Chosen, COMPARED, FLAGS, MODEL, presetOf, RUNNING, TRAINING } from './train-flags.ts';
@@ -52,6 +59,8 @@ function begin(values: Chosen): RunFolder {
   const compile = compileFor(values.compile ?? 'auto', backend);
   const { workers = 1 } = values;
   checkWorkers(workers, backend, compile, preset.batch);
+  checkMup(values.mup, preset);
+  if (values.tensorboard !== undefined) checkBoard();
   const { text, source } = readText(values.text ?? null);
   checkLength(makeCorpus(text), preset.context);
   const out = values.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));
@@ -68,6 +77,7 @@ function begin(values: Chosen): RunFolder {
     epsilon: values.epsilon,
     momentum: values.momentum,
     clip: values.clip,
+    mupBase: values.mup,
   }) as Partial<Recipe>;
   const runs = comparison({
     preset,
@@ -82,7 +92,19 @@ function begin(values: Chosen): RunFolder {
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   });
   const checkpointEvery = values['checkpoint-every'] ?? 50;
-  return RunFolder.create(out, { version: VERSION, text: source, checkpointEvery, runs });
+  return RunFolder.create(out, {
+    ...{ version: VERSION, text: source, checkpointEvery, runs },
+    ...(values.tensorboard !== undefined && { tensorboard: boardFolder(values.tensorboard, out) }),
+  });
+}
+
+/** µP keeps the size of heads, so a base has whole heads of that size. */
+function checkMup(base: number | undefined, { width, heads }: Preset): void {
+  const size = width / heads;
+  if (base === undefined || base % size === 0) return;
+  throw new Mistake(
+    `--mup must be a multiple of the size of a head, which is --width ${width} / --heads ${heads}. Received ${base}. Try --mup ${size * Math.max(1, Math.round(base / size))}.`,
+  );
 }
 
 /** The folder of the latest run in runs/. */

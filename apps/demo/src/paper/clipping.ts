@@ -16,6 +16,7 @@ import {
   scheduleOf,
 } from '@tfjs-lrm/language-model';
 import { withSchedule } from '@tfjs-lrm/schedule';
+import { defaultStyle } from '@tfjs-lrm/shared';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import {
   curveOfLists,
@@ -37,6 +38,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
 
@@ -180,13 +182,15 @@ export function drawings(
           y: { label, log: quantity === 'norm' },
         },
         lines: series
-          .filter(({ line }) => quantity !== 'share' || line !== 'no multipliers')
-          .map((varied) =>
-            lineOf(
+          .map((varied, i) => ({ varied, style: defaultStyle(i) }))
+          .filter(({ varied }) => quantity !== 'share' || varied.line !== 'no multipliers')
+          .map(({ varied, style }) => ({
+            ...lineOf(
               inWordsOf(varied),
               curveOfLists(lists(varied, quantity), lists(varied, 'step')[0]),
             ),
-          ),
+            style,
+          })),
       }),
     ),
     {
@@ -237,8 +241,7 @@ export function judge(
   const parts = starts.map((start) => partOf(outcomes, start, rule));
   const because = `${parts.map((part) => part.because).join('; ')}.`;
   // Multipliers start at 1 unless someone tunes them, so the whole claim is about those.
-  if (parts.some(({ start, held }) => start === 1 && held.every(Boolean)))
-    return { verdict: 'reproduced', because };
+  const isWhole = parts.some(({ start, held }) => start === 1 && held.every(Boolean));
   const isSeen = parts.some(({ held }) => held.some(Boolean));
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, isWhole, isSeen);
 }

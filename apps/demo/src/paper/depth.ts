@@ -30,6 +30,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
 import { freezeNorms, type Multipliers, outputsOf, wholeModel } from './whole-model.ts';
@@ -138,9 +139,8 @@ export function judge(outcomes: readonly Outcome<DepthVaried>[], { rule }: Depth
     return { because, held: [grows, growsMore] };
   });
   const because = `${parts.map((part) => part.because).join('; ')}.`;
-  if (parts.every(({ held }) => held.every(Boolean))) return { verdict: 'reproduced', because };
-  const isSeen = parts.some(({ held }) => held.every(Boolean));
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  const seen = parts.map(({ held }) => held.every(Boolean));
+  return verdictOf(because, seen.every(Boolean), seen.some(Boolean));
 }
 
 export function drawings(

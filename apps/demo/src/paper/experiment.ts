@@ -53,6 +53,12 @@ export interface Verdict {
   readonly because: string;
 }
 
+/** Whether the whole claim was seen, a part of it, or nothing; hyphens before numbers become minus signs. */
+export const verdictOf = (because: string, isWhole: boolean, isPart: boolean): Verdict => ({
+  verdict: isWhole ? 'reproduced' : isPart ? 'partly' : 'not seen at this size',
+  because: because.replaceAll(/(?<=[\s(])-(?=\d)/g, '−'),
+});
+
 /** A file that reads like a description, with a settings file of its name beside it. */
 export interface Experiment {
   readonly name: string;

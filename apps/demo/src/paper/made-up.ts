@@ -10,3 +10,13 @@ export const madeUp = <V extends Varied>(
     cell: { ...plan, backend: 'wasm', compile: 'off' },
     measured: measure({ ...plan.varied, seed: plan.seed }),
   }));
+
+/** The same numbers, with losses that differ by a thousandth from seed to seed. */
+export const varyBySeed =
+  <C extends { readonly seed: number }>(
+    measure: (cell: C) => { readonly loss: number } & Measured,
+  ) =>
+  (cell: C): Measured => {
+    const { loss, ...rest } = measure(cell);
+    return { loss: loss + cell.seed / 1000, ...rest };
+  };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readSettings, type Verdict } from './experiment.ts';
-import { madeUp } from './made-up.ts';
+import { madeUp, varyBySeed } from './made-up.ts';
 import { judge, plans } from './mlp.ts';
 import type { ScaledSettings } from './scaled-optimizer.ts';
 
@@ -8,17 +8,9 @@ const settings = readSettings<ScaledSettings>('mlp', false);
 
 type Cell = { readonly line: string; readonly factor: number; readonly seed: number };
 
-/** The verdict on made-up numbers; losses of seeds differ by a thousandth. */
-const verdictOf = (
+const verdictOn = (
   measure: (cell: Cell) => { loss: number; [quantity: string]: number },
-): Verdict =>
-  judge(
-    madeUp(plans(settings), (cell) => {
-      const { loss, ...rest } = measure(cell);
-      return { loss: loss + cell.seed / 1000, ...rest };
-    }),
-    settings,
-  );
+): Verdict => judge(madeUp(plans(settings), varyBySeed(measure)), settings);
 
 describe('mlp', () => {
   const hasScalars = (line: string): boolean => line.endsWith('scalars');
@@ -29,7 +21,7 @@ describe('mlp', () => {
       loss: 2 + (hasScalars(line) ? 0.2 : 1) * rises(factor),
       output: factor ** (hasScalars(line) ? 0.1 : 1),
     });
-    expect(verdictOf(measure).verdict).toBe('reproduced');
+    expect(verdictOn(measure).verdict).toBe('reproduced');
   });
 
   it('is partly reproduced where one optimizer shows it', () => {
@@ -37,11 +29,11 @@ describe('mlp', () => {
       loss: 2 + (line === 'Muon, scalars' ? 1 : hasScalars(line) ? 0.2 : 1) * rises(factor),
       output: factor ** (hasScalars(line) ? 0.1 : 1),
     });
-    expect(verdictOf(measure).verdict).toBe('partly');
+    expect(verdictOn(measure).verdict).toBe('partly');
   });
 
   it('is not seen where nothing degrades', () => {
-    expect(verdictOf(({ factor }) => ({ loss: 2, output: factor })).verdict).toBe(
+    expect(verdictOn(({ factor }) => ({ loss: 2, output: factor })).verdict).toBe(
       'not seen at this size',
     );
   });

@@ -17,6 +17,7 @@ import {
   type Outcome,
   type Plan,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import {
   chartsOverFactors,
@@ -117,7 +118,6 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: ScaledSett
   });
   const because = `${parts.map((part) => part.because).join('; ')}.`;
   const held = parts.flatMap(({ degrades, flat, constant }) => [degrades, flat, constant]);
-  if (held.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = parts.some(({ degrades, flat, constant }) => degrades && (flat || constant));
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, held.every(Boolean), isSeen);
 }

@@ -16,6 +16,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 
 export const name = 'overhead';
@@ -95,8 +96,7 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: OwnSetting
   const isFree = folded!.mean <= inference;
   const isPlain = count('parametersFolded') === count('parameters');
   const because = `a training step takes ${text(inModel!)} times as long with multipliers in the model and ${text(inOptimizer!)} with them in the optimizer (the less of them at most ${training}: ${inWords(isCheap)}); a prediction ${text(unfolded!)} before folding and ${text(folded!)} after (at most ${inference}: ${inWords(isFree)}); ${count('parametersWithMultipliers')} parameters with multipliers, ${count('parametersFolded')} folded, ${count('parameters')} without (equal: ${inWords(isPlain)}).`;
-  if (isCheap && isFree && isPlain) return { verdict: 'reproduced', because };
-  return { verdict: isFree && isPlain ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, isCheap && isFree && isPlain, isFree && isPlain);
 }
 
 export function drawings(outcomes: readonly Outcome<Varied>[], { seeds }: OwnSettings): Drawing[] {

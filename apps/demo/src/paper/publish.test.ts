@@ -39,5 +39,6 @@ describe('publishing', () => {
     expect(page).toContain('- One is 2 \\| 3.\n- The other is \\<b\\>.\n');
     expect(page).toContain('## rows');
     expect(page).toContain('6 runs, 3 seeds, on wasm.');
+    expect(page).toContain('The cells are those of `depth`,');
   });
 });

@@ -11,8 +11,8 @@ const PAGE = 'docs/guides/paper.md';
 /** The experiments whose pictures the README shows. */
 const PICTURES = ['scale', 'robust'];
 
-/** Text in Markdown, in a table too. */
-const plain = (text: string): string => text.replaceAll(/[|<>*_`[\]\\]/g, (sign) => `\\${sign}`);
+/** Text in Markdown, in a table too; names between backticks stay code. */
+const plain = (text: string): string => text.replaceAll(/[|<>*_[\]\\]/g, (sign) => `\\${sign}`);
 
 /** One row an experiment. */
 const table = (finished: readonly Finished[]): string =>

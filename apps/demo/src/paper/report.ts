@@ -1,6 +1,6 @@
 /** The experiments as a table for the terminal and as one page: claim, verdict, drawings with their spread, settings. */
+import { drawTable } from '@tfjs-lrm/core/kit';
 import {
-  columns,
   escaped,
   heatMap,
   heatMapDrawing,
@@ -25,6 +25,10 @@ export interface Finished {
   readonly isQuick: boolean;
 }
 
+/** Text in HTML, names between backticks as code. */
+const withCode = (text: string): string =>
+  escaped(text).replaceAll(/`([^`]*)`/g, '<code>$1</code>');
+
 const QUICK = 'quick: too short and with too few seeds to count';
 
 /** Shapes beside the words, so that a glance down a list suffices, also without colour. */
@@ -41,7 +45,7 @@ export const statements = ({ because }: Verdict): string[] =>
 
 /** One line an experiment. */
 export const verdictTable = (finished: readonly Finished[]): string =>
-  columns(
+  drawTable(
     [
       ['experiment', 'verdict', 'runs'],
       ...finished.map(({ experiment, verdict, outcomes, isQuick }) => [
@@ -50,7 +54,7 @@ export const verdictTable = (finished: readonly Finished[]): string =>
         String(outcomes.length),
       ]),
     ],
-    (column) => column > 1,
+    { right: 2 },
   );
 
 /** A drawing as HTML. */
@@ -96,7 +100,7 @@ function section(finished: Finished): Section {
 <p><span class="verdict">${marked(verdict)}</span>${isQuick ? ` (${QUICK})` : ''}</p>
 <ul>${list.join('\n')}</ul>
 <div class="charts">${experiment.drawings(outcomes, settings).map(inPage).join('\n')}</div>
-<details><summary>Settings, fixed before the first run; ${conditions(finished)}</summary><p>${escaped(settings.chosen)}</p><pre><code>${escaped(JSON.stringify(settings, null, 2))}</code></pre></details>
+<details><summary>Settings, fixed before the first run; ${conditions(finished)}</summary><p>${withCode(settings.chosen)}</p><pre><code>${escaped(JSON.stringify(settings, null, 2))}</code></pre></details>
 <p><code>${command}</code></p>`,
   };
 }

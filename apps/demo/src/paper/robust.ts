@@ -20,6 +20,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
 import { type Multipliers, wholeModel } from './whole-model.ts';
@@ -178,9 +179,8 @@ export function judge(outcomes: readonly Outcome<Varied>[], settings: OwnSetting
   });
   const because = `${parts.map((part) => part.because).join('; ')}.`;
   const held = parts.flatMap((part) => part.held);
-  if (held.every(Boolean)) return { verdict: 'reproduced', because };
   const isSeen = parts.some(({ held: [larger, lower] }) => larger || lower);
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, held.every(Boolean), isSeen);
 }
 
 export function drawings(outcomes: readonly Outcome<Varied>[], settings: OwnSettings): Drawing[] {

@@ -3,7 +3,7 @@ import { mean, spread } from '@tfjs-lrm/language-model';
 import { inWords, listOf, pointOf, where } from './curves.ts';
 import { type DepthSettings, type DepthVaried, rowPlans } from './depth.ts';
 import type { Drawing } from './drawings.ts';
-import type { Outcome, Verdict } from './experiment.ts';
+import { type Outcome, type Verdict, verdictOf } from './experiment.ts';
 import type { Multipliers } from './whole-model.ts';
 
 export const name = 'rows';
@@ -32,8 +32,7 @@ export function judge(outcomes: readonly Outcome<DepthVaried>[], { rule }: Depth
   const ratio = vectors!.mean / without!.mean;
   const isClear = vectors!.mean - without!.mean > 2 * Math.hypot(vectors!.error, without!.error);
   const because = `the norms of rows, each divided by the mean of its matrix, have a standard deviation of ${without!.mean.toFixed(3)} ± ${without!.spread.toFixed(3)} without multipliers and of ${vectors!.mean.toFixed(3)} ± ${vectors!.spread.toFixed(3)} with: ${ratio.toFixed(2)} times as much (beyond the seeds: ${inWords(isClear)}, at least ${broader} times for "reproduced", ${visible} for "partly").`;
-  if (isClear && ratio >= broader) return { verdict: 'reproduced', because };
-  return { verdict: isClear && ratio >= visible ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, isClear && ratio >= broader, isClear && ratio >= visible);
 }
 
 export function drawings(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readSettings, type Verdict } from './experiment.ts';
-import { madeUp } from './made-up.ts';
+import { madeUp, varyBySeed } from './made-up.ts';
 import { judge, plans } from './scale.ts';
 import type { ScaledSettings } from './scaled-optimizer.ts';
 
@@ -8,17 +8,9 @@ const settings = readSettings<ScaledSettings>('scale', false);
 
 type Cell = { readonly line: string; readonly factor: number; readonly seed: number };
 
-/** The verdict on made-up numbers; losses of seeds differ by a thousandth. */
-const verdictOf = (
+const verdictOn = (
   measure: (cell: Cell) => { loss: number; [quantity: string]: number },
-): Verdict =>
-  judge(
-    madeUp(plans(settings), (cell) => {
-      const { loss, ...rest } = measure(cell);
-      return { loss: loss + cell.seed / 1000, ...rest };
-    }),
-    settings,
-  );
+): Verdict => judge(madeUp(plans(settings), varyBySeed(measure)), settings);
 
 /** Nats above the best, by how far S is from 1. */
 const valley = (factor: number): number => 0.05 * Math.log10(factor) ** 2;
@@ -30,7 +22,7 @@ describe('scale', () => {
       loss: 2 + (frozen(line) ? valley(factor) : 0.1 * valley(factor)),
       gain: factor ** -0.7,
     });
-    expect(verdictOf(measure).verdict).toBe('reproduced');
+    expect(verdictOn(measure).verdict).toBe('reproduced');
   });
 
   it('is partly reproduced where one end degrades, or the scalar does not move', () => {
@@ -38,18 +30,18 @@ describe('scale', () => {
       loss: 2 + (frozen(line) && factor < 1 ? valley(factor) : 0),
       gain: factor ** -0.7,
     });
-    expect(verdictOf(oneEnd).verdict).toBe('partly');
+    expect(verdictOn(oneEnd).verdict).toBe('partly');
     const still = ({ line, factor }: Cell) => ({
       loss: 2 + (frozen(line) ? valley(factor) : 0),
       gain: 1,
     });
-    expect(verdictOf(still).verdict).toBe('partly');
+    expect(verdictOn(still).verdict).toBe('partly');
   });
 
   it('is not seen where nothing degrades, or everything does alike', () => {
-    expect(verdictOf(() => ({ loss: 2, gain: 1 })).verdict).toBe('not seen at this size');
+    expect(verdictOn(() => ({ loss: 2, gain: 1 })).verdict).toBe('not seen at this size');
     const alike = ({ factor }: Cell) => ({ loss: 2 + valley(factor), gain: factor ** -0.7 });
-    expect(verdictOf(alike).verdict).toBe('not seen at this size');
+    expect(verdictOn(alike).verdict).toBe('not seen at this size');
   });
 
   it('takes no difference for one that the seeds could make', () => {
@@ -57,7 +49,7 @@ describe('scale', () => {
       loss: 2 + (frozen(line) ? valley(factor) : 0) + (factor === 64 ? (seed - 2) / 2 : 0),
       gain: factor ** -0.7,
     });
-    const { because } = verdictOf(noisy);
+    const { because } = verdictOn(noisy);
     expect(because).toContain('(more than 0.02 each: yes, no)');
   });
 });

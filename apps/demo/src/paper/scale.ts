@@ -19,6 +19,7 @@ import {
   type Outcome,
   type Plan,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import {
   chartsOverFactors,
@@ -127,7 +128,5 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: ScaledSett
   const moves = slope <= steepest;
   const because = `gain frozen: ${ends[0]?.nats.toFixed(3)} nats above its best at the smallest S and ${ends[1]?.nats.toFixed(3)} at the largest (more than ${least} each: ${inWords(...degrades)}); range over S: ${[frozen, ...learned.map(loss)].map((points) => range(points).toFixed(3)).join(', ')} for ${LINES.join(', ')} (at most ${flatness.toFixed(2)} of the first: ${inWords(...flat)}); the scalar goes with S to the power ${slope.toFixed(2)} (at most ${steepest}: ${inWords(moves)}).`;
   const held = [...degrades, ...flat, moves];
-  if (held.every(Boolean)) return { verdict: 'reproduced', because };
-  const isSeen = degrades.some(Boolean) && flat.some(Boolean);
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  return verdictOf(because, held.every(Boolean), degrades.some(Boolean) && flat.some(Boolean));
 }

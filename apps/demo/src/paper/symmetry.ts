@@ -38,6 +38,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
 
@@ -253,8 +254,6 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: SymmetrySe
   const because = `${parts.join('; ')}.`;
   const drifting = growths.filter(({ grows }) => grows);
   const held = drifting.map(({ cures }) => cures.map(({ holds }) => holds));
-  if (drifting.length === growths.length && held.flat().every(Boolean))
-    return { verdict: 'reproduced', because };
-  const isSeen = held.some((holds) => holds.some(Boolean));
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  const isWhole = drifting.length === growths.length && held.flat().every(Boolean);
+  return verdictOf(because, isWhole, held.flat().some(Boolean));
 }

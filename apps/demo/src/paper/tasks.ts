@@ -27,6 +27,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type Estimate, pairedBootstrap } from './tasks/bootstrap.ts';
 import { mixedBatch, type TaskCorpus, UNCOUNTED, withSymbols } from './tasks/mixture.ts';
@@ -219,9 +220,6 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: TaskSettin
     return { because, gains: all.low > 0 };
   });
   const because = `${parts.map((part) => part.because).join('; ')}; a gain counts where the whole ${100 * rule.confidence} % interval is above 0.`;
-  if (parts.every(({ gains }) => gains)) return { verdict: 'reproduced', because };
-  return {
-    verdict: parts.some(({ gains }) => gains) ? 'partly' : 'not seen at this size',
-    because,
-  };
+  const gains = parts.map((part) => part.gains);
+  return verdictOf(because, gains.every(Boolean), gains.some(Boolean));
 }

@@ -22,6 +22,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
 import { applyFactors, factorName, GROUPS, type KINDS } from './tuning/factors.ts';
@@ -236,10 +237,7 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: TuningSett
     };
   });
   const because = `${parts.map((part) => part.because).join('; ')}.`;
-  if (parts.every(({ gains, always, rates }) => gains && always && rates))
-    return { verdict: 'reproduced', because };
-  return {
-    verdict: parts.some(({ gains }) => gains) ? 'partly' : 'not seen at this size',
-    because,
-  };
+  const isWhole = parts.every(({ gains, always, rates }) => gains && always && rates);
+  const isSeen = parts.some(({ gains }) => gains);
+  return verdictOf(because, isWhole, isSeen);
 }

@@ -25,6 +25,7 @@ import {
   type Plan,
   type Settings,
   type Verdict,
+  verdictOf,
 } from './experiment.ts';
 import { type Exponent, exponentText, fitExponent } from './fit.ts';
 import { type TrainedSettings, trainCell } from './train-cell.ts';
@@ -181,9 +182,11 @@ export function judge(outcomes: readonly Outcome<Varied>[], { rule }: OwnSetting
     (each, i) => each && [headScalar, queryKeyScalar][i]!.high < 0,
   );
   const because = `norms of matrices go with d to the power (95 % interval) ${norms.map(exponentText).join(' without multipliers and ')} with scalars (at most ±${norm}: ${inWords(isConstant)}); they are ${brownian} times what Adam Brownian motion predicts for all widths; outputs behind norms, without multipliers, to the power ${exponentText(grown)} (at least ${outputs}: ${inWords(grows)}); the scalar of the head to the power ${exponentText(headScalar)} (at most ${head}: ${inWords(undone[0]!)}), those of query and key together ${exponentText(queryKeyScalar)} (at most ${queryKey}: ${inWords(undone[1]!)}).`;
-  if (isConstant && grows && undone.every(Boolean)) return { verdict: 'reproduced', because };
-  const isSeen = isConstant && (grows || undone.some(Boolean));
-  return { verdict: isSeen ? 'partly' : 'not seen at this size', because };
+  return verdictOf(
+    because,
+    isConstant && grows && undone.every(Boolean),
+    isConstant && (grows || undone.some(Boolean)),
+  );
 }
 
 export function drawings(outcomes: readonly Outcome<Varied>[], settings: OwnSettings): Drawing[] {

@@ -4,6 +4,7 @@ import { type FinishedRun, trainingReport, verdict } from '@tfjs-lrm/language-mo
 import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { RunFolder } from './checkpoint/run-folder.ts';
 import { runAll } from './run-all.ts';
+import { attachBoard } from './tensor-board.ts';
 import { diagnoses } from './terminal/diagnoses.ts';
 import { introduction } from './terminal/introduction.ts';
 import { quoted } from './terminal/printable.ts';
@@ -34,6 +35,7 @@ export async function compare(
   say(introduction(folder, isResumed));
   const stop = stopping(output);
   try {
+    await attachBoard(folder);
     await runToTheEnd(folder, stop.signal, new Status(folder, output));
     folder.close();
   } catch (error) {
@@ -52,6 +54,7 @@ export async function compare(
     result: folder.runs[i]?.result as FinishedRun['result'],
     records: folder.records[i] ?? [],
   }));
+  const { tensorboard } = folder.settings;
   const report = join(folder.path, 'report.html');
   writeDurably(report, [Buffer.from(trainingReport(folder.settings, finished))]);
   say(`\n${table(finished)}\n\n${scaleTable(finished)}\n\n${verdict(finished)}\n`);
@@ -60,7 +63,7 @@ export async function compare(
     say(`${settings.name} writes:\n  ${quoted(result.sample).replaceAll('\n', '\n  ')}\n`);
   const off = Math.max(...finished.map(({ result }) => result.foldedDifference));
   say(
-    `${duration(folder.seconds)}. Report: ${report}\nModels without multipliers (largest difference of an output: ${off.toPrecision(2)}): ${join(folder.path, 'models')}\nEvery step: ${folder.metricsFile}`,
+    `${duration(folder.seconds)}. Report: ${report}\nModels without multipliers (largest difference of an output: ${off.toPrecision(2)}): ${join(folder.path, 'models')}\nEvery step: ${folder.metricsFile}${tensorboard === undefined ? '' : `, and for TensorBoard: ${tensorboard}`}`,
   );
   if (json)
     process.stdout.write(`${JSON.stringify(resultsJson(folder.path, finished), null, 2)}\n`);

@@ -1,32 +1,9 @@
-import { addMultipliers, type MultiplierOptions } from '@tfjs-lrm/multipliers';
+import { addMultipliers } from '@tfjs-lrm/multipliers';
 import { findSymmetries, minimalPlacement } from '@tfjs-lrm/symmetry';
 import { expect, it } from 'vitest';
 import { onCpu } from '../../../../test/backends.ts';
+import { PAPER_PLACEMENT, placementText } from '../../../../test/paper-placement.ts';
 import { languageModel } from './language-model.ts';
-
-/** arXiv 2601.04890, app. C: which factors each matrix has. */
-const PAPER: Record<string, string> = {
-  embedding: 'row and column',
-  head: 'none',
-  gate: 'row',
-  up: 'none',
-  down: 'row and column',
-  query: 'row',
-  key: 'none',
-  value: 'none',
-  output: 'row and column',
-  x: 'none',
-  B: 'none',
-  C: 'none',
-  z: 'row',
-  dt: 'row',
-  out: 'row and column',
-};
-
-const text = (options: MultiplierOptions | null): string =>
-  [options?.row !== false && 'row', options?.column !== false && 'column']
-    .filter((each) => options !== null && each !== false)
-    .join(' and ') || 'none';
 
 const size = { width: 16, blocks: 2, heads: 2, mlp: 24 };
 
@@ -43,8 +20,11 @@ onCpu(() => {
       const found = model.layers
         .filter(({ weights }) => weights.some(({ shape }) => shape.length > 1))
         .filter((layer) => layer.getClassName() !== 'LrmMamba2')
-        .map((layer) => [layer.name, text(placement(layer))]);
-      const wanted = found.map(([name]) => [name, PAPER[name?.replace(/^block\d_/, '') as string]]);
+        .map((layer) => [layer.name, placementText(placement(layer))]);
+      const wanted = found.map(([name]) => [
+        name,
+        PAPER_PLACEMENT[name?.replace(/^block\d_/, '') as string],
+      ]);
       expect(found).toEqual(wanted);
       expect(found).toHaveLength(2 + 2 * matrices);
       const multiplied = addMultipliers(model, { placement });

@@ -7,6 +7,7 @@ import { matricesOf, scalesOf } from './matrix-scales.ts';
 
 /** A matrix before the first step, and how the optimizer will treat it. */
 export interface Origin {
+  readonly shape: readonly number[];
   /** Root mean square. */
   readonly start: number;
   readonly recipe: Recipe;
@@ -25,9 +26,11 @@ export async function originsOf(
       .map((weight) => [weight.originalName.split('/')[0], variableOf(weight)]),
   );
   return Object.fromEntries(
-    matrices.flatMap(({ name }) => {
+    matrices.flatMap(({ name, shape }) => {
       const recipe = recipeOf(optimizer, kernels.get(name) as tf.Variable);
-      return recipe === null ? [] : [[name, { start: scales[name]?.stored as number, recipe }]];
+      return recipe === null
+        ? []
+        : [[name, { shape, start: scales[name]?.stored as number, recipe }]];
     }),
   );
 }

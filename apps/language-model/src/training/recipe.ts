@@ -21,6 +21,8 @@ export interface Recipe {
   readonly cooldown: number;
   /** The factor of the rate at the end. */
   readonly finalFactor: number;
+  /** The width at which all this was tuned, from which µP sets rates, decays and initial values; no µP by default. */
+  readonly mupBase?: number;
 }
 
 /** Everything but learning rate and decay, which a sweep chose. */

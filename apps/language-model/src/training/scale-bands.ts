@@ -1,9 +1,9 @@
-import type * as tf from '@tensorflow/tfjs-core';
 import { assignRoles } from '@tfjs-lrm/core';
-import { brownianBand, recipeOf } from '@tfjs-lrm/diagnostics';
+import { brownianBand } from '@tfjs-lrm/diagnostics';
 import { languageModel } from '../model/language-model.ts';
-import { matricesOf, scalesOf } from './matrix-scales.ts';
+import { mupFrom } from './mup-from.ts';
 import { optimizerOf, scheduleOf } from './optimizer.ts';
+import { originsOf } from './origins.ts';
 import type { RunSettings } from './settings.ts';
 
 /** The least and the greatest scale that noise and decay alone would give a matrix: before step 0, `every`, 2 · `every` … */
@@ -25,22 +25,13 @@ export async function scaleBands(
   assignRoles(model);
   const schedule = scheduleOf(steps, settings);
   const optimizer = optimizerOf(settings, schedule);
-  const matrices = await matricesOf(model);
-  const scales = scalesOf(matrices);
-  const variables = new Map(
-    model.weights.map((weight) => [
-      weight.originalName.split('/')[0],
-      weight.read() as tf.Variable,
-    ]),
-  );
+  mupFrom(model, optimizer, settings, vocabulary);
+  const origins = await originsOf(model, optimizer);
   const some = (values: Float64Array): number[] =>
     Array.from(values).filter((_, i) => i % every === 0);
-  const bands = matrices.flatMap(({ name, shape }) => {
-    const recipe = recipeOf(optimizer, variables.get(name) as tf.Variable);
-    if (recipe === null) return [];
-    const start = scales[name]?.stored as number;
+  const bands = Object.entries(origins).map(([name, { shape, start, recipe }]) => {
     const { low, high } = brownianBand(shape, schedule, recipe, { steps, start });
-    return [[name, { every, low: some(low), high: some(high) }] as const];
+    return [name, { every, low: some(low), high: some(high) }] as const;
   });
   optimizer.dispose();
   model.dispose();

@@ -8,6 +8,7 @@ import { batchTensors, evaluate } from './evaluate.ts';
 import { type Finished, finish, type RunResult } from './finish.ts';
 import { Losses, type StepRecord } from './losses.ts';
 import { type Multipliers, matricesOf, multipliersOf, scalesOf } from './matrix-scales.ts';
+import { mupFrom } from './mup-from.ts';
 import { optimizerOf, scheduleOf } from './optimizer.ts';
 import { originsOf } from './origins.ts';
 import type { Compile, RunSettings } from './settings.ts';
@@ -77,6 +78,7 @@ export async function train(
   const model = placedModel(preset, corpus.vocabulary.length, multipliers ? placement : null, seed);
   assignRoles(model);
   const optimizer = optimizerOf(settings, scheduleOf(steps, settings));
+  mupFrom(model, optimizer, settings, corpus.vocabulary.length);
   const origins = await originsOf(model, optimizer);
   if (from !== null) await putState(model, optimizer, from);
   const random = from === null ? xoroshiro128plus(seed) : xoroshiro128plusFromState(from.random);

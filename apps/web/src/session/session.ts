@@ -1,7 +1,7 @@
 /** A comparison as the page knows it: its settings, what each run has reported, and what a checkpoint holds of that. */
 import {
   type Checkpoint,
-  logLine,
+  logLines,
   type Multipliers,
   type Progress,
   type RunResult,
@@ -109,8 +109,7 @@ export class Session {
     if (progress.state === undefined) return false;
     run.state = progress.state;
     const { name } = run.settings;
-    const lines = run.records.slice(run.committed).map((line) => logLine({ run: name, ...line }));
-    this.#log.push(this.#encoder.encode(lines.join('')));
+    this.#log.push(this.#encoder.encode(logLines(name, run.records.slice(run.committed))));
     run.committed = run.records.length;
     return true;
   }
@@ -140,10 +139,6 @@ export class Session {
 
   /** Every step so far, as lines of JSON. */
   metrics(): string {
-    return this.runs
-      .flatMap(({ settings, records }) =>
-        records.map((line) => logLine({ run: settings.name, ...line })),
-      )
-      .join('');
+    return this.runs.map(({ settings, records }) => logLines(settings.name, records)).join('');
   }
 }

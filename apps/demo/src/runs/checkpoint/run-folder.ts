@@ -13,10 +13,11 @@ import {
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type FolderStore, folderStore, writeDurably } from '@tfjs-lrm/checkpoint/node';
+import type { Logger } from '@tfjs-lrm/diagnostics';
 import {
   type Checkpoint,
-  type LogLine,
-  logLine,
+  logLines,
+  logStep,
   type RunResult,
   type RunState,
   readLog,
@@ -46,7 +47,9 @@ export class RunFolder {
   readonly runs: { state: RunState | null; result: RunResult | null }[];
   /** The lines of each run that the log has. */
   readonly records: StepRecord[][];
-  readonly #held: LogLine[][];
+  readonly #held: StepRecord[][];
+  /** Where the lines of each run go besides. */
+  readonly #loggers = new Map<number, Logger>();
   readonly #store: FolderStore;
   readonly #log: number;
   readonly #secondsBefore: number;
@@ -112,8 +115,7 @@ export class RunFolder {
 
   /** Records steps; those that come with the state after them are permanent. */
   add(run: number, records: readonly StepRecord[], state: RunState | undefined): void {
-    const { name } = this.settings.runs[run] as Settings['runs'][number];
-    this.#held[run]?.push(...records.map((record) => ({ run: name, ...record })));
+    this.#held[run]?.push(...records);
     this.records[run]?.push(...records);
     if (state === undefined) return;
     this.#append(run);
@@ -124,6 +126,11 @@ export class RunFolder {
   finish(run: number, result: RunResult): void {
     (this.runs[run] as { result: RunResult }).result = result;
     this.save();
+  }
+
+  /** Sends the lines of a run to a logger too, which is closed with the folder. */
+  attach(run: number, logger: Logger): void {
+    this.#loggers.set(run, logger);
   }
 
   save(): void {
@@ -139,16 +146,22 @@ export class RunFolder {
       for (const run of this.#held.keys()) this.#append(run);
     } finally {
       closeSync(this.#log);
+      for (const logger of this.#loggers.values()) logger.close();
     }
   }
 
   #append(run: number): void {
-    const lines = (this.#held[run] as LogLine[]).splice(0);
-    const bytes = Buffer.from(lines.map(logLine).join(''));
+    const records = (this.#held[run] as StepRecord[]).splice(0);
+    const { name } = this.settings.runs[run] as Settings['runs'][number];
+    const bytes = Buffer.from(logLines(name, records));
     // One call of the system may take fewer.
     for (let done = 0; done < bytes.length; )
       done += writeSync(this.#log, bytes, done, bytes.length - done, this.#logBytes + done);
     this.#logBytes += bytes.length;
+    const logger = this.#loggers.get(run);
+    if (logger === undefined) return;
+    for (const record of records) logStep(logger, record);
+    logger.flush();
   }
 }
 

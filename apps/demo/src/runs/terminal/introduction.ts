@@ -6,7 +6,7 @@ export function introduction({ settings, runs, path }: RunFolder, isResumed: boo
   const { width, blocks, heads, context, batch, steps } = first.preset;
   const done = runs.reduce((sum, { state }) => sum + (state?.step ?? 0), 0);
   return [
-    `${settings.runs.length} ${settings.runs.length === 1 ? 'run' : 'runs'} of ${steps} steps on ${first.backend}${first.compile === 'off' ? '' : `, compiled (${first.compile})`}${first.workers === undefined ? '' : `, ${first.workers} processes each`}, learning rate ${first.learningRate}`,
+    `${settings.runs.length} ${settings.runs.length === 1 ? 'run' : 'runs'} of ${steps} steps on ${first.backend}${first.compile === 'off' ? '' : `, compiled (${first.compile})`}${first.workers === undefined ? '' : `, ${first.workers} processes each`}, learning rate ${first.learningRate}${first.mupBase === undefined ? '' : `, µP from width ${first.mupBase}`}`,
     `width ${width}, ${blocks} blocks, ${heads} heads, ${batch} × ${context} characters a step, text: ${settings.text.file ?? 'Moby Dick'}`,
     isResumed
       ? `going on in ${path}, where ${done} of ${steps * settings.runs.length} steps are done`

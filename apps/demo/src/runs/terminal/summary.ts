@@ -1,3 +1,4 @@
+import { drawTable } from '@tfjs-lrm/core/kit';
 import {
   bySeeds,
   type FinishedRun,
@@ -7,7 +8,6 @@ import {
   meanScale,
   spread,
 } from '@tfjs-lrm/language-model';
-import { columns } from '@tfjs-lrm/shared';
 
 const LEVELS = '▁▂▃▄▅▆▇█';
 
@@ -29,20 +29,19 @@ export function table(runs: readonly FinishedRun[]): string {
   );
   const all = curves.flat();
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  return columns([
-    ['run', 'validation loss', 'perplexity', 'parameters', 'ms/step', 'course'],
-    ...groups.map(([name, members], i) => {
-      const losses = members.map(({ result }) => result.validationLoss);
-      return [
-        name,
-        meanAndSpread(losses, 3),
-        Math.exp(mean(losses)).toFixed(2),
-        (members[0] as FinishedRun).result.parameters.toLocaleString('en'),
-        mean(members.map(({ result }) => result.msPerStep)).toFixed(0),
-        sparkline(curves[i] ?? [], low, high),
-      ];
-    }),
-  ]);
+  const rows = groups.map(([name, members], i) => {
+    const losses = members.map(({ result }) => result.validationLoss);
+    return [
+      name,
+      meanAndSpread(losses, 3),
+      Math.exp(mean(losses)).toFixed(2),
+      (members[0] as FinishedRun).result.parameters.toLocaleString('en'),
+      mean(members.map(({ result }) => result.msPerStep)).toFixed(0),
+      sparkline(curves[i] ?? [], low, high),
+    ];
+  });
+  const header = ['run', 'validation loss', 'perplexity', 'parameters', 'ms/step', 'course'];
+  return drawTable([header, ...rows], { right: 1 });
 }
 
 /** The scale of each matrix as it acts at the end, a column a run. */
@@ -52,8 +51,9 @@ export function scaleTable(runs: readonly FinishedRun[]): string {
     name,
     ...groups.map((members) => meanScale(members, name, 'effective')),
   ]);
-  return `Scale of each matrix at the end, root mean square of r·W·c, runs in the order above\n${columns(
+  return `Scale of each matrix at the end, root mean square of r·W·c, runs in the order above\n${drawTable(
     [['matrix', ...groups.map((_, i) => String(i + 1))], ...rows],
+    { right: 1 },
   )}`;
 }
 

@@ -1,0 +1,120 @@
+/** What watching costs: blocks of steps with a watch and without take turns in one process, on one model. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { adam } from '@tfjs-lrm/adam';
+import { assignRoles } from '@tfjs-lrm/core';
+import { variableOf } from '@tfjs-lrm/core/kit';
+import { type ScaleWatch, watchScales } from '@tfjs-lrm/diagnostics';
+import { languageModel, PRESETS } from '@tfjs-lrm/language-model';
+import { crossEntropy } from '@tfjs-lrm/layers';
+import { withWeightDecay } from '@tfjs-lrm/weight-decay';
+import { type LayersModelName, layersModel } from './layers-models.ts';
+import { ratios } from './runner.ts';
+import { VOCABULARY } from './workloads.ts';
+
+/** The documented interval, which is that of the blocks too. */
+export const EVERY = 50;
+
+export type Watched = 'demo' | LayersModelName;
+
+/** How the steps run, and how a point of the watch is measured. */
+export interface Way {
+  readonly backend: 'wasm' | 'tensorflow';
+  readonly compiles: 'nothing' | 'steps' | 'steps and points';
+}
+
+/** Milliseconds of a block, watched and not, pair by pair. */
+interface Times {
+  readonly watched: number[];
+  readonly plain: number[];
+}
+
+/** The time that passes, and that of the process on all its threads. */
+type Cost = Readonly<Record<'wall' | 'cpu', Times>>;
+
+interface Task {
+  readonly model: LayersModel;
+  readonly x: tf.Tensor;
+  readonly y: tf.Tensor;
+  readonly loss: (y: tf.Tensor, predicted: tf.Tensor) => tf.Tensor;
+}
+
+function taskOf(name: Watched): Task {
+  if (name !== 'demo') {
+    const loss = (y: tf.Tensor, predicted: tf.Tensor): tf.Tensor =>
+      tf.losses.meanSquaredError(y, predicted);
+    return { ...layersModel(name), loss };
+  }
+  const { tiny } = PRESETS;
+  const ids = (seed: number): tf.Tensor =>
+    tf.randomUniform([tiny.batch, tiny.context], 0, VOCABULARY, 'int32', seed);
+  const model = languageModel(tiny, VOCABULARY, false, 1);
+  return { model, x: ids(1), y: ids(2), loss: (y, predicted) => crossEntropy(y, predicted) };
+}
+
+/** Fewer than this have no interval of 95 %. */
+const LEAST_PAIRS = 6;
+
+/**
+ * Pairs of blocks, each of as many steps as there are between two points, for about so many milliseconds; every other
+ * pair begins with the watch.
+ */
+export async function watchCost(name: Watched, way: Way, ms: number): Promise<Cost> {
+  const start = performance.now();
+  const { model, x, y, loss } = taskOf(name);
+  assignRoles(model);
+  const optimizer = withWeightDecay(adam({ learningRate: 1e-3 }));
+  const variables = model.trainableWeights.map(variableOf);
+  const minimize = (inputs: tf.Tensor, targets: tf.Tensor): tf.Scalar =>
+    optimizer.minimize(
+      () => loss(targets, model.apply(inputs, { training: true }) as tf.Tensor) as tf.Scalar,
+      true,
+      variables,
+    ) as tf.Scalar;
+  const native = way.compiles === 'nothing' ? null : await import('@tfjs-lrm/native');
+  const recorded = native?.compile(minimize);
+  const step = recorded ?? minimize;
+  const compile = way.compiles === 'steps and points' ? native?.compile : undefined;
+  const watch = watchScales(model, optimizer, { every: EVERY, compile });
+  const cost: Cost = { wall: { watched: [], plain: [] }, cpu: { watched: [], plain: [] } };
+  const measure = (kind: keyof Times): void => {
+    // Untimed: a point, after which the block has exactly one.
+    if (kind === 'watched') watch.record();
+    const [began, usage] = [performance.now(), process.cpuUsage()];
+    takeSteps(() => step(x, y), kind === 'watched' ? watch : null);
+    const { user, system } = process.cpuUsage(usage);
+    cost.wall[kind].push(performance.now() - began);
+    cost.cpu[kind].push((user + system) / 1000);
+  };
+  // Recorded steps and points run from the recording from their third time on.
+  const warmUps = way.compiles === 'nothing' ? 1 : 4;
+  for (let i = 0; i < warmUps; i++) takeSteps(() => step(x, y), watch);
+  for (let pair = 0; pair < LEAST_PAIRS || performance.now() - start < ms; pair++) {
+    const order = ['watched', 'plain'] as const;
+    for (const kind of pair % 2 === 0 ? order : order.toReversed()) {
+      measure(kind);
+      // Lets the garbage collector's finalizers and what else waits run between blocks.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  watch.dispose();
+  recorded?.dispose();
+  optimizer.dispose();
+  model.dispose();
+  tf.dispose([x, y]);
+  return cost;
+}
+
+/** A block of steps; the last loss is read, which waits for all of them. */
+function takeSteps(step: () => tf.Scalar, watch: ScaleWatch | null): void {
+  for (let i = 0; i < EVERY; i++) {
+    const loss = step();
+    watch?.record();
+    if (i === EVERY - 1) loss.dataSync();
+    loss.dispose();
+  }
+}
+
+/** What a watch adds, in percent, pair by pair. */
+export const added = ({ watched, plain }: Times): number[] =>
+  ratios(watched, plain).map((ratio) => 100 * (ratio - 1));
