@@ -86,6 +86,15 @@ const LIMITS: readonly Limit[] = [
     must: `have no ${key} with reset_after`,
     advice: 'Set it to 0 in Keras before saving; predictions stay as they are.',
   })),
+  ...['kernel', 'recurrent', 'bias', 'gamma', 'beta', 'activity'].flatMap((weight) =>
+    ['regularizer', 'constraint'].map((kind) => ({
+      of: /^(MultiHeadAttention|KerasGRU.*|(Group|RMS)Normalization)$/,
+      key: `${weight}_${kind}`,
+      isSame: isOff,
+      must: `have no ${weight}_${kind} here`,
+      advice: 'Set it to None in Keras before saving; predictions stay as they are.',
+    })),
+  ),
   {
     of: /^MultiHeadAttention$/,
     key: 'attention_axes',

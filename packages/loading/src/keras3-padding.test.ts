@@ -73,7 +73,10 @@ test('zeros are those of layers with a mask, inside Bidirectional too, in both d
   ];
   expect(rules(entries)).toEqual({ after: 'zeros', apart: 'none' });
   const [, both] = withPadding('Functional', entries, 3) as Entry[];
-  const { layer: forward, backward_layer: backward } = both?.['config'] as Record<string, Entry>;
+  const { layer: forward, backward_layer: backward } = (both as Entry)['config'] as Record<
+    string,
+    Entry
+  >;
   expect(forward?.['config']).toMatchObject({ name: 'f', on_padding: 'zeros' });
   expect(backward?.['config']).toMatchObject({ name: 'b', on_padding: 'zeros' });
 });

@@ -142,6 +142,17 @@ onCpu(() => {
     [single('Dense', { units: 2, dtype: half }), /float32, int32 or bool. Received "float64"/],
     [single('Conv1D', { groups: 2 }), /must have one group. Received 2/],
     [single('ReLU', { negative_slope: 0.1 }), /no negative_slope. Received 0.1. Try LeakyReLU/],
+    [
+      single('MultiHeadAttention', { kernel_regularizer: { class_name: 'L2', config: { l2: 1 } } }),
+      /no kernel_regularizer here/,
+    ],
+    [
+      single('GRU', {
+        reset_after: true,
+        recurrent_constraint: { class_name: 'NonNeg', config: {} },
+      }),
+      /no recurrent_constraint here/,
+    ],
     [padded('RNN', { cell: stack }), /have one cell in a model with padding.*for each cell/],
     [
       padded('ConvLSTM2D', { filters: 1, zero_output_for_mask: true }),
