@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { assignRoles } from '@tfjs-lrm/core';
 import { kernelAxes } from '@tfjs-lrm/core/kit';
+import { enableTraining } from '@tfjs-lrm/kernels';
 import { addMultipliers, foldMultipliers } from '@tfjs-lrm/multipliers';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { onCpu } from '../../../../test/backends.ts';
 import { tensorOf } from '../../../../test/files.ts';
 import { noise, random } from '../../../../test/tensors.ts';
@@ -46,6 +47,8 @@ const lossOf = (model: tf.LayersModel, saved: SavedCase): tf.Scalar =>
   });
 
 onCpu(() => {
+  // Without it, tfjs lacks gradients of dilated convolutions.
+  beforeAll(() => enableTraining());
   afterEach(() => tf.disposeVariables());
 
   test('every name is a case', () =>
