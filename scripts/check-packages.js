@@ -27,7 +27,7 @@ function manifestProblems({ manifest, nodeOnly }) {
   }
   const more = [
     // What must be had without loading the rest: a package for Node alone may not load at all.
-    ...(nodeOnly ? ['./linked'] : []),
+    ...(nodeOnly ? ['./linked', './local'] : []),
     // Helpers for the authors of packages, which users never see.
     './kit',
     // What needs Node, in a package that also runs in a browser, where this entry refuses by name.

@@ -9,7 +9,8 @@ export type WorkloadName =
   | 'prediction'
   | 'mobilenet'
   | 'layers-model'
-  | 'kernel';
+  | 'kernel'
+  | 'peak';
 
 /** One side of a comparison: a workload with its options, on a backend. */
 export interface Side {
@@ -18,11 +19,15 @@ export interface Side {
   readonly options: Readonly<Record<string, boolean | string | number>>;
   /** Whether the step is one function of TensorFlow. */
   readonly compile?: 'graph' | 'xla';
+  /** Of the products of a graph; float32 if left out. */
+  readonly precision?: 'mixed';
   readonly backend: 'wasm' | 'tensorflow' | 'cpu';
   /** Whether the kernels of @tfjs-lrm/kernels are registered. */
   readonly kernels: boolean;
   /** The module that has `enableTraining`, if it is not the present package. */
   readonly kernelsFrom?: string;
+  /** Variables of the environment of its process. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Whether times are those of the process on all its threads, which other processes hardly change. */
   readonly isCpuTime?: boolean;
 }

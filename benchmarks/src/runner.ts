@@ -51,7 +51,9 @@ function runner(child: ChildProcess, request: (message: object) => Promise<Answe
 
 /** A side in a process of Node. */
 export async function nodeRunner(side: Side): Promise<Runner> {
-  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)));
+  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
+    env: { ...process.env, ...side.environment },
+  });
   const request = (message: object): Promise<Answer> =>
     ask(
       child,
@@ -69,9 +71,13 @@ export async function pythonRunner(
   python: string,
   script: string,
   settings: object,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Runner> {
   const path = fileURLToPath(new URL(`../python/${script}`, import.meta.url));
-  const child = spawn(python, [path], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(python, [path], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, ...environment },
+  });
   const lines = createInterface(child.stdout);
   const request = (message: object): Promise<Answer> =>
     ask(
@@ -104,15 +110,16 @@ async function prepared(
  * Milliseconds a step, runner by runner and round by round. They take turns, each while the others sleep, so that
  * all see the same load; each round begins with another one.
  */
-async function inTurn(
-  runners: readonly Runner[],
-  { rounds, stepsPerRound }: Counts,
+export async function inTurn(
+  turns: readonly { readonly runner: Runner; readonly steps: number }[],
+  rounds: number,
 ): Promise<number[][]> {
-  const times = runners.map((): number[] => []);
+  const times = turns.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < runners.length; turn++) {
-      const index = (round + turn) % runners.length;
-      times[index]?.push(await (runners[index] as Runner).round(stepsPerRound));
+    for (let turn = 0; turn < turns.length; turn++) {
+      const index = (round + turn) % turns.length;
+      const { runner, steps } = turns[index] as (typeof turns)[number];
+      times[index]?.push(await runner.round(steps));
     }
   }
   return times;
@@ -126,7 +133,8 @@ export async function measure(
   const runners: Runner[] = [];
   try {
     for (const start of starts) runners.push(await start());
-    return await inTurn(runners, counts);
+    const turns = runners.map((runner) => ({ runner, steps: counts.stepsPerRound }));
+    return await inTurn(turns, counts.rounds);
   } finally {
     for (const runner of runners) runner.stop();
   }

@@ -30,7 +30,10 @@ interface Times {
 }
 
 /** The time that passes, and that of the process on all its threads. */
-type Cost = Readonly<Record<'wall' | 'cpu', Times>>;
+type Cost = Readonly<Record<'wall' | 'cpu', Times>> & {
+  /** Processor time within the calls that take a point, of each watched block: without what they change for steps. */
+  readonly within: number[];
+};
 
 interface Task {
   readonly model: LayersModel;
@@ -76,12 +79,17 @@ export async function watchCost(name: Watched, way: Way, ms: number): Promise<Co
   const step = recorded ?? minimize;
   const compile = way.compiles === 'steps and points' ? native?.compile : undefined;
   const watch = watchScales(model, optimizer, { every: EVERY, compile });
-  const cost: Cost = { wall: { watched: [], plain: [] }, cpu: { watched: [], plain: [] } };
+  const cost: Cost = {
+    wall: { watched: [], plain: [] },
+    cpu: { watched: [], plain: [] },
+    within: [],
+  };
   const measure = (kind: keyof Times): void => {
     // Untimed: a point, after which the block has exactly one.
     if (kind === 'watched') watch.record();
     const [began, usage] = [performance.now(), process.cpuUsage()];
-    takeSteps(() => step(x, y), kind === 'watched' ? watch : null);
+    const within = takeSteps(() => step(x, y), kind === 'watched' ? watch : null);
+    if (kind === 'watched') cost.within.push(within);
     const { user, system } = process.cpuUsage(usage);
     cost.wall[kind].push(performance.now() - began);
     cost.cpu[kind].push((user + system) / 1000);
@@ -105,14 +113,26 @@ export async function watchCost(name: Watched, way: Way, ms: number): Promise<Co
   return cost;
 }
 
-/** A block of steps; the last loss is read, which waits for all of them. */
-function takeSteps(step: () => tf.Scalar, watch: ScaleWatch | null): void {
+/**
+ * A block of steps; the last loss is read, which waits for all of them.
+ *
+ * @returns milliseconds of processor time in the last two calls of the watch: the copy of the weights, and the point
+ */
+function takeSteps(step: () => tf.Scalar, watch: ScaleWatch | null): number {
+  let within = 0;
   for (let i = 0; i < EVERY; i++) {
     const loss = step();
-    watch?.record();
+    if (i < EVERY - 2) watch?.record();
+    else {
+      const usage = process.cpuUsage();
+      watch?.record();
+      const { user, system } = process.cpuUsage(usage);
+      within += (user + system) / 1000;
+    }
     if (i === EVERY - 1) loss.dataSync();
     loss.dispose();
   }
+  return within;
 }
 
 /** What a watch adds, in percent, pair by pair. */

@@ -6,11 +6,12 @@ import { assignRoles } from '@tfjs-lrm/core';
 import { watchScales } from '@tfjs-lrm/diagnostics';
 import { languageModel, PRESETS, type Preset, type PresetName } from '@tfjs-lrm/language-model';
 import { crossEntropy } from '@tfjs-lrm/layers';
-import { foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
+import { addMultipliers, foldMultipliers, reparametrize } from '@tfjs-lrm/multipliers';
 import { muon } from '@tfjs-lrm/muon';
 import { cosine, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import type { Side, WorkloadName } from './comparisons.ts';
+import { peakStep } from './floor/peaks.ts';
 import { kernelStep } from './kernel-workloads.ts';
 import { type LayersModelName, layersModel } from './layers-models.ts';
 import { mobilenetStep } from './mobilenet.ts';
@@ -62,7 +63,7 @@ function demo(options: Side['options']): { model: LayersModel; x: tf.Tensor; y: 
 }
 
 /** A training step of the demo's model. */
-async function languageModelStep({ options, compile }: Side): Promise<Step> {
+async function languageModelStep({ options, compile, precision }: Side): Promise<Step> {
   const { model, x, y } = demo(options);
   assignRoles(model);
   const optimizer = optimizerOf(options['optimizer']);
@@ -73,7 +74,7 @@ async function languageModelStep({ options, compile }: Side): Promise<Step> {
       true,
       variables,
     ) as tf.Scalar;
-  const step = compile === undefined ? minimize : await compiled(minimize, compile);
+  const step = compile === undefined ? minimize : await compiled(minimize, compile, precision);
   const watch = options['watch'] === true ? watchScales(model, optimizer, { every: 50 }) : null;
   return async () => {
     const value = step(x, y);
@@ -86,9 +87,10 @@ async function languageModelStep({ options, compile }: Side): Promise<Step> {
 async function compiled<A extends tf.Tensor[], R extends tf.Tensor>(
   step: (...batch: A) => R,
   how: 'graph' | 'xla',
+  precision: Side['precision'],
 ): Promise<(...batch: A) => R> {
   const { compile } = await import('@tfjs-lrm/native');
-  return compile(step, { xla: how === 'xla' });
+  return compile(step, { xla: how === 'xla', precision });
 }
 
 /** A prediction of the demo's model, folded or not. */
@@ -103,10 +105,15 @@ function predictionStep({ options }: Side): Step {
 }
 
 /** `trainOnBatch` of a model of tf.layers, on noise. */
-function layersModelStep({ options }: Side): Step {
-  const { model, x, y } = layersModel(options['model'] as LayersModelName);
+async function layersModelStep({ options, compile, precision }: Side): Promise<Step> {
+  const { model: plain, x, y } = layersModel(options['model'] as LayersModelName);
+  const model = options['multipliers'] === true ? addMultipliers(plain) : plain;
   assignRoles(model);
   model.compile({ optimizer: optimizerOf(options['optimizer']), loss: 'meanSquaredError' });
+  if (compile !== undefined) {
+    const { compileModel } = await import('@tfjs-lrm/native');
+    compileModel(model, { xla: compile === 'xla', precision });
+  }
   return async () => {
     await model.trainOnBatch(x, y);
   };
@@ -118,6 +125,7 @@ const WORKLOADS: Readonly<Record<WorkloadName, (side: Side) => Step | Promise<St
   mobilenet: mobilenetStep,
   'layers-model': layersModelStep,
   kernel: ({ options: { call } }) => kernelStep(call),
+  peak: peakStep,
 };
 
 /** Builds a workload; call it after the backend is ready. */

@@ -14,6 +14,7 @@ import {
   readFlags,
   runCommand,
 } from '@tfjs-lrm/shared';
+import { ratios } from '../runner.ts';
 import { medianInterval, type Summary } from '../statistics.ts';
 import { added, EVERY, type Watched, type Way, watchCost } from '../watch-cost.ts';
 
@@ -30,7 +31,8 @@ const FLAGS: Flags<Chosen> = {
 };
 
 const HELP = `Trains models with and without watchScales in turn, ${EVERY} steps at a time with one point in each, in one process, and
-prints what the watch adds in percent: the median of the pairs, and its interval of 95 %.
+prints what the watch adds in percent: the median of the pairs, and its interval of 95 %. "within" is the processor time of the calls
+that take a point, alone.
 
   npm run bench:watch -- [options]
 
@@ -80,7 +82,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${model} on ${way.backend}, compiled: ${way.compiles} …\n`);
     await tf.setBackend(way.backend);
     const cost = await watchCost(model, way, (minutes * 60_000) / conditions.length);
-    const { cpu, wall } = cost;
+    const { cpu, wall, within } = cost;
     results.push({ ...condition, ...cost });
     rows.push([
       model,
@@ -88,6 +90,7 @@ async function main(args: readonly string[]): Promise<number> {
       way.compiles,
       (medianInterval(cpu.plain).median / EVERY).toFixed(2),
       String(cpu.plain.length),
+      shown(medianInterval(ratios(within, cpu.plain).map((ratio) => 100 * ratio))),
       shown(medianInterval(added(cpu))),
       shown(medianInterval(added(wall))),
     ]);
@@ -98,6 +101,7 @@ async function main(args: readonly string[]): Promise<number> {
     'compiled',
     'CPU ms/step',
     'pairs',
+    'within, %',
     'CPU time, + %',
     'time, + %',
   ];

@@ -64,6 +64,7 @@ export {
   type OptimizerNode,
   treeOf,
 } from './node.ts';
+export { type OnePass, runOnePass } from './one-pass.ts';
 export { type Patch, withPatches } from './patches.ts';
 export { ratesVersion } from './rates.ts';
 export { currentRecording, isRecording, whileRecording } from './recording.ts';

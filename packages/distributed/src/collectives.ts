@@ -1,7 +1,7 @@
 /** TensorFlow's operations of several workers, on tensors and on values of JavaScript. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Addon, Attribute, NodeBackend, Output } from '@tfjs-lrm/native/kit';
-import { GROUP, keyInStep, keyOf } from './keys.ts';
+import { type Call, callInStep, callOf, GROUP } from './keys.ts';
 
 export interface Span {
   /** The number of workers. */
@@ -10,17 +10,16 @@ export interface Span {
   readonly timeout: number;
 }
 
-function attributes(
-  addon: Addon,
-  { size, timeout }: Span,
-  key: number,
-  dtype: number,
-): Attribute[] {
+/** A call, and the type of its values as a number of TensorFlow. */
+interface TypedCall extends Call {
+  readonly dtype: number;
+}
+
+function attributes(addon: Addon, size: number, { key, dtype }: TypedCall): Attribute[] {
   return [
     { name: 'group_size', type: addon.TF_ATTR_INT, value: size },
     { name: 'group_key', type: addon.TF_ATTR_INT, value: GROUP },
     { name: 'instance_key', type: addon.TF_ATTR_INT, value: key },
-    { name: 'timeout_seconds', type: addon.TF_ATTR_FLOAT, value: timeout },
     { name: 'T', type: addon.TF_ATTR_TYPE, value: dtype },
   ];
 }
@@ -33,6 +32,40 @@ function reduction(addon: Addon, final: 'Id' | 'Div'): Attribute[] {
   ];
 }
 
+/**
+ * Runs an operation of several workers that must end within a time, which begins when the input has been computed. The
+ * addon watches it: TensorFlow's own `timeout_seconds` frees memory that the operation still uses.
+ *
+ * @param input the addon's number of a tensor
+ */
+function inTime(
+  addon: Addon,
+  { name, dtype }: TypedCall,
+  timeout: number,
+  input: number,
+  run: (input: number) => Output[],
+): Output {
+  const deadline = (id: number, seconds: number): Output => {
+    const options = [
+      { name: 'call', type: addon.TF_ATTR_STRING, value: name },
+      { name: 'seconds', type: addon.TF_ATTR_FLOAT, value: seconds },
+      { name: 'T', type: addon.TF_ATTR_TYPE, value: dtype },
+    ];
+    return addon.executeOp('LrmDeadline', options, [id], 1)[0] as Output;
+  };
+  const { id } = deadline(input, timeout);
+  try {
+    const [output] = run(id) as [Output];
+    try {
+      return deadline(output.id, 0);
+    } finally {
+      addon.deleteTensor(output.id);
+    }
+  } finally {
+    addon.deleteTensor(id);
+  }
+}
+
 /** The sum or mean of a tensor over the workers. */
 export function reduced(
   backend: NodeBackend,
@@ -42,18 +75,17 @@ export function reduced(
 ): tf.Tensor {
   const { binding: addon } = backend;
   const { dtype, shape } = tensor;
-  const type = dtype === 'int32' ? addon.TF_INT32 : addon.TF_FLOAT;
-  const call = `${name} ${mean ? 'mean' : 'sum'} ${dtype}[${shape}]`;
-  const [output] = addon.executeOp(
-    'CollectiveReduce',
-    [
-      ...attributes(addon, span, key ?? keyInStep(call), type),
-      ...reduction(addon, mean ? 'Div' : 'Id'),
-    ],
-    backend.getInputTensorIds([tensor]),
-    1,
+  const called = `${name} ${mean ? 'mean' : 'sum'} ${dtype}[${shape}]`;
+  const call = {
+    ...(key === undefined ? callInStep(called) : { name: `${called} with key ${key}`, key }),
+    dtype: dtype === 'int32' ? addon.TF_INT32 : addon.TF_FLOAT,
+  };
+  const all = [...attributes(addon, span.size, call), ...reduction(addon, mean ? 'Div' : 'Id')];
+  const [input] = backend.getInputTensorIds([tensor]) as [number];
+  const output = inTime(addon, call, span.timeout, input, (id) =>
+    addon.executeOp('CollectiveReduce', all, [id], 1),
   );
-  return backend.createOutputTensor(output as Output);
+  return backend.createOutputTensor(output);
 }
 
 /** What values of JavaScript are exchanged as. */
@@ -115,19 +147,20 @@ export class Exchange {
     more: readonly Attribute[],
   ): T {
     const addon = this.#addon;
-    const type = typeOf(addon, values);
-    const inputs = operation.endsWith('Recv') ? [] : [addon.createTensor([length], type, values)];
-    const span = { ...this.#span, timeout };
+    const call = { ...callOf(name), dtype: typeOf(addon, values) };
+    const all = [...attributes(addon, this.#span.size, call), ...more];
+    const input = addon.createTensor([length], call.dtype, values);
     try {
-      const all = [...attributes(addon, span, keyOf(`exchange ${name}`), type), ...more];
-      const [{ id }] = addon.executeOp(operation, all, inputs, 1) as [Output];
+      const { id } = inTime(addon, call, timeout, input, (sent) =>
+        addon.executeOp(operation, all, operation.endsWith('Recv') ? [] : [sent], 1),
+      );
       try {
         return addon.tensorDataSync(id) as T;
       } finally {
         addon.deleteTensor(id);
       }
     } finally {
-      for (const id of inputs) addon.deleteTensor(id);
+      addon.deleteTensor(input);
     }
   }
 }

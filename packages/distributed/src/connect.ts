@@ -103,8 +103,8 @@ async function join(cluster: Cluster, timeout: number, options: ConnectOptions):
   }
   const start = Date.now();
   if (isMet) await rendezvous(cluster, factsOf(options.check), startTimeout);
-  addon.enableCollectives(serverDef(cluster));
-  const explain = (error: Error): Error => explained(addon, cluster, timeout, error);
+  addon.startCollectives(serverDef(cluster));
+  const explain = (error: Error): Error => explained(addon, cluster, error);
   backend.binding = explaining(addon, explain);
   const exchange = new Exchange(backend.binding, { size: cluster.workers.length, timeout });
   const left = startTimeout - (Date.now() - start) / 1000;
@@ -116,8 +116,8 @@ async function join(cluster: Cluster, timeout: number, options: ConnectOptions):
 }
 
 function checkAddon(addon: object): void {
-  if ('enableCollectives' in addon) return;
+  if ('startCollectives' in addon) return;
   throw new Error(
-    'connect: tfjs-node must be linked by this version of @tfjs-lrm/native. Received an addon of an older one, which has no operations of several workers. Try npx @tfjs-lrm/native link.',
+    'connect: tfjs-node must be linked by this version of @tfjs-lrm/native. Received an addon of an older one, which cannot end a call that waits for workers. Try npx @tfjs-lrm/native link.',
   );
 }

@@ -11,7 +11,15 @@ const CHECK = 3000;
 // CANCELLED, DEADLINE_EXCEEDED, ABORTED and UNAVAILABLE of TensorFlow's codes.
 const CODES = /^Invalid TF_Status: (1|4|10|14)\b/;
 
-const XLA = /No registered 'Collective\w+' OpKernel for XLA/;
+/** What the addon says of a call that is not in time. */
+const LATE = /the call "(.+?)" has not ended within (\S+) s\./s;
+/** How much of the name of a call is shown: some consist of the names of all variables. */
+const LONGEST = 60;
+
+const XLA = /No registered '(Collective\w+|LrmDeadline)' OpKernel for XLA/;
+
+const shortened = (name: string): string =>
+  name.length > LONGEST ? `${name.slice(0, LONGEST)}…` : name;
 
 /** Whether an operation failed because of other workers. */
 export function isOfWorkers(operation: string, { message }: Error): boolean {
@@ -19,17 +27,18 @@ export function isOfWorkers(operation: string, { message }: Error): boolean {
 }
 
 /** Asks all other workers whether they are there, and says in one error what has become of them. */
-export function explained(addon: Addon, cluster: Cluster, timeout: number, error: Error): Error {
+export function explained(addon: Addon, cluster: Cluster, error: Error): Error {
   const { workers, index } = cluster;
   const others = workers.map((_, i) => i).filter((i) => i !== index);
   const problems = addon.checkPeers(others.map(taskName), CHECK);
   const gone = others
     .filter((_, i) => problems[i] !== '')
     .map((i) => `worker ${i} (${workers[i]})`);
+  const [, call, seconds] = LATE.exec(error.message) ?? [];
   const what =
     gone.length > 0
       ? `all workers must be there until the end. Received no answer from ${gone.join(', ')}, asked by worker ${index}`
-      : `all workers must make the same call within ${timeout} s. Received answers from all, asked by worker ${index}: one is late, or waits in another call`;
+      : `all workers must make the same call${seconds === undefined ? '' : ` within ${seconds} s`}. Received answers from all, asked by worker ${index}: one is late, or waits in another call${call === undefined ? '' : ` than "${shortened(call)}"`}`;
   const advice =
     gone.length > 0
       ? 'Try to start all workers again from the last checkpoint'

@@ -54,8 +54,10 @@ describe.skipIf(!isLinked())('on tensorflow', () => {
       expect(ended.output).toContain('[2] from step 10');
       const at = Number(/fault (\d+)/.exec(ended.output)?.[1]);
       const left = [...ended.output.matchAll(/\[(\d)\] left after (\d+): (.*)/g)];
-      // The one that the launcher ended before its time was up says nothing, nor does one that crashed in TensorFlow.
-      if (left.length === 0) expect(ended.output).toMatch(/was ended by SIG(SEGV|ABRT)/);
+      // One that the launcher ended before its time was up says nothing. None crashes.
+      expect(left.length, ended.output).toBeGreaterThan(0);
+      const signals = [...ended.output.matchAll(/worker (\d) was ended by (\w+)/g)];
+      expect(signals.filter(([, rank]) => Number(rank) !== victim)).toEqual([]);
       for (const [, , time, message] of left) {
         expect((Number(time) - at) / 1000).toBeLessThan(TIMEOUT + SLACK);
         expect(message).toMatch(new RegExp(`no answer from .*worker ${victim} `));

@@ -1,10 +1,10 @@
 /** Starts several workers on this machine, and ends them all when one fails. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { availableParallelism, constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { localCluster } from './local-cluster.ts';
 
 export interface Launch {
   readonly workers: number;
@@ -33,16 +33,11 @@ interface End {
 const codeOf = ({ code, signal }: End): number =>
   code ?? 128 + (signal === null ? 1 : constants.signals[signal]);
 
-const say = (text: string): void => void process.stderr.write(`[launcher] ${text}\n`);
+/** Whether a worker may have ended by what it was sent from here. */
+const isOurs = (signal: NodeJS.Signals): boolean =>
+  signal === 'SIGKILL' || SIGNALS.some((each) => each === signal);
 
-/** Ports of this machine that are free now, no two the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '0.0.0.0'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
+const say = (text: string): void => void process.stderr.write(`[launcher] ${text}\n`);
 
 /** Writes what comes line by line, each with the worker that wrote it. */
 function prefixed(from: Readable, to: Writable, rank: number): void {
@@ -50,24 +45,23 @@ function prefixed(from: Readable, to: Writable, rank: number): void {
 }
 
 async function start({ workers, script, args }: Launch): Promise<ChildProcess[]> {
-  const ports = await freePorts(workers);
+  const configs = await localCluster(workers);
   const threads = String(Math.max(1, Math.floor(availableParallelism() / workers)));
-  return ports.map((_, index) => {
-    const cluster = { worker: ports.map((port) => `127.0.0.1:${port}`) };
+  return configs.map((config, rank) => {
     const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
       env: {
         // Without these, every worker would take all cores.
         TF_NUM_INTRAOP_THREADS: threads,
         TF_NUM_INTEROP_THREADS: threads,
         ...process.env,
-        TF_CONFIG: JSON.stringify({ cluster, task: { type: 'worker', index } }),
+        TF_CONFIG: config,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       // In a group of its own, so that Ctrl-C reaches it once: from here.
       detached: true,
     });
-    prefixed(child.stdout as Readable, process.stdout, index);
-    prefixed(child.stderr as Readable, process.stderr, index);
+    prefixed(child.stdout as Readable, process.stdout, rank);
+    prefixed(child.stderr as Readable, process.stderr, rank);
     return child;
   });
 }
@@ -97,7 +91,11 @@ async function runOnce(
   const ends = children.map(async (child, rank) => {
     // After 'close' all of its lines have come.
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    if (code === 0 || first !== null) return;
+    if (code === 0) return;
+    if (first !== null) {
+      if (signal !== null && !isOurs(signal)) say(`worker ${rank} was ended by ${signal}, too`);
+      return;
+    }
     first = { rank, code, signal };
     if (stop.signal !== null) return;
     say(

@@ -29,6 +29,7 @@ describe.skipIf(!isLinked())('on tensorflow', () => {
     ['appearing', 'must stay without one. Received a gradient of "c"'],
     ['xla', 'must be compiled without XLA'],
     ['other calls', 'must make the same call within 2 s. Received answers from all'],
+    ['other calls', 'or waits in another call than "tensor mean float32['],
     ['after that', 'must make the same call within 2 s'],
     ['leaving', 'must make the same call within 2 s'],
     ['left', 'barrier: the workers must be connected'],
@@ -53,6 +54,10 @@ describe.skipIf(!isLinked())('on tensorflow', () => {
       ]);
       expect(unchanged).toEqual(missing);
     }
+  });
+
+  test('calls free the tensors that they make', () => {
+    for (const { kept } of told) expect(kept).toBe(0);
   });
 
   test('equal calls of a recorded step keep apart', () => {

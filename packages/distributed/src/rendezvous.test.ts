@@ -4,15 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { connectTo } from './lines.ts';
+import { freeAddresses } from './local-cluster.ts';
 import { type Facts, rendezvous } from './rendezvous.ts';
-
-async function addresses(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '0.0.0.0'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const found = servers.map((server) => `127.0.0.1:${(server.address() as { port: number }).port}`);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return found;
-}
 
 const FACTS = { TensorFlow: '2.21.0' };
 
@@ -31,7 +24,7 @@ async function told(
 }
 
 test('workers meet in any order, also when one is late', async () => {
-  const workers = await addresses(3);
+  const workers = await freeAddresses(3);
   const start = Date.now();
   const those = [{ index: 2 }, { index: 0, after: 300 }, { index: 1, after: 700 }];
   expect(await told(workers, those)).toEqual(['', '', '']);
@@ -46,14 +39,14 @@ test('workers meet in any order, also when one is late', async () => {
 });
 
 test('one that never comes is named on all', async () => {
-  const workers = await addresses(4);
+  const workers = await freeAddresses(4);
   const missing = `must start within 1 s. Missing: worker 2 (${workers[2]})`;
   const ends = await told(workers, [{ index: 0 }, { index: 1 }, { index: 3 }], 1);
   for (const end of ends) expect(end).toContain(missing);
 });
 
 test('worker 0 that never comes is named', async () => {
-  const workers = await addresses(2);
+  const workers = await freeAddresses(2);
   const [end] = await told(workers, [{ index: 1 }], 1);
   expect(end).toContain(`Missing: worker 0 (${workers[0]})`);
   expect(end).toContain('ECONNREFUSED');
@@ -62,7 +55,7 @@ test('worker 0 that never comes is named', async () => {
 test.each([1, 0])(
   'two workers with index %d on one machine: all are told at once',
   async (index) => {
-    const workers = await addresses(3);
+    const workers = await freeAddresses(3);
     const start = Date.now();
     const others = [0, 1].map((each) => ({ index: each }));
     const ends = await told(workers, [...others, { index, after: 300 }]);
@@ -76,7 +69,7 @@ test.each([1, 0])(
 );
 
 test('a port that another program uses: all are told at once', async () => {
-  const workers = await addresses(2);
+  const workers = await freeAddresses(2);
   const other = createServer().listen(Number(workers[1]?.split(':')[1]), '0.0.0.0');
   await once(other, 'listening');
   const ends = await told(workers, [{ index: 0 }, { index: 1 }]);
@@ -85,7 +78,7 @@ test('a port that another program uses: all are told at once', async () => {
 });
 
 test('another version, another option, another list: all are told which', async () => {
-  const workers = await addresses(2);
+  const workers = await freeAddresses(2);
   const versions = [{ index: 0 }, { index: 1, facts: { TensorFlow: '2.20.0' } }];
   for (const end of await told(workers, versions)) {
     expect(end).toContain(
@@ -99,7 +92,7 @@ test('another version, another option, another list: all are told which', async 
 });
 
 test('what is no worker changes nothing', async () => {
-  const workers = await addresses(2);
+  const workers = await freeAddresses(2);
   const [host, port] = (workers[0] as string).split(':') as [string, string];
   const stranger = async (text: string): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -113,7 +106,7 @@ test('what is no worker changes nothing', async () => {
 });
 
 test('worker 0 is another program: that is said', async () => {
-  const workers = await addresses(2);
+  const workers = await freeAddresses(2);
   const other = createServer((socket) => socket.write('PRI * HTTP/2.0\r\n')).listen(
     Number(workers[0]?.split(':')[1]),
     '0.0.0.0',

@@ -2,73 +2,36 @@
  * npm run test:cut, on Linux as root: three workers in network namespaces of their own, and the link of one is cut in the
  * middle of a run: for less than the timeout, and for longer.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { addressOf, build, on, remove, setLink } from './namespaces.js';
 
 const TIMEOUT = 6;
 const STATED = TIMEOUT + 3;
 /** A busy machine. */
 const SLACK = 3;
-const NAME = `lrm${process.pid}`;
-const ip = (...args) => execFileSync('ip', args);
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-const hub = `${NAME}h`;
-const space = (i) => `${NAME}n${i}`;
-
-/** Three namespaces at one bridge. */
-function build() {
-  ip('netns', 'add', hub);
-  ip('-n', hub, 'link', 'add', 'bridge', 'type', 'bridge');
-  ip('-n', hub, 'link', 'set', 'bridge', 'up');
-  for (const i of [0, 1, 2]) {
-    ip('netns', 'add', space(i));
-    ip(
-      '-n',
-      hub,
-      'link',
-      'add',
-      `port${i}`,
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'eth',
-      'netns',
-      space(i),
-    );
-    ip('-n', hub, 'link', 'set', `port${i}`, 'master', 'bridge', 'up');
-    ip('-n', space(i), 'address', 'add', `10.77.0.${i + 1}/24`, 'dev', 'eth');
-    ip('-n', space(i), 'link', 'set', 'eth', 'up');
-    ip('-n', space(i), 'link', 'set', 'lo', 'up');
-  }
-}
-
-function remove() {
-  for (const name of [hub, space(0), space(1), space(2)]) {
-    try {
-      ip('netns', 'delete', name);
-    } catch {} // It was not made.
-  }
-}
+const NAMES = ['a', 'b', 'c'];
 
 /** One run; `cut` gets a function that sets the link of worker 1 down or up. */
 async function run(folder, cut) {
-  const worker = [0, 1, 2].map((i) => `10.77.0.${i + 1}:2222`);
+  const worker = [0, 1, 2].map((i) => `${addressOf(i)}:2222`);
   const script = fileURLToPath(new URL('train.js', import.meta.url));
-  const children = [0, 1, 2].map((index) =>
-    spawn('ip', ['netns', 'exec', space(index), process.execPath, script, folder, '100'], {
+  const children = [0, 1, 2].map((index) => {
+    const [program, args] = on(index);
+    return spawn(program, [...args, process.execPath, script, folder, '100'], {
       env: {
         ...process.env,
         ...{ TF_NUM_INTRAOP_THREADS: '1', TF_CPP_MIN_LOG_LEVEL: '3', PACE: '40' },
         ...{ TIMEOUT: String(TIMEOUT), START_TIMEOUT: '60' },
         TF_CONFIG: JSON.stringify({ cluster: { worker }, task: { type: 'worker', index } }),
       },
-    }),
-  );
+    });
+  });
   const texts = ['', '', ''];
   for (const [i, { stdout, stderr }] of children.entries())
     for (const stream of [stdout, stderr])
@@ -79,7 +42,7 @@ async function run(folder, cut) {
   while (!texts.every((text) => text.includes('from step'))) await sleep(0.05);
   await sleep(1.5);
   const at = Date.now();
-  await cut((state) => ip('-n', hub, 'link', 'set', 'port1', state));
+  await cut((state) => setLink(1, state));
   const codes = (await ends).map(([code]) => code);
   const digests = texts.map((text) => /"digest":"(\w+)"/.exec(text)?.[1]);
   const left = texts.map((text) => /left after (\d+): (.*)/.exec(text));
@@ -105,8 +68,8 @@ const expect = (what, holds, details) => {
   console.log(details);
 };
 
-build();
 try {
+  build(NAMES);
   const whole = await run(folder(), () => {});
   expect(
     'undisturbed',
@@ -145,7 +108,7 @@ try {
     resumed,
   );
 } finally {
-  remove();
+  remove(NAMES);
   for (const each of folders) rmSync(each, { recursive: true });
 }
 process.exitCode = isRight ? 0 : 1;

@@ -1,6 +1,7 @@
 /**
  * npm run test:kills -- [COUNT] [SEED]: kills or stops one of four workers at a random moment of a run, COUNT times. Each
- * time all must end within the stated time, and the resumed run must end with the weights of one that nobody disturbed.
+ * time all must end within the stated time and none may crash, and the resumed run must end with the weights of one that
+ * nobody disturbed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -70,7 +71,10 @@ if (whole.code !== 0) throw new Error(whole.log.text);
 const duration = whole.end - whole.log.start;
 console.log(`undisturbed: ${duration} ms, ${whole.digest}`);
 
-let failures = 0;
+/** What ends a process by a fault in its memory or in an assertion. */
+const CRASH = /worker \d was ended by SIG(SEGV|ABRT|BUS|FPE|ILL|TRAP)/;
+
+let [failures, crashes, longest] = [0, 0, 0];
 for (let i = 0; i < count; i++) {
   const signal = i % 2 === 0 ? 'SIGKILL' : 'SIGSTOP';
   const victim = Math.floor(random() * WORKERS);
@@ -108,7 +112,11 @@ for (let i = 0; i < count; i++) {
   const stated = fault.phase === 'starting' ? STATED.starting : STATED.started;
   const isInTime =
     seconds === null ? /too late|ending/.test(fault.phase) : seconds <= stated + SLACK;
-  if (!isSame || !isInTime) {
+  const crash = CRASH.exec(log.text)?.[0] ?? null;
+  if (crash !== null) crashes += 1;
+  // Those that are disturbed while they start are waited for longer.
+  if (fault.phase === 'running') longest = Math.max(longest, seconds ?? 0);
+  if (!isSame || !isInTime || crash !== null) {
     failures += 1;
     console.log(log.text);
   }
@@ -116,8 +124,11 @@ for (let i = 0; i < count; i++) {
   console.log(
     `${i + 1} ${signal} of worker ${victim} after ${Math.round(moment)} ms (${fault.phase}): ` +
       `${seconds === null ? 'no restart' : `all ended after ${seconds.toFixed(1)} s of at most ${stated}`}, ` +
-      `resumed from step ${from}, ${isSame ? 'the same end' : 'ANOTHER END'}${isInTime ? '' : ', LATE'}`,
+      `resumed from step ${from}, ${isSame ? 'the same end' : 'ANOTHER END'}${isInTime ? '' : ', LATE'}${crash === null ? '' : `, A CRASH: ${crash}`}`,
   );
 }
+console.log(
+  `${crashes} crashes; of those in a run, the slowest ended after ${longest.toFixed(1)} s`,
+);
 console.log(failures === 0 ? `all ${count} as they must be` : `${failures} of ${count} failed`);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -66,6 +66,16 @@ for (let i = 0; i < 5; i++) {
 const xla = compile((x) => workers.allReduce(x), { xla: true });
 for (let i = 0; i < 3; i++) await note('xla', () => [...xla(tf.ones([2])).dataSync()]);
 
+// Tensors of TensorFlow, with those that tfjs does not know of.
+const held = () => tf.backend().binding.getNumOfTensors();
+const exchangeAll = () => {
+  tf.dispose(workers.allReduce(same.weights[0].read()));
+  workers.broadcast(1);
+};
+exchangeAll(); // TensorFlow makes the weight with its first use.
+const before = held();
+for (let i = 0; i < 3; i++) exchangeAll();
+told.kept = held() - before;
 await note('other calls', () => workers.allReduce(tf.ones([2 + rank])).dataSync());
 await note('after that', () => workers.barrier());
 await note('leaving', () => workers.disconnect());

@@ -4,20 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { localCluster } from '@tfjs-lrm/distributed/local';
 
 const KEY = 77;
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-
-async function freePort() {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function work() {
   const { connect } = await import('@tfjs-lrm/distributed');
@@ -34,16 +25,13 @@ async function work() {
 
 async function main(python) {
   for (const nodeLeads of [true, false]) {
-    const worker = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
-    const env = (index) => ({
-      ...process.env,
-      TF_CPP_MIN_LOG_LEVEL: '3',
-      TF_CONFIG: JSON.stringify({ cluster: { worker }, task: { type: 'worker', index } }),
-    });
-    const ranks = nodeLeads ? [0, 1] : [1, 0];
+    const [first, second] = (await localCluster(2)).map((TF_CONFIG) => ({
+      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3', TF_CONFIG },
+    }));
+    const [node, other] = nodeLeads ? [first, second] : [second, first];
     const children = [
-      spawn(process.execPath, [path('mixed.js')], { env: env(ranks[0]) }),
-      spawn(python, [path('mixed.py'), String(KEY)], { env: env(ranks[1]) }),
+      spawn(process.execPath, [path('mixed.js')], node),
+      spawn(python, [path('mixed.py'), String(KEY)], other),
     ];
     const outputs = children.map(({ stdout, stderr }) => {
       const output = { text: '' };

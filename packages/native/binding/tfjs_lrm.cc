@@ -15,10 +15,12 @@
 #include <vector>
 
 #include "link.h"
+#include "status.h"
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/c_api_experimental.h"
 #include "tensorflow/c/eager/c_api.h"
 #include "tensorflow/c/eager/c_api_experimental.h"
+#include "watchdog.h"
 
 // tfjs-node keeps the names of attributes in one set for all threads, unguarded: workers that run operations
 // at once would break it. This turns its declaration, and its use, into a set for each thread.
@@ -129,13 +131,6 @@ static void Set(napi_env env, napi_value object, const char *name, napi_value va
 }
 
 // --- Functions -----------------------------------------------------------------------------------------
-
-struct Status {
-  TF_Status *status = TF_NewStatus();
-  ~Status() { TF_DeleteStatus(status); }
-  bool ok() const { return TF_GetCode(status) == TF_OK; }
-  std::string message() const { return TF_Message(status); }
-};
 
 struct Graph {
   TF_Graph *graph = TF_NewGraph();
@@ -265,27 +260,39 @@ static napi_value Devices(napi_env env, napi_callback_info info) {
 
 // --- Several processes ---------------------------------------------------------------------------------
 
-// enableCollectives(serverDef: Uint8Array): string, the device that operations run on from now on. TensorFlow starts a
+// startCollectives(serverDef: Uint8Array): string, the device that operations run on from now on. TensorFlow starts a
 // server and makes all devices anew under other names: tensors that exist already stay on devices that no operation
-// runs on any longer.
-static napi_value EnableCollectives(napi_env env, napi_callback_info info) {
+// runs on any longer. From now on there is LrmDeadline (watchdog.h).
+static napi_value StartCollectives(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
   void *bytes = nullptr;
   size_t length = 0;
   if (args.count < 1 || !GetBytes(env, args[0], &bytes, &length)) {
-    return Throw(env, "enableCollectives: the argument must be a ServerDef as Uint8Array.");
+    return Throw(env, "startCollectives: the argument must be a ServerDef as Uint8Array.");
   }
   TFJSBackend *backend = Backend(env);
+  TFE_Context *context = ContextOf(*backend);
   Status status;
-  TFE_EnableCollectiveOps(ContextOf(*backend), bytes, length, status.status);
-  if (!status.ok()) return Throw(env, "enableCollectives: " + status.message());
+  RegisterDeadline(status.status);
+  if (!status.ok()) return Throw(env, "startCollectives: " + status.message());
+  if (!Watchdog::Get().Watch(context)) {
+    return Throw(env, "startCollectives: this process has started them already.");
+  }
+  TFE_EnableCollectiveOps(context, bytes, length, status.status);
+  const auto leave = [](void *data) { Watchdog::Get().Leave(static_cast<TFE_Context *>(data)); };
+  if (!status.ok()) {
+    leave(context);
+    return Throw(env, "startCollectives: " + status.message());
+  }
+  // Hooks run before the backend deletes its context.
+  napi_add_env_cleanup_hook(env, leave, context);
   // The list may hold the devices of all processes; this one's begin with its own address space.
   TF_Buffer *space = TF_NewBuffer();
-  TFE_HostAddressSpace(ContextOf(*backend), space);
+  TFE_HostAddressSpace(context, space);
   const std::string prefix(static_cast<const char *>(space->data), space->length);
   TF_DeleteBuffer(space);
-  TF_DeviceList *list = TFE_ContextListDevices(ContextOf(*backend), status.status);
-  if (!status.ok()) return Throw(env, "enableCollectives: " + status.message());
+  TF_DeviceList *list = TFE_ContextListDevices(context, status.status);
+  if (!status.ok()) return Throw(env, "startCollectives: " + status.message());
   std::string cpu, gpu;
   for (int i = 0; i < TF_DeviceListCount(list); i++) {
     const std::string name = TF_DeviceListName(list, i, status.status);
@@ -438,8 +445,11 @@ static napi_value ExecuteOp(napi_env env, napi_callback_info info) {
   ENSURE_VALUE_IS_NUMBER_RETVAL(env, args[3], nullptr);
   Operation operation{args[0], args[1], args[2]};
   Translate(env, &operation);
-  return Backend(env)->ExecuteOp(env, operation.name, operation.attributes, operation.inputs,
-                                 args[3]);
+  TFJSBackend *backend = Backend(env);
+  napi_value outputs =
+      backend->ExecuteOp(env, operation.name, operation.attributes, operation.inputs, args[3]);
+  if (outputs == nullptr) Watchdog::Get().EndAll(ContextOf(*backend));
+  return outputs;
 }
 
 // TensorFlow writes some lines while it is loaded, before it heeds TF_CPP_MIN_LOG_LEVEL. This object is linked
@@ -508,7 +518,7 @@ static napi_value Init(napi_env env, napi_value) {
   SetFunction(env, exports, "removeFunction", RemoveFunction);
   SetFunction(env, exports, "definition", Definition);
   SetFunction(env, exports, "devices", Devices);
-  SetFunction(env, exports, "enableCollectives", EnableCollectives);
+  SetFunction(env, exports, "startCollectives", StartCollectives);
   SetFunction(env, exports, "checkPeers", CheckPeers);
   return exports;
 }

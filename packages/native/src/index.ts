@@ -3,10 +3,11 @@
  * current backend.
  */
 
-export { type CompiledStep, type CompileOptions, compile } from './compile/compile.ts';
+export { type CompiledStep, compile } from './compile/compile.ts';
 export {
   type CompiledModel,
   type CompileModelOptions,
   compileModel,
 } from './compile/compile-model.ts';
+export type { CompileOptions } from './compile/options.ts';
 export { info, type NativeInfo } from './load.ts';

@@ -20,11 +20,10 @@ function keyOf(tfjsNode: TfjsNode, tensorflow: TensorFlow): string {
   const hash = createHash('sha256').update(
     JSON.stringify([args, process.arch, tfjsNode.version, tensorflow]),
   );
-  const theirs = join(tfjsNode.folder, 'binding');
-  const sources = readdirSync(theirs)
-    .sort()
-    .map((name) => join(theirs, name));
-  for (const file of [SOURCE, ...sources]) hash.update(readFileSync(file));
+  for (const folder of [dirname(SOURCE), join(tfjsNode.folder, 'binding')]) {
+    const sources = readdirSync(folder).filter((name) => /\.(cc|h)$/.test(name));
+    for (const name of sources.sort()) hash.update(readFileSync(join(folder, name)));
+  }
   return hash.digest('hex');
 }
 

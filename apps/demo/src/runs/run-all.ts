@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { localCluster } from '@tfjs-lrm/distributed/local';
 import type { Progress, RunResult } from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared';
 import type { ChildMessage, Job, ParentMessage } from './child.ts';
-import { localCluster } from './cluster.ts';
 
 export interface Listener {
   readonly progress: (run: number, progress: Progress) => void;

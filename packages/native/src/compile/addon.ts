@@ -49,12 +49,15 @@ export interface Addon {
   /** Removes a function. */
   removeFunction(name: string): void;
   /**
-   * Starts TensorFlow's server for operations of several processes.
+   * Starts TensorFlow's server for operations of several processes. From now on there is an operation LrmDeadline, which
+   * passes its `input` on and sets a deadline for a `call`, in `seconds`; 0 ends it. Past a deadline, all operations of
+   * several processes are aborted, those that wait and all later ones.
    *
    * @param serverDef a ServerDef
    * @returns the device that operations run on from now on
+   * @throws Error where this process has started one already
    */
-  enableCollectives(serverDef: Uint8Array): string;
+  startCollectives(serverDef: Uint8Array): string;
   /** For each task '' if it answers within so many milliseconds, else what is wrong. */
   checkPeers(tasks: string[], timeout: number): string[];
 }

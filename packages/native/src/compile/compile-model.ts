@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { booleanRule, checkOptions, show } from '@tfjs-lrm/core/kit';
-import { COMPILE_RULES, type CompiledStep, type CompileOptions, compile } from './compile.ts';
+import { type CompiledStep, compile } from './compile.ts';
 import {
   type Batch,
   type BatchMethods,
@@ -10,6 +10,7 @@ import {
   isSequential,
   type SequentialModel,
 } from './internals.ts';
+import { COMPILE_RULES, type CompileOptions, checkPrecision } from './options.ts';
 import { warnOfOwnTraining } from './own-training.ts';
 
 /** A model whose steps are compiled. */
@@ -38,7 +39,8 @@ type Step = CompiledStep<Batch, tf.Tensor[]>;
  * A model that overrides `fit`, `fitDataset` or `trainOnBatch` and takes its steps itself is warned of: those are not
  * recorded.
  *
- * @param options xla: whether XLA compiles the functions (false); predict: whether predictions are recorded too (true)
+ * @param options xla: whether XLA compiles the functions (false); precision: of matrix products ('float32'); predict:
+ *   whether predictions are recorded too (true)
  * @throws TypeError for something that is not a model; Error for a model without layers, and for one that is compiled
  *   already. What a step must not do, see `compile`, is an error in the first two batches.
  * @example
@@ -49,6 +51,7 @@ type Step = CompiledStep<Batch, tf.Tensor[]>;
  */
 export function compileModel(model: LayersModel, options: CompileModelOptions = {}): CompiledModel {
   checkOptions('compileModel', options, { ...COMPILE_RULES, predict: booleanRule(true) });
+  checkPrecision('compileModel', options);
   const { predict = true, ...compileOptions } = options;
   const first = innerModel(model);
   if (Object.hasOwn(first, 'makeTrainFunction')) {

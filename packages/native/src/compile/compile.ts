@@ -16,22 +16,14 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
-import {
-  booleanRule,
-  checkOptions,
-  isRecording,
-  numberRule,
-  type Rule,
-  ratesVersion,
-  show,
-  treeOf,
-} from '@tfjs-lrm/core/kit';
+import { checkOptions, isRecording, ratesVersion, show, treeOf } from '@tfjs-lrm/core/kit';
 import { nodeBackend } from './backend.ts';
 import { type Constants, makeConstants } from './constants.ts';
 import { engine, type NodeBackend } from './internals.ts';
 import { makeKeptTensors } from './kept-tensors.ts';
 import { checkBatch } from './mistakes.ts';
 import { restoringCounts } from './optimizers.ts';
+import { COMPILE_RULES, type CompileOptions, checkPrecision } from './options.ts';
 import { record } from './record.ts';
 import type { Recording } from './recording.ts';
 import { NEW, next, type ShapeEvent, type ShapeLife } from './shape-life.ts';
@@ -48,27 +40,11 @@ export interface CompiledStep<A extends (tf.Tensor | null)[], R> {
   dispose(): void;
 }
 
-export interface CompileOptions {
-  /** Whether TensorFlow's XLA compiles the function. It takes longer to start and then runs faster. */
-  readonly xla?: boolean | undefined;
-  /**
-   * The number of calls after the recording in which the step runs operation by operation and is compared with what was
-   * recorded. This finds branches and numbers of JavaScript that change later; those calls are slow.
-   */
-  readonly verify?: number | undefined;
-}
-
 /** The number of sets of shapes that are kept; beyond that, the least recently used one is dropped. */
 const KEPT_SHAPES = 16;
 /** So many recordings are likely a mistake: a warning says so, once. */
 const MANY_RECORDINGS = 10;
 const ATTEMPTS = 3;
-
-/** Rules for the options that `compile` and `compileModel` share. */
-export const COMPILE_RULES: Readonly<Record<keyof CompileOptions, Rule>> = {
-  xla: booleanRule(false),
-  verify: numberRule({ integer: true, min: 0, try: '10' }),
-};
 
 const signature = (batch: Arguments): string =>
   batch.map((tensor) => (tensor === null ? 'null' : `${tensor.dtype}[${tensor.shape}]`)).join(' ');
@@ -83,8 +59,8 @@ const signature = (batch: Arguments): string =>
  * and dropout are made anew by TensorFlow.
  *
  * @param step returns a tensor, null, or an array of them; must not be asynchronous
- * @param options xla: whether XLA compiles the function (false); verify: how many calls of a recorded step are compared
- *   with the recording (0)
+ * @param options xla: whether XLA compiles the function (false); precision: of matrix products, 'float32' or 'mixed'
+ *   ('float32'); verify: how many calls of a recorded step are compared with the recording (0)
  * @throws TypeError for arguments that are not tensors. Error for what a recording would silently repeat: values
  *   read in the step, shapes that depend on values, random numbers of other kinds, constants that change from call to
  *   call, tensors kept for later, tfjs' own optimizer under a schedule, clipping with nonFinite 'skip' or 'throw'.
@@ -103,6 +79,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
     );
   }
   checkOptions('compile', options, COMPILE_RULES);
+  checkPrecision('compile', options);
   const compilation = new Compilation(step, options);
   const compiled = (...batch: A): R => {
     checkBatch(batch);
@@ -125,7 +102,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
 /** A step, and the state of each set of shapes that it was called with. */
 class Compilation {
   readonly #step: (...batch: never[]) => unknown;
-  readonly #xla: boolean;
+  readonly #options: CompileOptions;
   readonly #verify: number;
   /** By signature, the most recently used last. */
   readonly #shapes = new Map<string, ShapeLife>();
@@ -139,10 +116,10 @@ class Compilation {
   #calls = 0;
   recordings = 0;
 
-  constructor(step: (...batch: never[]) => unknown, { xla = false, verify = 0 }: CompileOptions) {
+  constructor(step: (...batch: never[]) => unknown, options: CompileOptions) {
     this.#step = step;
-    this.#xla = xla;
-    this.#verify = verify;
+    this.#options = options;
+    this.#verify = options.verify ?? 0;
   }
 
   call(backend: NodeBackend, batch: Arguments): unknown {
@@ -290,7 +267,7 @@ class Compilation {
     if (recording === null) {
       this.#advance(key, { kind: 'not recorded', optimizers });
     } else {
-      const trace = makeTrace(backend, recording, optimizers, this.#xla);
+      const trace = makeTrace(backend, recording, optimizers, this.#options);
       this.#advance(key, {
         ...{ kind: 'recorded', trace, form: call.form, constants, optimizers },
         recording: this.#verify > 0 ? recording : null,

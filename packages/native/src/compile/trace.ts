@@ -2,11 +2,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
 import { afterReplay } from '@tfjs-lrm/core/kit';
-import type { Attribute, Output } from './addon.ts';
+import type { Output } from './addon.ts';
 import { replaceValue } from './backend.ts';
+import { callAttributes } from './call-attributes.ts';
 import type { NodeBackend } from './internals.ts';
 import { OptimizerSnapshot } from './optimizer-snapshot.ts';
 import { countStep, type Optimizers } from './optimizers.ts';
+import type { CompileOptions } from './options.ts';
 import type { Recording, Source } from './recording.ts';
 
 export interface Trace {
@@ -34,7 +36,7 @@ export function makeTrace(
   backend: NodeBackend,
   recording: Recording,
   optimizers: Optimizers,
-  xla: boolean,
+  options: CompileOptions,
 ): Trace {
   const { binding: addon } = backend;
   const { definition, inputs, outputs, results, changed } = recording;
@@ -45,9 +47,7 @@ export function makeTrace(
     inputs.map(({ reference }) => reference),
     [...outputs],
   );
-  const attributes: Attribute[] = xla
-    ? [{ name: '_XlaMustCompile', type: addon.TF_ATTR_BOOL, value: true }]
-    : [];
+  const attributes = callAttributes(addon, options);
   const inputsFrom = <K extends Source['kind']>(kind: K) =>
     inputs.flatMap(({ source }, at) =>
       source.kind === kind ? [{ at, source: source as Extract<Source, { kind: K }> }] : [],
