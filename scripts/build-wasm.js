@@ -9,13 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './workspace.js';
 
-const source = join(root, 'packages/kernels/src/wasm-products.c');
-const target = join(root, 'packages/kernels/src/wasm-products-code.ts');
-
-/** The name of the export, what it is, and the options of clang. */
-const VARIANTS = [
-  ['simd', 'With SIMD.', ['-msimd128']],
-  ['relaxedSimd', 'With relaxed SIMD.', ['-msimd128', '-mrelaxed-simd', '-DRELAXED']],
+const folderOf = join(root, 'packages/kernels/src');
+const SIMD = ['simd', 'With SIMD.', ['-msimd128']];
+const RELAXED = ['relaxedSimd', 'With relaxed SIMD.', ['-msimd128', '-mrelaxed-simd', '-DRELAXED']];
+/** The sources, and of each variant the name of the export, what it is, and the options of clang. */
+const MODULES = [
+  ['wasm-products', [SIMD, RELAXED]],
+  // Its loops are bound by memory, so the smaller code is as fast.
+  ['wasm-passes', [['simd', 'With SIMD.', ['-msimd128', '-O2']]]],
 ];
 const OPTIONS = ['--target=wasm32', '-O3', '-ffp-contract=off', '-ffreestanding', '-fno-builtin'];
 
@@ -28,7 +29,7 @@ function run(command, args) {
 
 const versionOf = (command) => run(command, ['--version'])?.split('\n')[0];
 
-function compile(options) {
+function compile(source, options) {
   const folder = mkdtempSync(join(tmpdir(), 'wasm-'));
   try {
     const [object, module] = [join(folder, 'a.o'), join(folder, 'a.wasm')];
@@ -57,36 +58,43 @@ function checkPure(object, options) {
 }
 
 const compilers = [versionOf('clang-19'), versionOf('wasm-ld-19')];
-const written = readFileSync(target, { encoding: 'utf8', flag: 'a+' });
 const isMissing = compilers.includes(undefined);
 const compiler = compilers.join(', ');
-if (process.argv.includes('--write')) {
-  if (isMissing) {
-    console.error('wasm: clang-19 and lld-19 must be there. Try apt-get install clang-19 lld-19.');
-    process.exit(1);
-  }
-} else if (isMissing || !written.includes(compiler)) {
-  const [, wanted] = written.match(/^ \* (.*clang version.*)\.$/m) ?? [];
-  const here = isMissing ? 'are not here' : `are not here, but ${compiler}`;
-  console.log(`note: wasm: not compared with a new build: ${wanted} ${here}`);
-  process.exit(0);
-}
 
-const constants = VARIANTS.map(([name, text, options]) => {
-  const code = compile(options).toString('base64');
-  return `\n/** ${text} */\nexport const ${name}: string =\n  '${code}';\n`;
-});
-const text = `/**
- * What \`npm run wasm:build\` made of wasm-products.c, in base64, by
+/** Writes what a source compiles to, or compares; whether they are the same. */
+function check([name, variants]) {
+  const target = join(folderOf, `${name}-code.ts`);
+  const written = readFileSync(target, { encoding: 'utf8', flag: 'a+' });
+  if (!isWriting && (isMissing || !written.includes(compiler))) {
+    const [, wanted] = written.match(/^ \* (.*clang version.*)\.$/m) ?? [];
+    const here = isMissing ? 'are not here' : `are not here, but ${compiler}`;
+    console.log(`note: wasm: ${name} not compared with a new build: ${wanted} ${here}`);
+    return true;
+  }
+  const constants = variants.map(([constant, text, options]) => {
+    const code = compile(join(folderOf, `${name}.c`), options).toString('base64');
+    return `\n/** ${text} */\nexport const ${constant}: string =\n  '${code}';\n`;
+  });
+  const text = `/**
+ * What \`npm run wasm:build\` made of ${name}.c, in base64, by
  * ${compiler}.
  */
 ${constants.join('')}`;
-if (process.argv.includes('--write')) {
-  writeFileSync(target, text);
-} else if (text !== written) {
-  console.error(
-    'wasm: wasm-products-code.ts must be what wasm-products.c compiles to. Received another. Try npm run wasm:build.',
-  );
+  if (isWriting) {
+    writeFileSync(target, text);
+  } else if (text !== written) {
+    console.error(
+      `wasm: ${name}-code.ts must be what ${name}.c compiles to. Received another. Try npm run wasm:build.`,
+    );
+    return false;
+  }
+  console.log(`wasm: ${target} is what ${compiler} makes of the source`);
+  return true;
+}
+
+const isWriting = process.argv.includes('--write');
+if (isWriting && isMissing) {
+  console.error('wasm: clang-19 and lld-19 must be there. Try apt-get install clang-19 lld-19.');
   process.exit(1);
 }
-console.log(`wasm: ${target} is what ${compiler} makes of the source`);
+if (MODULES.map(check).includes(false)) process.exit(1);

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Entry, isHalfPrecision, optimizer, TensorOptimizer } from '@tfjs-lrm/core';
-import { connect, numberRule } from '@tfjs-lrm/core/kit';
+import { connect, numberRule, runOnePass } from '@tfjs-lrm/core/kit';
 import { AdamState } from './adam-state.ts';
 import { type Cohort, Cohorts } from './cohorts.ts';
-import { updatePacked } from './packed.ts';
+import { assign, updatePacked } from './packed.ts';
 
 /** @inline */
 interface AdamOptions {
@@ -76,7 +76,17 @@ class Adam extends TensorOptimizer {
           m: this.slot(value, 'm'),
           v: this.slot(value, 'v'),
         }));
-        updatePacked(items, ({ value, gradient, m, v }) => {
+        const attributes = { beta1: this.#beta1, beta2: this.#beta2 };
+        const inOnePass = (item: (typeof items)[number]): boolean => {
+          const inputs = { ...item, step: stepSize, epsilon };
+          const outputs = runOnePass('LrmAdam', inputs, attributes);
+          if (outputs === null) return false;
+          const [value, m, v] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+          assign(item, { value, m, v });
+          return true;
+        };
+        const rest = items.filter((item) => !inOnePass(item));
+        updatePacked(rest, ({ value, gradient, m, v }) => {
           const newM = tf.add(tf.mul(m, beta1), tf.mul(gradient, rest1));
           const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), rest2));
           // η·√c2/c1 · m / (√v + ε·√c2) is η · (m/c1) / (√(v/c2) + ε), with the corrections on scalars only.

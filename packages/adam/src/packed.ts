@@ -54,7 +54,7 @@ function withShape(tensor: tf.Tensor, shape: number[]): tf.Tensor {
   return tf.util.arraysEqual(tensor.shape, shape) ? tensor : tf.reshape(tensor, shape);
 }
 
-function assign(item: Item, updated: Values): void {
+export function assign(item: Values<tf.Variable>, updated: Values): void {
   item.value.assign(updated.value);
   item.m.assign(updated.m);
   item.v.assign(updated.v);

@@ -24,6 +24,7 @@ export {
   type ProductTerm,
 } from './describe-layer.ts';
 export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
+export { findWeights, meanings, targetsIn } from './find-weights.ts';
 export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
 export {
   copyKernelAxes,
@@ -64,6 +65,7 @@ export {
   type OptimizerNode,
   treeOf,
 } from './node.ts';
+export { type OnePass, runOnePass } from './one-pass.ts';
 export { type Patch, withPatches } from './patches.ts';
 export { ratesVersion } from './rates.ts';
 export { currentRecording, isRecording, whileRecording } from './recording.ts';

@@ -15,7 +15,6 @@ import {
   engine,
   expandDims,
   fused,
-  gather,
   image as imageOps,
   MaxPool3DGrad,
   MaxPoolGrad,
@@ -197,10 +196,6 @@ export const kernelExamples: Readonly<Record<string, Readonly<Record<string, Ker
           'valid',
         ),
       expected: [-1, -2],
-    },
-    GatherV2: {
-      of: () => gather(tensor([1, 2, 3, 4], [2, 2]), tensor([1, 0], [2, 1], 'int32'), 1, 1),
-      expected: [2, 3],
     },
     MaxPool3D: {
       of: () => maxPool3d(line([-1, -2]) as Volume, 1, 1, 'valid'),

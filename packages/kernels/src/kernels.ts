@@ -1,4 +1,5 @@
 import {
+  _FusedMatMul,
   Add,
   AvgPool,
   AvgPool3D,
@@ -32,6 +33,7 @@ import {
   MaxPool3DGrad,
   MaxPoolGrad,
   MaxPoolWithArgmax,
+  Mean,
   Multiply,
   Pack,
   PadV2,
@@ -40,6 +42,7 @@ import {
   Select,
   StridedSlice,
   Sub,
+  Sum,
   Transform,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
@@ -57,13 +60,16 @@ import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.
 import { dilation2D } from './dilation2d.ts';
 import { einsum } from './einsum.ts';
 import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
+import { fusedMatMul } from './fused-mat-mul.ts';
 import { gather } from './gather.ts';
 import { identity } from './identity.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
+import { onePassKernels } from './one-pass.ts';
 import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
 import { reverse } from './reverse.ts';
 import { select } from './select.ts';
+import { mean, sum } from './sum.ts';
 import {
   withPaddedAverages,
   withPaddedFilter,
@@ -177,6 +183,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   },
   wasm: {
     missing: {
+      ...onePassKernels,
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,
       [DepthwiseConv2dNativeBackpropInput]: depthwiseConv2dBackpropInput,
@@ -198,6 +205,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('wasm')(stock)),
+      [_FusedMatMul]: fusedMatMul,
       [GatherV2]: gather,
       [Identity]: identity,
       [MaxPool]: withPadding,
@@ -205,9 +213,11 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [MaxPool3DGrad]: () => maxPoolGrad,
       [MaxPoolGrad]: () => maxPoolGrad,
       [MaxPoolWithArgmax]: () => maxPoolWithArgmax,
+      [Mean]: mean,
       [Reverse]: () => reverse,
       [Select]: select,
       [StridedSlice]: withAllAxes,
+      [Sum]: sum,
     },
   },
 };

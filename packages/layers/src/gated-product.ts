@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { describeLayer, oneOfRule } from '@tfjs-lrm/core/kit';
+import { describeLayer, oneOfRule, runOnePass } from '@tfjs-lrm/core/kit';
 import {
   ConfiguredLayer,
   type LayerOptions,
@@ -29,14 +29,7 @@ interface Activation {
 const TANH = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
 
-const ACTIVATIONS: Readonly<Record<GateActivation, Activation>> = {
-  silu: {
-    forward(x) {
-      const saved = tf.sigmoid(x);
-      return { value: tf.mul(x, saved), saved };
-    },
-    slope: (_, value, sigmoid) => tf.add(sigmoid, tf.mul(value, tf.sub(1, sigmoid))),
-  },
+const ACTIVATIONS: Readonly<Record<Exclude<GateActivation, 'silu'>, Activation>> = {
   gelu: {
     forward(x) {
       const saved = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
@@ -60,12 +53,37 @@ const ACTIVATIONS: Readonly<Record<GateActivation, Activation>> = {
   },
 };
 
+/** silu(gate) · up, whose gradient in one pass needs σ(gate) alone. */
+function gatedSilu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
+  return withGradient(
+    [gate, up],
+    (g, u) => {
+      const sigmoid = tf.sigmoid(g);
+      const [value] = runOnePass('LrmGatedSilu', { gate: g, sigmoid, up: u }) ?? [];
+      if (value !== undefined) return { value, saved: [g, u, sigmoid] };
+      const silu = tf.mul(g, sigmoid);
+      return { value: tf.mul(silu, u), saved: [g, u, sigmoid, silu] };
+    },
+    (dy, saved) => {
+      const [g, u, sigmoid, savedSilu] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];
+      const gradients = runOnePass('LrmGatedSiluGradient', { dy, gate: g, sigmoid, up: u });
+      if (gradients !== null) return gradients;
+      // A gradient of this gradient: the saved sigmoid is a constant to the tape.
+      const s = savedSilu === undefined ? tf.sigmoid(g) : sigmoid;
+      const silu = savedSilu ?? tf.mul(g, s);
+      const slope = tf.add(s, tf.mul(silu, tf.sub(1, s)));
+      return [tf.mul(tf.mul(dy, u), slope), tf.mul(dy, silu)];
+    },
+  );
+}
+
 /**
  * f(gate) · up, channel by channel.
  *
  * @param gate, up [..., width]
  */
 export function gated(gate: tf.Tensor, up: tf.Tensor, activation: GateActivation): tf.Tensor {
+  if (activation === 'silu') return gatedSilu(gate, up);
   const { forward, slope } = ACTIVATIONS[activation];
   return withGradient(
     [gate, up],
@@ -82,7 +100,7 @@ export function gated(gate: tf.Tensor, up: tf.Tensor, activation: GateActivation
 
 const ABOUT: Options<Settings> = {
   where: 'gatedProduct',
-  rules: { activation: oneOfRule(Object.keys(ACTIVATIONS)) },
+  rules: { activation: oneOfRule(['silu', ...Object.keys(ACTIVATIONS)]) },
   defaults: { activation: 'silu' },
   inputs: ['gate', 'up'],
 };

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { runOnePass } from '@tfjs-lrm/core/kit';
 
 /** Which channels of a head a position turns: i with i + width/2, 2i with 2i + 1, or none. */
 export type Rotary = 'halves' | 'neighbours' | 'none';
@@ -62,8 +63,16 @@ export function rotate(x: tf.Tensor, rotation: Rotation, first = 0, back = false
   const part = (table: Float32Array): tf.Tensor2D =>
     tf.tensor2d(table.slice(first * width, (first + time) * width), [time, width]);
   const isHalves = rotation.pairs === 'halves';
+  const [cosine, sine] = [part(cos), part(sin)];
+  const [inOnePass] =
+    runOnePass(
+      'LrmRotate',
+      { x, cosine, sine },
+      { isHalves: isHalves ? 1 : 0, sign: back ? -1 : 1 },
+    ) ?? [];
+  if (inOnePass !== undefined) return inOnePass;
   const partners = tf.reshape(x, isHalves ? [-1, 2, width / 2] : [-1, width / 2, 2]);
   const swapped = tf.reshape(tf.reverse(partners, isHalves ? 1 : 2), x.shape);
-  const [straight, across] = [tf.mul(x, part(cos)), tf.mul(swapped, part(sin))];
+  const [straight, across] = [tf.mul(x, cosine), tf.mul(swapped, sine)];
   return back ? tf.sub(straight, across) : tf.add(straight, across);
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isRecording } from '@tfjs-lrm/core/kit';
+import { isRecording, runOnePass } from '@tfjs-lrm/core/kit';
 import { isTapeOn } from './internals.ts';
 
 const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1]);
@@ -62,20 +62,31 @@ export function scaleMatrix(
     v: v === undefined ? undefined : tensors[u === undefined ? 0 : 1],
   });
   const vectors = [u, v].filter((vector): vector is tf.Tensor => vector !== undefined);
+  const named = (w: tf.Tensor, factors: readonly tf.Tensor[]): Record<string, tf.Tensor> => {
+    const { u, v } = vectorsOf(factors);
+    return { w, ...(u === undefined ? {} : { u }), ...(v === undefined ? {} : { v }) };
+  };
   // tfjs passes gradients only to the arguments, so everything that needs one must be an argument.
   const scaled = tf.customGrad((...inputs) => {
     const save = inputs.pop() as tf.GradSaveFunc;
     const [w, ...factors] = inputs as tf.Tensor[] as [tf.Tensor, ...tf.Tensor[]];
+    const [inOnePass] = runOnePass('LrmScale', named(w, factors)) ?? [];
     const { u, v } = vectorsOf(factors);
-    const column = u === undefined ? undefined : asColumn(u);
-    const scales = scalesOf(column, v, m);
-    save([w, scales, ...factors, ...(column === undefined ? [] : [column])]);
+    const column = u === undefined || inOnePass !== undefined ? undefined : asColumn(u);
+    const scales = inOnePass === undefined ? scalesOf(column, v, m) : undefined;
+    // One pass of the backward multiplies the factors again, which costs less than to read them.
+    const parts = scales === undefined ? [] : [scales, ...(column === undefined ? [] : [column])];
+    save([w, ...factors, ...parts]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-      const [w, savedScales, ...rest] = saved as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-      const { u, v } = vectorsOf(rest);
+      const [w, ...rest] = saved as [tf.Tensor, ...tf.Tensor[]];
+      const factors = rest.slice(0, vectors.length);
+      const gradients = runOnePass('LrmScaleGradient', { dy, ...named(w, factors) });
+      if (gradients !== null) return gradients;
+      const [savedScales, savedColumn] = rest.slice(vectors.length);
+      const { u, v } = vectorsOf(factors);
       // For a gradient of this gradient, compute from the factors again: saved results are constants to the tape.
-      const again = isTapeOn();
-      const column = u === undefined ? undefined : again ? asColumn(u) : rest.at(-1);
+      const again = isTapeOn() || savedScales === undefined;
+      const column = u === undefined ? undefined : again ? asColumn(u) : savedColumn;
       const product = tf.mul(dy, w);
       return [
         tf.mul(dy, again ? scalesOf(column, v, m) : savedScales),
@@ -83,7 +94,7 @@ export function scaleMatrix(
         ...(v === undefined ? [] : [sumOverRows(product, column)]),
       ];
     };
-    return { value: tf.mul(w, scales), gradFunc };
+    return { value: inOnePass ?? tf.mul(w, scales as tf.Tensor), gradFunc };
   });
   return scaled(matrix, ...vectors);
 }

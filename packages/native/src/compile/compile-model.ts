@@ -21,6 +21,7 @@ export interface CompiledModel {
   dispose(): void;
 }
 
+/** How the steps of a model become functions of TensorFlow. */
 export interface CompileModelOptions extends CompileOptions {
   /**
    * Whether `predict` is recorded too. Each length of a text is a shape of its own: where a model writes text that

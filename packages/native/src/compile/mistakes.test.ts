@@ -54,6 +54,22 @@ onTensorFlow(() => {
     vi.restoreAllMocks();
   });
 
+  it('an optimizer that applies gradients twice in a step is refused, as its schedule would advance once', () => {
+    const weight = variable([1, 2, 3], [3]);
+    const optimizer = scheduled();
+    const loss = (): tf.Scalar => tf.sum(tf.square(weight));
+    const step = compile(() => {
+      optimizer.minimize(loss, false, [weight]);
+      return optimizer.minimize(loss, true, [weight]);
+    });
+    expect(() => step()).toThrow(
+      /^compile: an optimizer must apply gradients once in a step, .* Received \w+ applying them again\. Try/,
+    );
+    step.dispose();
+    optimizer.dispose();
+    weight.dispose();
+  });
+
   describe('a step that throws', () => {
     it.each([
       ['an optimizer of this family', scheduled],

@@ -38,6 +38,12 @@ export function creating(variables: readonly tf.Variable[]): Error {
   );
 }
 
+export function repeated(optimizer: tf.Optimizer): Error {
+  return new Error(
+    `compile: an optimizer must apply gradients once in a step, because its schedule and its step count advance once in a recorded call. Received ${optimizer.getClassName()} applying them again. Try a compiled step for each time, or sum the losses.`,
+  );
+}
+
 /** @throws for an argument of a step that is not a tensor with values */
 export function checkBatch(batch: readonly unknown[]): void {
   batch.forEach((value, i) => {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isTensorOptimizer, type TensorOptimizer } from '@tfjs-lrm/core';
 import { nodeOf, type Patch, treeOf, whileRecording } from '@tfjs-lrm/core/kit';
 import { incrementIterations, setIterations } from './internals.ts';
+import { repeated } from './mistakes.ts';
 
 export interface Optimizers {
   /** The outermost ones that follow the contract of core. */
@@ -33,7 +34,7 @@ export function watchOptimizers(prepare: (root: TensorOptimizer) => void): {
   const roots = new Set<TensorOptimizer>();
   const own = new Map<tf.Optimizer, number>();
   const add = (root: TensorOptimizer): void => {
-    if (roots.has(root)) return;
+    if (roots.has(root)) throw repeated(root);
     refuse(root);
     roots.add(root);
     prepare(root);

@@ -1,6 +1,7 @@
 /** The options that `compile` and `compileModel` share. */
 import { booleanRule, numberRule, oneOfRule, type Rule } from '@tfjs-lrm/core/kit';
 
+/** How a step becomes a function of TensorFlow. */
 export interface CompileOptions {
   /** Whether TensorFlow's XLA compiles the function. It takes longer to start and then runs faster. */
   readonly xla?: boolean | undefined;

@@ -1,0 +1,308 @@
+import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { useBackend } from '../../../test/backends.ts';
+import { expectClose, noise, random, tensorsLeftBy, values } from '../../../test/tensors.ts';
+import { disableTraining, enableTraining } from './index.ts';
+import { onePassKernels } from './one-pass.ts';
+import type { WasmBackend } from './wasm-backend.ts';
+import { connectPasses, passesOf } from './wasm-passes.ts';
+
+beforeAll(() => useBackend('wasm'));
+beforeEach(enableTraining);
+afterEach(() => {
+  disableTraining();
+  vi.restoreAllMocks();
+});
+
+type Inputs = Record<string, tf.Tensor>;
+type Numbers = Record<string, number>;
+
+const run = (name: string, inputs: Inputs, attrs: Numbers = {}): tf.Tensor[] =>
+  tf.engine().runKernel(name, inputs, attrs) as unknown as tf.Tensor[];
+
+interface Case {
+  /** Shapes that have to do with two sides. */
+  readonly inputs: (rows: number, width: number) => Readonly<Record<string, number[]>>;
+  readonly attrs?: Numbers;
+  /** The formula, by operations of tfjs. */
+  readonly formula: (inputs: Inputs, rows: number, width: number) => tf.Tensor[];
+}
+
+const matrix = (rows: number, width: number): number[] => [rows, width];
+const column = (u: tf.Tensor): tf.Tensor => tf.reshape(u, [-1, 1]);
+const square = (x: tf.Tensor): tf.Tensor => tf.mul(x, x);
+
+const factors = { u: ({ u }: Inputs) => column(u!), v: ({ v }: Inputs) => v! };
+const scalesOf = (inputs: Inputs, names: readonly ('u' | 'v')[]): tf.Tensor =>
+  names.map((name) => factors[name](inputs)).reduce((a, b) => tf.mul(a, b));
+
+/** Scaling with these factors, and its gradients. */
+const scaling = (names: readonly ('u' | 'v')[]): [string, Case][] => {
+  const vectors = (rows: number, width: number) => ({
+    ...(names.includes('u') ? { u: [rows] } : {}),
+    ...(names.includes('v') ? { v: [width] } : {}),
+  });
+  return [
+    [
+      'LrmScale',
+      {
+        inputs: (rows, width) => ({ w: matrix(rows, width), ...vectors(rows, width) }),
+        formula: (inputs) => [tf.mul(inputs['w']!, scalesOf(inputs, names))],
+      },
+    ],
+    [
+      'LrmScaleGradient',
+      {
+        inputs: (rows, width) => ({
+          ...{ dy: matrix(rows, width), w: matrix(rows, width) },
+          ...vectors(rows, width),
+        }),
+        formula: (inputs) => {
+          const product = tf.mul(inputs['dy']!, inputs['w']!);
+          const [byU, byV] = [names.includes('u'), names.includes('v')];
+          return [
+            tf.mul(inputs['dy']!, scalesOf(inputs, names)),
+            ...(byU ? [tf.sum(byV ? tf.mul(product, inputs['v']!) : product, 1)] : []),
+            ...(byV ? [tf.sum(byU ? tf.mul(product, column(inputs['u']!)) : product, 0)] : []),
+          ];
+        },
+      },
+    ],
+  ];
+};
+
+const GROUPS = 2;
+const EPSILON = 1e-3;
+const grouped = (x: tf.Tensor, width: number): tf.Tensor =>
+  tf.reshape(x, [-1, GROUPS, width / GROUPS]);
+const scaleOf = (x: tf.Tensor, width: number): tf.Tensor =>
+  tf.rsqrt(tf.add(tf.mean(square(grouped(x, width)), -1, true), EPSILON));
+
+/** Normalisation with a gain or without, and its gradients. */
+const norm = (hasGain: boolean): [string, Case][] => {
+  const gain = (width: number) => (hasGain ? { gain: [2 * width] } : {});
+  return [
+    [
+      'LrmRmsNorm',
+      {
+        inputs: (rows, width) => ({ x: [rows, 1, 2 * width], ...gain(width) }),
+        attrs: { groups: GROUPS, epsilon: EPSILON },
+        formula: ({ x, gain }, _, half) => {
+          const scale = scaleOf(x!, 2 * half);
+          const y = tf.reshape(tf.mul(grouped(x!, 2 * half), scale), x!.shape);
+          return [gain === undefined ? y : tf.mul(y, gain), scale];
+        },
+      },
+    ],
+    [
+      'LrmRmsNormGradient',
+      {
+        inputs: (rows, width) => ({
+          ...{ dy: [rows, 1, 2 * width], x: [rows, 1, 2 * width], scale: [rows, GROUPS, 1] },
+          ...gain(width),
+        }),
+        attrs: { groups: GROUPS },
+        formula: ({ dy, x, scale, gain }, _, half) => {
+          const unit = tf.mul(grouped(x!, 2 * half), scale!);
+          const slope = grouped(gain === undefined ? dy! : tf.mul(dy!, gain), 2 * half);
+          const along = tf.mean(tf.mul(slope, unit), -1, true);
+          const dx = tf.mul(tf.sub(slope, tf.mul(unit, along)), scale!);
+          const dgain = tf.sum(tf.mul(dy!, tf.reshape(unit, dy!.shape)), [0, 1]);
+          return [tf.reshape(dx, x!.shape), ...(gain === undefined ? [] : [dgain])];
+        },
+      },
+    ],
+  ];
+};
+
+const TIME = 3;
+const rotation = (isHalves: boolean, sign: number): [string, Case] => [
+  'LrmRotate',
+  {
+    inputs: (rows, width) => ({
+      ...{ x: [rows, TIME, 2 * width], cosine: [TIME, 2 * width], sine: [TIME, 2 * width] },
+    }),
+    attrs: { isHalves: Number(isHalves), sign },
+    formula: ({ x, cosine, sine }, rows, half) => {
+      const pairs = isHalves ? [rows, TIME, 2, half] : [rows, TIME, half, 2];
+      const partners = tf.reshape(tf.reverse(tf.reshape(x!, pairs), isHalves ? 2 : 3), x!.shape);
+      return [tf.add(tf.mul(x!, cosine!), tf.mul(tf.mul(partners, sine!), sign))];
+    },
+  },
+];
+
+const ADAM = { beta1: 0.9, beta2: 0.99 };
+const CASES: readonly (readonly [string, Case])[] = [
+  ...scaling(['u']),
+  ...scaling(['v']),
+  ...scaling(['u', 'v']),
+  ...norm(true),
+  ...norm(false),
+  rotation(true, 1),
+  rotation(true, -1),
+  rotation(false, 1),
+  rotation(false, -1),
+  [
+    'LrmGatedSilu',
+    {
+      inputs: (rows, width) => ({
+        ...{ gate: matrix(rows, width), sigmoid: matrix(rows, width), up: matrix(rows, width) },
+      }),
+      formula: ({ gate, sigmoid, up }) => [tf.mul(tf.mul(gate!, sigmoid!), up!)],
+    },
+  ],
+  [
+    'LrmGatedSiluGradient',
+    {
+      inputs: (rows, width) => ({
+        ...{ dy: matrix(rows, width), gate: matrix(rows, width) },
+        ...{ sigmoid: matrix(rows, width), up: matrix(rows, width) },
+      }),
+      formula: ({ dy, gate, sigmoid, up }) => {
+        const silu = tf.mul(gate!, sigmoid!);
+        const slope = tf.add(sigmoid!, tf.mul(silu, tf.sub(1, sigmoid!)));
+        return [tf.mul(tf.mul(dy!, up!), slope), tf.mul(dy!, silu)];
+      },
+    },
+  ],
+  [
+    'LrmAdam',
+    {
+      inputs: (rows, width) => ({
+        ...{ value: [rows, width], gradient: [rows, width], m: [rows, width], v: [rows, width] },
+        ...{ step: [], epsilon: [] },
+      }),
+      attrs: ADAM,
+      formula: ({ value, gradient, m, v, step, epsilon }) => {
+        const mean = tf.add(tf.mul(m!, ADAM.beta1), tf.mul(gradient!, 1 - ADAM.beta1));
+        const ofSquare = tf.mul(square(gradient!), 1 - ADAM.beta2);
+        const newV = tf.add(tf.mul(v!, ADAM.beta2), ofSquare);
+        const change = tf.mul(tf.div(mean, tf.add(tf.sqrt(newV), epsilon!)), step!);
+        return [tf.sub(value!, change), mean, newV];
+      },
+    },
+  ],
+];
+
+/** Random inputs; second moments and scales are positive. */
+function inputsOf({ inputs }: Case, rows: number, width: number, seed: number): Inputs {
+  const next = random(seed);
+  return Object.fromEntries(
+    Object.entries(inputs(rows, width)).map(([name, shape]) => {
+      const data = noise(next, tf.util.sizeFromShape(shape));
+      const isPositive = ['v', 'scale', 'epsilon', 'sigmoid'].includes(name);
+      return [name, tf.tensor(isPositive ? data.map((x) => Math.abs(x) + 0.01) : data, shape)];
+    }),
+  );
+}
+
+test('every kernel has a case', () => {
+  expect([...new Set(CASES.map(([name]) => name))].sort()).toEqual(Object.keys(onePassKernels));
+});
+
+describe.each(CASES)('%s', (name, at) => {
+  test('equals its formula, for any sides', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(0, 1, 2, 5, 33),
+        fc.constantFrom(1, 2, 3, 4, 7, 8, 31, 70),
+        fc.nat(),
+        (rows, width, seed) => {
+          tf.tidy(() => {
+            const inputs = inputsOf(at, rows, width, seed);
+            const actual = run(name, inputs, at.attrs);
+            // On wasm, tfjs' sum over no rows is whatever was in its memory.
+            const expected = at
+              .formula(inputs, rows, width)
+              .map((x) => (rows === 0 ? tf.zerosLike(x) : x));
+            expect(actual.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
+            actual.forEach((tensor, i) => {
+              expectClose(values(tensor), values(expected[i]!), 2e-5, 0.1);
+            });
+          });
+        },
+      ),
+      { numRuns: 30, seed: 1 },
+    );
+  });
+
+  test('NaN and Infinity get where the formula has them, and nowhere else', () => {
+    const kind = (x: number): string => (Number.isFinite(x) ? 'finite' : String(x));
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      for (const marked of Object.keys(at.inputs(5, 7))) {
+        tf.tidy(() => {
+          const inputs = inputsOf(at, 5, 7, 1);
+          const { shape } = inputs[marked]!;
+          const data = values(inputs[marked]!);
+          data[Math.floor(data.length / 2)] = value;
+          inputs[marked] = tf.tensor(data, shape);
+          const expected = at.formula(inputs, 5, 7);
+          run(name, inputs, at.attrs).forEach((tensor, i) => {
+            expect(values(tensor).map(kind), marked).toEqual(values(expected[i]!).map(kind));
+          });
+        });
+      }
+    }
+  });
+
+  test('takes one tensor for several inputs, and changes none', () => {
+    tf.tidy(() => {
+      const inputs = inputsOf(at, 6, 6, 2);
+      const byShape = new Map<string, tf.Tensor>();
+      for (const [key, tensor] of Object.entries(inputs)) {
+        const same = byShape.get(tensor.shape.join());
+        byShape.set(tensor.shape.join(), same ?? tf.abs(tensor));
+        inputs[key] = byShape.get(tensor.shape.join())!;
+      }
+      const before = Object.values(inputs).map(values);
+      const expected = at.formula(inputs, 6, 6);
+      run(name, inputs, at.attrs).forEach((tensor, i) => {
+        expectClose(values(tensor), values(expected[i]!), 2e-5, 0.1);
+      });
+      expect(Object.values(inputs).map(values)).toEqual(before);
+    });
+  });
+
+  test('has the same bits each time, and leaves nothing behind', async () => {
+    const inputs = inputsOf(at, 9, 13, 3);
+    const once = () => tf.tidy(() => run(name, inputs, at.attrs).map(values));
+    const first = once();
+    expect(await tensorsLeftBy(() => expect(once()).toEqual(first))).toBe(0);
+    tf.dispose(inputs);
+  });
+});
+
+describe('where there can be no module', () => {
+  test.each<[string, () => WebAssembly.Memory | undefined]>([
+    [
+      'memory shared by threads',
+      () => new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true }),
+    ],
+    ['a backend that hides its memory', () => undefined],
+  ])('%s: connectPasses gives nothing', (_, memory) => {
+    expect(connectPasses(memory())).toBeUndefined();
+  });
+
+  test('a kernel gives no output, and gather is that of tfjs', async () => {
+    const backend = tf.backend() as unknown as WasmBackend;
+    const { wasm } = backend;
+    const hidden = { ...wasm, asm: undefined };
+    const other = new Proxy(backend, {
+      get: (target, key) =>
+        key === 'wasm' ? hidden : Reflect.get(target, key as keyof WasmBackend, target),
+    });
+    expect(passesOf(other)).toBeUndefined();
+    const kernel = onePassKernels['LrmGatedSilu']!;
+    const x = tf.ones([2]);
+    const inputs = { gate: x, sigmoid: x, up: x };
+    expect(kernel({ inputs, backend: other, attrs: {} })).toEqual([]);
+    x.dispose();
+  });
+});
+
+test('disabling removes them', () => {
+  disableTraining();
+  for (const name of Object.keys(onePassKernels))
+    expect(tf.getKernel(name, 'wasm')).toBeUndefined();
+});

@@ -1,0 +1,154 @@
+/**
+ * Kernels for wasm beside those of tfjs: formulas of training that tfjs computes by one operation for each sign, in one pass
+ * over memory. The packages that need them look for them by name (`runOnePass` in `@tfjs-lrm/core/kit`), and compute the
+ * formula by operations of tfjs on other backends and where a kernel gives no output: where our wasm module cannot be.
+ */
+import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
+import { addressOf, type WasmBackend } from './wasm-backend.ts';
+import { type Passes, passesOf } from './wasm-passes.ts';
+
+interface Call {
+  readonly passes: Passes;
+  /** An input that is always there. */
+  input(name: string): TensorInfo;
+  /** The address of an input, or 0 where it was left out. */
+  address(name: string): number;
+  /** An output, with its address. */
+  output(shape: number[]): readonly [TensorInfo, number];
+  readonly attrs: Readonly<Record<string, number>>;
+}
+
+function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
+  return ({ inputs, backend: anyBackend, attrs }) => {
+    const backend = anyBackend as WasmBackend;
+    const passes = passesOf(backend);
+    if (passes === undefined) return [];
+    const tensors = inputs as Readonly<Record<string, TensorInfo | undefined>>;
+    return compute({
+      passes,
+      input: (name) => tensors[name] as TensorInfo,
+      address(name) {
+        const tensor = tensors[name];
+        return tensor === undefined ? 0 : addressOf(backend, tensor);
+      },
+      output(shape) {
+        const out = backend.makeOutput(shape, 'float32');
+        return [out, addressOf(backend, out)];
+      },
+      attrs: attributes<Record<string, number>>(attrs),
+    });
+  };
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((size, side) => size * side, 1);
+
+/** w [n, m] scaled by u [n] along rows and v [m] along columns; either may be left out. */
+const scale = onePass(({ passes, input, address, output }) => {
+  const { shape } = input('w');
+  const [out, to] = output([...shape]);
+  const [rows, width] = shape as [number, number];
+  passes.scale(address('w'), address('u'), address('v'), to, rows, width);
+  return [out];
+});
+
+/** The gradients of `scale` for w, and for u and v where they are. */
+const scaleGradient = onePass(({ passes, input, address, output }) => {
+  const { shape } = input('w');
+  const [rows, width] = shape as [number, number];
+  const hasFactor = { u: address('u') !== 0, v: address('v') !== 0 };
+  const [dw, toW] = output([...shape]);
+  const du = hasFactor.u ? output([rows]) : null;
+  const dv = hasFactor.v ? output([width]) : null;
+  passes.scaleGradient(
+    ...[address('dy'), address('w'), address('u'), address('v')],
+    ...[toW, du?.[1] ?? 0, dv?.[1] ?? 0, rows, width],
+  );
+  return [dw, ...(du === null ? [] : [du[0]]), ...(dv === null ? [] : [dv[0]])];
+});
+
+/** New value and moments m and v of Adam; `step` and `epsilon` are scalars. */
+const adam = onePass(({ passes, input, address, output, attrs }) => {
+  const { shape } = input('value');
+  const outputs = [output([...shape]), output([...shape]), output([...shape])];
+  const { beta1, beta2 } = attrs as { beta1: number; beta2: number };
+  passes.adam(
+    ...['value', 'gradient', 'm', 'v', 'step', 'epsilon'].map(address),
+    ...outputs.map(([, to]) => to),
+    ...[sizeOf(shape), beta1, beta2, 1 - beta1, 1 - beta2],
+  );
+  return outputs.map(([out]) => out);
+});
+
+/** x [..., width] over the root mean square of each of `groups` parts of a row; with it one scale for each part. */
+const rmsNorm = onePass(({ passes, input, address, output, attrs }) => {
+  const { shape } = input('x');
+  const { groups, epsilon } = attrs as { groups: number; epsilon: number };
+  const width = shape.at(-1) as number;
+  const rows = sizeOf(shape.slice(0, -1));
+  const [out, to] = output([...shape]);
+  const [scales, toScales] = output([rows, groups, 1]);
+  passes.rmsNorm(
+    ...[address('x'), address('gain'), to, toScales],
+    ...[rows, groups, width / groups, epsilon],
+  );
+  return [out, scales];
+});
+
+/** The gradients of `rmsNorm` for x, and for gain where it is. */
+const rmsNormGradient = onePass(({ passes, input, address, output, attrs }) => {
+  const { shape } = input('x');
+  const { groups } = attrs as { groups: number };
+  const width = shape.at(-1) as number;
+  const [dx, toX] = output([...shape]);
+  const dgain = address('gain') === 0 ? null : output([width]);
+  passes.rmsNormGradient(
+    ...[address('dy'), address('x'), address('scale'), address('gain'), toX, dgain?.[1] ?? 0],
+    ...[sizeOf(shape.slice(0, -1)), groups, width / groups],
+  );
+  return [dx, ...(dgain === null ? [] : [dgain[0]])];
+});
+
+/** gate · sigmoid(gate) · up, where the sigmoid is given. */
+const gatedSilu = onePass(({ passes, input, address, output }) => {
+  const { shape } = input('gate');
+  const [out, to] = output([...shape]);
+  passes.gatedSilu(...['gate', 'sigmoid', 'up'].map(address), to, sizeOf(shape));
+  return [out];
+});
+
+/** The gradients of `gatedSilu` for gate and up. */
+const gatedSiluGradient = onePass(({ passes, input, address, output }) => {
+  const { shape } = input('gate');
+  const [[dgate, toGate], [dup, toUp]] = [output([...shape]), output([...shape])];
+  passes.gatedSiluGradient(
+    ...['dy', 'gate', 'sigmoid', 'up'].map(address),
+    ...[toGate, toUp, sizeOf(shape)],
+  );
+  return [dgate, dup];
+});
+
+/** x [rows, time, width] · cosine + its partners · sine · sign, with tables [time, width]. */
+const rotate = onePass(({ passes, input, address, output, attrs }) => {
+  const { shape } = input('x');
+  const [rows, time, width] = shape as [number, number, number];
+  const { isHalves, sign } = attrs as { isHalves: number; sign: number };
+  const [out, to] = output([...shape]);
+  passes.rotate(
+    ...['x', 'cosine', 'sine'].map(address),
+    ...[to, rows * time, time, width, isHalves, sign],
+  );
+  return [out];
+});
+
+/** By their names in tfjs' registry. */
+export const onePassKernels: Readonly<Record<string, KernelFunc>> = {
+  LrmAdam: adam,
+  LrmGatedSilu: gatedSilu,
+  LrmGatedSiluGradient: gatedSiluGradient,
+  LrmRmsNorm: rmsNorm,
+  LrmRmsNormGradient: rmsNormGradient,
+  LrmRotate: rotate,
+  LrmScale: scale,
+  LrmScaleGradient: scaleGradient,
+};
