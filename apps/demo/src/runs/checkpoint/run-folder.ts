@@ -48,7 +48,7 @@ export class RunFolder {
   /** The lines of each run that the log has. */
   readonly records: StepRecord[][];
   readonly #held: StepRecord[][];
-  /** Where the lines of each run go besides. */
+  /** Where the lines of each run go besides, once they are permanent. */
   readonly #loggers = new Map<number, Logger>();
   readonly #store: FolderStore;
   readonly #log: number;
@@ -118,9 +118,13 @@ export class RunFolder {
     this.#held[run]?.push(...records);
     this.records[run]?.push(...records);
     if (state === undefined) return;
-    this.#append(run);
+    const kept = this.#append(run);
     (this.runs[run] as { state: RunState }).state = state;
     this.save();
+    const logger = this.#loggers.get(run);
+    if (logger === undefined) return;
+    for (const record of kept) logStep(logger, record);
+    logger.flush();
   }
 
   finish(run: number, result: RunResult): void {
@@ -128,7 +132,7 @@ export class RunFolder {
     this.save();
   }
 
-  /** Sends the lines of a run to a logger too, which is closed with the folder. */
+  /** Sends the permanent lines of a run to a logger too, each once; it is closed with the folder. */
   attach(run: number, logger: Logger): void {
     this.#loggers.set(run, logger);
   }
@@ -150,7 +154,8 @@ export class RunFolder {
     }
   }
 
-  #append(run: number): void {
+  /** Writes the lines of a run that are held. */
+  #append(run: number): readonly StepRecord[] {
     const records = (this.#held[run] as StepRecord[]).splice(0);
     const { name } = this.settings.runs[run] as Settings['runs'][number];
     const bytes = Buffer.from(logLines(name, records));
@@ -158,10 +163,7 @@ export class RunFolder {
     for (let done = 0; done < bytes.length; )
       done += writeSync(this.#log, bytes, done, bytes.length - done, this.#logBytes + done);
     this.#logBytes += bytes.length;
-    const logger = this.#loggers.get(run);
-    if (logger === undefined) return;
-    for (const record of records) logStep(logger, record);
-    logger.flush();
+    return records;
   }
 }
 
