@@ -1,6 +1,15 @@
 /** A browser on this machine, and a server for the pages that it opens. */
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { chromium } from 'playwright-core';
 
@@ -9,12 +18,9 @@ const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
-const HEADERS = {
-  // No unsafe-eval. tfjs starts its threads from blobs.
-  'Content-Security-Policy':
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; img-src data:",
-  'Cache-Control': 'no-store',
-};
+/** No unsafe-eval. tfjs starts its threads from blobs. */
+const POLICY =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; img-src data:";
 const TYPES = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -43,11 +49,15 @@ const FLAGS = [
  * Serves a folder on loopback, under a strict policy.
  *
  * @param {string} root
- * @param {{ isIsolated?: boolean, isStrict?: boolean, port?: number }} options without isolation there are no threads;
- *   without strictness there is no policy; port 0 is any that is free
+ * @param {{ isIsolated?: boolean, policy?: string | null, port?: number }} options without isolation there are no
+ *   threads; port 0 is any that is free
  */
-export function serve(root, { isIsolated = true, isStrict = true, port = 0 } = {}) {
-  const headers = { ...(isStrict && HEADERS), ...(isIsolated && ISOLATION) };
+export function serve(root, { isIsolated = true, policy = POLICY, port = 0 } = {}) {
+  const headers = {
+    'Cache-Control': 'no-store',
+    ...(policy && { 'Content-Security-Policy': policy }),
+    ...(isIsolated && ISOLATION),
+  };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost');
     const page = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
@@ -61,5 +71,23 @@ export function serve(root, { isIsolated = true, isStrict = true, port = 0 } = {
 }
 
 /** CHROMIUM is the browser's path, by default Debian's. */
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+const OPTIONS = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS };
+
+export const launch = () => chromium.launch(OPTIONS);
+
+/**
+ * A browser with a profile of its own, whose quota and settings can be changed, as those of `launch` cannot. Its context
+ * closes it.
+ *
+ * @param {object} preferences as in the profile's file `Preferences`
+ */
+export function launchProfile(preferences = {}) {
+  const profile = mkdtempSync(join(tmpdir(), 'chromium-'));
+  mkdirSync(join(profile, 'Default'));
+  writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
+  const context = chromium.launchPersistentContext(profile, { ...OPTIONS, acceptDownloads: true });
+  return context.then((opened) => {
+    opened.on('close', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+    return opened;
+  });
+}

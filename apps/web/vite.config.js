@@ -46,18 +46,58 @@ const texts = {
   },
 };
 
-/** What a host must send for threads: Netlify, Cloudflare Pages and others read this file. */
+/** Nothing from elsewhere, no `unsafe-eval`. wasm needs a word of its own, and its threads start from blobs. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval' blob:",
+  "worker-src 'self' blob:",
+  "connect-src 'self' blob:",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+/**
+ * The policy in the pages, for any host, and in a file of headers that Netlify, Cloudflare Pages and others read: workers have the policy
+ * that their own file is served with. The other two headers are those that threads need.
+ */
 const headers = {
   name: 'headers',
+  transformIndexHtml: () => [
+    {
+      tag: 'meta',
+      attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY },
+      injectTo: 'head-prepend',
+    },
+  ],
   generateBundle() {
     this.emitFile({
       type: 'asset',
       fileName: '_headers',
       source: `/*
+  Content-Security-Policy: ${POLICY}
   Cross-Origin-Opener-Policy: same-origin
   Cross-Origin-Embedder-Policy: require-corp
 `,
     });
+  },
+};
+
+const OUTSIDE = 'if(typeof _scriptDir !== "undefined" && _scriptDir){scriptDirectory=_scriptDir}';
+
+/**
+ * tfjs starts the threads of wasm from the text of a function, which looks for a variable outside of it. A minifier sees
+ * that the variable is there and drops the question, but not where the text runs.
+ */
+const wasmThreads = {
+  name: 'wasm-threads',
+  transform(code, id) {
+    if (!id.endsWith('/wasm-out/tfjs-backend-wasm-threaded-simd.js')) return null;
+    if (!code.includes(OUTSIDE))
+      throw new Error(`apps/web: ${id} does not contain ${OUTSIDE}. Try without this plugin.`);
+    return { code: code.replace(OUTSIDE, ''), map: null };
   },
 };
 
@@ -66,9 +106,9 @@ export default defineConfig({
   root: path('.'),
   base: './',
   logLevel: 'warn',
-  plugins: [texts, headers, readmeExample],
+  plugins: [texts, headers, readmeExample, wasmThreads],
   resolve: { conditions: ['@tfjs-lrm/source', 'module', 'browser', 'production'] },
-  worker: { format: 'es', plugins: () => [readmeExample] },
+  worker: { format: 'es', plugins: () => [readmeExample, wasmThreads] },
   build: {
     outDir: path('dist'),
     emptyOutDir: true,

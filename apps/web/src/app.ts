@@ -10,6 +10,7 @@ import { lossChart } from './page/loss-chart.ts';
 import { makeNotices } from './page/notices.ts';
 import { repaint } from './page/painter.ts';
 import { scaleCharts } from './page/scale-charts.ts';
+import { type Phase, showPhase, showProgress } from './page/standing.ts';
 import {
   BADLY_SET,
   type Choices,
@@ -21,30 +22,25 @@ import {
 } from './session/choices.ts';
 import { type Plan, planMachine } from './session/machine.ts';
 import { Saver } from './session/saver.ts';
-import { Session, stepsOf } from './session/session.ts';
-import { forget, loadSession, loadText, saveText, sha256 } from './session/storage.ts';
+import { type Run, Session, stepsOf } from './session/session.ts';
 import { checkSize, checkText, fetchText, TEXTS, type TextName } from './session/text-source.ts';
 import { Trainer } from './session/trainer.ts';
+import { forget, loadSession, loadText, saveText, sha256 } from './storage/storage.ts';
 import type { Memory } from './worker/messages.ts';
 
-type Phase = 'idle' | 'starting' | 'training' | 'pausing' | 'paused' | 'finished' | 'stopped';
-
 const CHARACTERS = 240;
-
-const GO: Readonly<Record<Phase, string>> = {
-  idle: 'Train both',
-  starting: 'Starting …',
-  training: 'Pause',
-  pausing: 'Pausing …',
-  paused: 'Go on',
-  finished: 'Train again',
-  stopped: 'Go on',
-};
 
 /** A file that was chosen, which has been looked at. */
 interface ChosenFile {
   readonly name: string;
   readonly bytes: Uint8Array;
+}
+
+/** A comparison that was kept, with its text where that is a file. */
+interface Saved {
+  readonly session: Session;
+  readonly choices: Choices;
+  readonly file: ChosenFile | null;
 }
 
 export class App {
@@ -59,53 +55,79 @@ export class App {
   readonly #scales = scaleCharts(byId('scales'));
   readonly #histograms = histograms(byId('histograms'));
   readonly #notices = makeNotices(byId('notices'));
-  readonly #saver = new Saver(
-    (text) =>
-      this.#notices.show('storage', `${text} Training goes on, but closing this tab loses it.`),
-    () => this.#notices.hide('storage'),
-  );
+  readonly #saver = new Saver({
+    failed: (reason) =>
+      this.#notices.show('storage', `${reason} Training goes on, but closing this tab loses it.`),
+    saved: () => this.#notices.hide('storage'),
+    tookOver: () => void this.#takeOver(),
+  });
 
   /** Reads the link and what was kept, and makes the page answer. */
   async open(): Promise<void> {
     this.#listen();
+    const link = this.#followLink();
+    await this.#saver.open();
+    const saved = await this.#loadSaved(link.choices);
+    if (saved === null) return this.#show('idle');
+    if (link.isEmpty || JSON.stringify(saved.choices) === JSON.stringify(link.choices))
+      return this.#restore(saved);
+    this.#show('idle');
+    this.#notices.show('saved', 'A comparison with other settings than this link’s is kept here.', {
+      label: 'Go on with it',
+      act: () => this.#restore(saved),
+    });
+  }
+
+  /** Sets what the link asks for, and says what of it there is not. */
+  #followLink(): ReturnType<typeof fromLink> {
     const link = fromLink();
     this.#choose(link.choices);
-    if (link.wrong.length > 0)
+    if (link.wrong.length === 0) this.#notices.hide('link');
+    else
       this.#notices.show(
         'link',
         `The link asks for a ${link.wrong.join(' and a ')} that there is not; the usual one is set instead.`,
       );
-    await this.#saver.open();
-    const saved = await loadSession().catch((error: unknown) => {
-      this.#saver.report(error);
-      return null;
-    });
-    if (saved === null) return this.#show('idle');
-    const bytes = await loadText().catch(() => null);
-    const { file, sha256: digest } = saved.settings.text;
-    const isFile = bytes !== null && (await sha256(bytes)) === digest;
-    if (isFile) this.#file = { name: file ?? '', bytes };
-    const text: TextName = isFile ? 'file' : file === null ? 'moby-dick' : 'brown';
-    const choices = choicesOf(saved.settings.runs, text, link.choices);
-    if (link.isEmpty || JSON.stringify(choices) === JSON.stringify(link.choices)) {
-      this.#choose(choices);
-      this.#restore(saved);
-      return;
-    }
-    this.#show('idle');
-    this.#notices.show('saved', 'A comparison with other settings than this link’s is kept here.', {
-      label: 'Go on with it',
-      act: () => {
-        this.#choose(choices);
-        this.#restore(saved);
-      },
-    });
+    return link;
   }
 
-  #restore(session: Session): void {
+  /** The comparison that is kept here, with the choices that lead to it. */
+  async #loadSaved(asked: Choices): Promise<Saved | null> {
+    try {
+      const session = await loadSession();
+      if (session === null) return null;
+      const bytes = await loadText();
+      const { file, sha256: digest } = session.settings.text;
+      const isFile = bytes !== null && (await sha256(bytes)) === digest;
+      const text: TextName = isFile ? 'file' : file === null ? 'moby-dick' : 'brown';
+      return {
+        session,
+        file: isFile ? { name: file ?? '', bytes } : null,
+        choices: choicesOf(session.settings.runs, text, asked),
+      };
+    } catch (error) {
+      this.#saver.report(error);
+      return null;
+    }
+  }
+
+  /** Another tab saved until now: what it saved last is shown, unless this one trains something itself. */
+  async #takeOver(): Promise<void> {
+    if (this.#trainer !== null || this.#phase === 'starting') {
+      if (this.#choices.text === 'file' && this.#text !== null) await saveText(this.#text);
+      return this.#saver.save(this.#session);
+    }
+    const saved = await this.#loadSaved(this.#choices);
+    if (saved !== null && this.#trainer === null) this.#restore(saved);
+    this.#notices.hide('storage');
+  }
+
+  #restore({ session, choices, file }: Saved): void {
+    this.#file = file ?? this.#file;
+    this.#choose(choices);
     this.#session = session;
     this.#text = null;
-    this.#show(session.isFinished ? 'finished' : 'paused');
+    this.#show(this.#rest());
     this.#draw();
   }
 
@@ -142,10 +164,7 @@ export class App {
       const [file] = (target as HTMLInputElement).files ?? [];
       if (file !== undefined) void this.#attempt(() => this.#take(file));
     });
-    addEventListener('hashchange', () => {
-      const { choices } = fromLink();
-      if (addressOf(choices) !== addressOf(this.#choices)) this.#choose(choices);
-    });
+    addEventListener('hashchange', () => this.#followLink());
     addEventListener('dragover', (event) => {
       event.preventDefault();
       document.body.classList.add('dropping');
@@ -157,7 +176,6 @@ export class App {
       const [file] = event.dataTransfer?.files ?? [];
       if (file !== undefined) void this.#attempt(() => this.#take(file));
     });
-    addEventListener('pagehide', () => void this.#saver.save(this.#session));
   }
 
   /** Does something, and tells what went wrong with it. */
@@ -168,8 +186,14 @@ export class App {
     } catch (error) {
       const { message } = error as Error;
       this.#notices.show('failed', error instanceof Mistake ? message : `That failed: ${message}`);
-      if (this.#phase === 'starting') this.#show(this.#session === null ? 'idle' : 'paused');
+      if (this.#phase === 'starting') this.#show(this.#rest());
     }
+  }
+
+  /** Where the comparison stands while nothing trains. */
+  #rest(): Phase {
+    if (this.#session === null) return 'idle';
+    return this.#session.isFinished ? 'finished' : 'paused';
   }
 
   /** Takes choices into the form, the link and the buttons. */
@@ -187,8 +211,17 @@ export class App {
   /** Whether the form differs from what is being trained. */
   #isChanged(): boolean {
     if (this.#session === null) return false;
-    const wanted = runsOf(this.#choices, this.#session.settings.runs[0]?.backend ?? '');
-    return JSON.stringify(wanted) !== JSON.stringify(this.#session.settings.runs);
+    const { text, runs } = this.#session.settings;
+    const wanted = runsOf(this.#choices, runs[0]?.backend ?? '');
+    return (
+      this.#textName(this.#choices) !== text.file || JSON.stringify(wanted) !== JSON.stringify(runs)
+    );
+  }
+
+  /** As a comparison names its text: null for Moby Dick. */
+  #textName({ text }: Choices): string | null {
+    if (text === 'moby-dick') return null;
+    return text === 'file' ? (this.#file?.name ?? '') : TEXTS[text];
   }
 
   /** Looks at a file, and takes it as the text to learn. */
@@ -236,20 +269,14 @@ export class App {
   /** Starts a comparison anew. */
   async #begin(): Promise<void> {
     const choices = formChoices();
-    if (choices === null) {
-      byId<HTMLDetailsElement>('settings').open = true;
-      return;
-    }
+    if (choices === null) return;
     this.#trainer?.close();
     this.#trainer = null;
     this.#show('starting');
     const [text, plan] = await Promise.all([this.#readText(), planMachine(choices)]);
-    const isFile = choices.text === 'file';
-    const name = isFile ? (this.#file?.name ?? '') : TEXTS[choices.text];
-    const file = choices.text === 'moby-dick' ? null : name;
     const session = new Session({
       version: VERSION,
-      text: { file, sha256: await sha256(text) },
+      text: { file: this.#textName(choices), sha256: await sha256(text) },
       checkpointEvery: 50,
       runs: runsOf(choices, plan.backend),
     });
@@ -259,7 +286,7 @@ export class App {
     clearTexts();
     this.#memory.fill(null);
     await this.#saver.begin(async () => {
-      if (isFile) await saveText(text);
+      if (choices.text === 'file') await saveText(text);
     });
     this.#train(plan, false);
     this.#draw();
@@ -370,7 +397,7 @@ export class App {
   async #takeModel(run: number): Promise<void> {
     if (this.#trainer === null) await this.#load(!this.#session?.isFinished);
     const files = await (this.#trainer as Trainer).fold(run);
-    const name = `${run === 0 ? 'without' : 'with'}-multipliers-step-${stepsOf((this.#session as Session).runs[run] as Session['runs'][number])}`;
+    const name = `${run === 0 ? 'without' : 'with'}-multipliers-step-${stepsOf(this.#session?.runs[run] as Run)}`;
     download(`${name}.zip`, [zipOf(files)], 'application/zip');
   }
 
@@ -387,46 +414,27 @@ export class App {
 
   #show(phase: Phase): void {
     this.#phase = phase;
-    const isBusy = phase === 'starting' || phase === 'pausing';
-    const go = byId<HTMLButtonElement>('go');
-    say(go, GO[phase]);
-    go.disabled = isBusy;
-    document.body.dataset['phase'] = phase;
+    showPhase(phase);
     this.#offer();
-    this.#standing();
+    showProgress(this.#session);
   }
 
   /** Which buttons there are. */
   #offer(): void {
     const session = this.#session;
+    const isStarting = this.#phase === 'starting';
+    const allow = (id: string, isAllowed: boolean | undefined): void => {
+      byId<HTMLButtonElement>(id).disabled = isStarting || !isAllowed;
+    };
     byId('over').hidden = session === null || this.#phase === 'finished';
     byId('later').hidden = !this.#isChanged();
+    for (const id of ['over', 'wrong', 'write']) allow(id, true);
     const hasSteps = session?.runs.every(
       ({ state, records }) => state !== null || records.length > 0,
     );
-    for (const id of ['model-0', 'model-1', 'metrics'])
-      byId<HTMLButtonElement>(id).disabled = !hasSteps;
-    byId<HTMLButtonElement>('report').disabled = !session?.isFinished;
+    for (const id of ['model-0', 'model-1', 'metrics']) allow(id, hasSteps);
+    allow('report', session?.isFinished);
     byId('report-why').hidden = session?.isFinished === true;
-  }
-
-  /** Where training stands, in words. */
-  #standing(): void {
-    const session = this.#session;
-    const words: Readonly<Record<Phase, string>> = {
-      idle: 'Nothing has been trained yet.',
-      starting: 'The models are being built.',
-      training: 'Both are training.',
-      pausing: 'Both take the step that they are in, and are saved.',
-      paused: 'Paused. Everything so far is kept.',
-      finished: 'Both have finished.',
-      stopped: 'Training has stopped.',
-    };
-    say(byId('phase'), words[this.#phase]);
-    if (session === null) return;
-    const steps = session.settings.runs[0]?.preset.steps ?? 1;
-    const done = session.runs.reduce((sum, run) => sum + stepsOf(run), 0) / session.runs.length;
-    byId<HTMLProgressElement>('bar').value = done / steps;
   }
 
   /** Draws everything that changes with the steps. */
@@ -437,7 +445,7 @@ export class App {
     repaint('cards', () => {
       for (const [i, run] of runs.entries()) showRun(i, run, this.#memory[i] ?? null);
       say(byId('verdict'), verdictOf(runs));
-      this.#standing();
+      showProgress(session);
       this.#offer();
     });
     repaint('loss', () => this.#loss.update(runs));

@@ -3,9 +3,14 @@ import { readFileSync } from 'node:fs';
 
 const PATIENCE = 600_000;
 
-/** Opens the app with the settings of a link; `errors` and `requests` fill while it is open. */
+/** Opens the app with the settings of a link, in a profile of its own; `errors` and `requests` fill while it is open. */
 export async function openApp(browser, address, link = '', options = {}) {
   const context = await browser.newContext({ acceptDownloads: true, ...options });
+  return openPage(context, address, link);
+}
+
+/** Opens the app in a tab of a profile that is open. */
+export async function openPage(context, address, link = '') {
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const [errors, requests] = [[], []];

@@ -3,15 +3,44 @@
  * comes back, drops bad files, takes a model home. Compares the losses with Node's, looks for long tasks, requests to other
  * places, errors and barriers, and takes pictures into apps/web/dist-test.
  *
- * Names of checks as arguments run those alone. CHROMIUM is the browser's path, by default Debian's.
+ * Names of checks as arguments run those alone, `--short` those of CI, and `--help` lists them. CHROMIUM is the browser's path, by default Debian's.
  */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { launch, serve } from '@tfjs-lrm/browser-tests/chromium';
 import { build } from 'vite';
-import { CHECKS } from './checks.js';
+import { KEEPING } from './checks/keeping.js';
+import { LOOKS } from './checks/looks.js';
+import { STORES } from './checks/stores.js';
+import { TRAINING } from './checks/training.js';
+import { VISITOR } from './checks/visitor.js';
+
+const CHECKS = { ...TRAINING, ...KEEPING, ...VISITOR, ...STORES, ...LOOKS };
+/** What CI runs. The others wait for a minute, train on emulated graphics or take pictures. */
+const SHORT = ['first-load', 'wasm', 'resume', 'take-home', 'clumsy', 'hosts'];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const known = Object.keys(CHECKS);
+if (values.help) {
+  console.log(`npm run test:web -- [--short] [check …]\nchecks: ${known.join(', ')}`);
+  console.log(`--short: ${SHORT.join(', ')}`);
+  process.exit();
+}
+const unknown = positionals.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`test:web: no check ${unknown.join(', ')}. Try ${known.join(', ')}.`);
+  process.exit(1);
+}
+const chosen = values.short ? [...SHORT, ...positionals] : positionals;
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const require = createRequire(import.meta.url);
@@ -25,17 +54,23 @@ const empty = join(pictures, 'empty');
 mkdirSync(empty, { recursive: true });
 cpSync(here('empty-page.html'), join(empty, 'index.html'));
 cpSync(require.resolve('@tensorflow/tfjs/dist/tf.min.js'), join(empty, 'tf.min.js'));
+cpSync(here('stores-worker.js'), join(empty, 'stores-worker.js'));
+
+// A host that sends what the folder asks for, and one that sends no headers and has the folder below others.
+const [, policy] = readFileSync(here('../dist/_headers'), 'utf8').match(/Security-Policy: (.*)/);
+const PATH = 'some/where/';
+cpSync(here('../dist'), join(pictures, 'host', PATH), { recursive: true });
 
 const servers = await Promise.all([
-  serve(here('../dist')),
-  serve(here('../dist'), { isIsolated: false }),
-  serve(empty, { isStrict: false }),
+  serve(here('../dist'), { policy }),
+  serve(join(pictures, 'host'), { policy: null, isIsolated: false }),
+  serve(empty, { policy: null }),
 ]);
-const [isolated, plain, other] = servers.map(
+const [isolated, top, other] = servers.map(
   (server) => `http://127.0.0.1:${server.address().port}/`,
 );
+const plain = top + PATH;
 const browser = await launch();
-const chosen = process.argv.slice(2);
 const failed = [];
 try {
   console.log(`Chromium ${browser.version()}`);

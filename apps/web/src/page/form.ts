@@ -11,7 +11,12 @@ const field = (name: string): HTMLInputElement =>
 
 /** The choices of the form; null where a field is wrong, which the browser then points at. */
 export function formChoices(): Choices | null {
-  if (!form.reportValidity()) return null;
+  if (!form.checkValidity()) {
+    // A browser points at nothing that is folded away.
+    byId<HTMLDetailsElement>('settings').open = true;
+    form.reportValidity();
+    return null;
+  }
   const values = new FormData(form) as unknown as Iterable<[string, string]>;
   const { choices, wrong } = readChoices(new URLSearchParams([...values]));
   return wrong.length === 0 ? choices : null;

@@ -19,9 +19,10 @@ export function colour(name: Colour): string {
 
 const plots = new Set<uPlot>();
 
+// Drawn from scratch: bars keep the colour that they were built with.
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   colours.clear();
-  for (const plot of plots) plot.redraw(false, true);
+  for (const plot of plots) plot.redraw();
 });
 
 /** The lines of both models: dashed without multipliers, solid with them. */
@@ -41,6 +42,7 @@ export const axis = (more: uPlot.Axis = {}): uPlot.Axis => ({
 
 export interface Plot {
   readonly figure: HTMLElement;
+  readonly caption: HTMLElement;
   /** Draws new data, and says in words what they show. */
   readonly update: (data: uPlot.AlignedData, words: string) => void;
 }
@@ -57,7 +59,8 @@ export function makePlot(
   options: Omit<uPlot.Options, 'width' | 'height'>,
 ): Plot {
   const place = make('div', { class: 'plot', role: 'img', 'aria-label': 'Nothing yet' });
-  figure.append(make('figcaption', {}, caption), place);
+  const figcaption = make('figcaption', {}, caption);
+  figure.append(figcaption, place);
   let plot: uPlot | null = null;
   const width = (): number => Math.max(80, Math.floor(figure.clientWidth));
   new ResizeObserver(() => {
@@ -68,6 +71,7 @@ export function makePlot(
   }).observe(figure);
   return {
     figure,
+    caption: figcaption,
     update(data, words) {
       place.setAttribute('aria-label', words);
       if (plot === null) {

@@ -35,13 +35,13 @@ function smallPlot(name: string): Plot {
       axis({ size: 22, space: 60, font: '11px system-ui, sans-serif' }),
       axis({ size: 38, space: 28, font: '11px system-ui, sans-serif' }),
     ],
-    bands: [{ series: [1, 2], fill: () => `${colour('band')}2e` } as unknown as uPlot.Band],
+    bands: [{ series: [1, 2], fill: () => `${colour('band')}40` } as unknown as uPlot.Band],
     series: [
       {},
       { ...none, label: 'most' },
       { ...none, label: 'least' },
       // The band of a large matrix is thinner than a line; what lies under one must still be seen.
-      { stroke: () => `${colour('band')}40`, width: 9, spanGaps: true, points: { show: false } },
+      { stroke: () => `${colour('band')}59`, width: 9, spanGaps: true, points: { show: false } },
       ...LINES.map((line) => ({ ...line, spanGaps: true, points: { show: false } })),
     ] as uPlot.Series[],
   });
@@ -74,6 +74,10 @@ export function scaleCharts(place: HTMLElement): ScaleCharts {
     const [without, withThem] = [line(plain), line(having)];
     const [a, b] = [without.findLast((v) => v !== null), withThem.findLast((v) => v !== null)];
     const [low, high] = [limit(band?.low), limit(band?.high)];
+    plot.caption.replaceChildren(
+      make('b', {}, titleOf(name)),
+      ...(a && b ? [make('span', { class: 'faint' }, `× ${(b / a).toFixed(2)}`)] : []),
+    );
     plot.update(
       [
         x,

@@ -1,35 +1,52 @@
-/** Saves a comparison when it has changed, one checkpoint at a time. */
+/** Saves a comparison when it has changed, one checkpoint at a time, from one tab at a time. */
+import { explainStorage, saveSession } from '../storage/storage.ts';
 import type { Session } from './session.ts';
-import { explainStorage, saveSession } from './storage.ts';
 
 const LOCK = 'tfjs-lrm web app';
 
+export interface SaverEvents {
+  /** Checkpoints are not saved, for a reason in a sentence. */
+  readonly failed: (reason: string) => void;
+  readonly saved: () => void;
+  /** The tab that saved until now was closed, and this one saves from now on. */
+  readonly tookOver: () => void;
+}
+
+/** Asks for the lock. A browser that denies locks keeps nothing either, so there is nothing to overwrite. */
+const requestLock = (options: LockOptions, hold: LockGrantedCallback<unknown>): void => {
+  void navigator.locks?.request(LOCK, options, hold).catch(() => hold({} as Lock));
+};
+
+/** Held until the tab closes. */
+const untilClosed = (): Promise<never> => new Promise(() => {});
+
 export class Saver {
-  readonly #failed: (text: string) => void;
-  readonly #worked: () => void;
+  readonly #events: SaverEvents;
   #isSaving = false;
   #next: Session | null = null;
   /** Another tab saves; two would overwrite each other's. */
   #isOthers = false;
 
-  constructor(failed: (text: string) => void, worked: () => void) {
-    this.#failed = failed;
-    this.#worked = worked;
+  constructor(events: SaverEvents) {
+    this.#events = events;
   }
 
-  /** Takes the right to save, which one tab has at a time. */
+  /** Takes the right to save, which one tab has at a time, now or when the tab that has it is closed. */
   async open(): Promise<void> {
     if (navigator.locks === undefined) return;
-    await new Promise<void>((resolve) => {
-      void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
-        this.#isOthers = lock === null;
-        resolve();
-        // Held until the tab closes.
-        return lock === null ? undefined : new Promise(() => {});
+    this.#isOthers = !(await new Promise<boolean>((resolve) => {
+      requestLock({ ifAvailable: true }, (lock) => {
+        resolve(lock !== null);
+        return lock === null ? undefined : untilClosed();
       });
+    }));
+    if (!this.#isOthers) return;
+    this.#events.failed('This page is open in another tab, and only that one saves checkpoints.');
+    requestLock({}, () => {
+      this.#isOthers = false;
+      this.#events.tookOver();
+      return untilClosed();
     });
-    if (this.#isOthers)
-      this.#failed('This page is open in another tab, and only that one saves checkpoints.');
   }
 
   /** Prepares the store for a new comparison. */
@@ -44,7 +61,7 @@ export class Saver {
   }
 
   report(error: unknown): void {
-    this.#failed(explainStorage(error));
+    this.#events.failed(explainStorage(error));
   }
 
   /** Saves a comparison, and again when it has changed meanwhile. */
@@ -58,7 +75,7 @@ export class Saver {
       this.#next = null;
       try {
         await saveSession(current);
-        this.#worked();
+        this.#events.saved();
       } catch (error) {
         this.report(error);
       }

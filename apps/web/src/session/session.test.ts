@@ -46,7 +46,7 @@ it('a session that was saved comes back with the steps before each state, and no
   const bytes = Buffer.concat(encodeCheckpoint(checkpoint, log));
   const decoded = decodeCheckpoint(bytes);
   expect(decoded.rest).toHaveLength(decoded.checkpoint.logBytes);
-  const again = Session.from(decoded.checkpoint, decoded.rest);
+  const again = Session.from(decoded.checkpoint, [decoded.rest]);
   expect(again.runs.map(stepsOf)).toEqual([20, 10]);
   expect(again.runs[0]?.records).toEqual(session.runs[0]?.records.slice(0, 20));
   expect(again.runs[1]?.multipliers).toEqual({ row: [], column: [2] });
@@ -54,7 +54,7 @@ it('a session that was saved comes back with the steps before each state, and no
   // Going on from there and saving again keeps every step once.
   again.add(0, progress(20, true));
   const second = again.checkpoint();
-  const [first] = Session.from(second.checkpoint, Buffer.concat(second.log)).runs;
+  const [first] = Session.from(second.checkpoint, second.log).runs;
   expect(first?.records.map(({ step }) => step)).toEqual(Array.from({ length: 30 }, (_, i) => i));
 });
 

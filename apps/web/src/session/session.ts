@@ -67,10 +67,11 @@ export class Session {
   }
 
   /** The comparison in a checkpoint, with the log that goes with it. */
-  static from(checkpoint: Checkpoint, log: Uint8Array): Session {
+  static from(checkpoint: Checkpoint, log: readonly Uint8Array[]): Session {
     const session = new Session(checkpoint.settings, checkpoint.seconds);
-    session.#log.push(log);
-    const records = readLog(new TextDecoder().decode(log), checkpoint.settings.runs);
+    session.#log.push(...log);
+    const text = log.map((part) => new TextDecoder().decode(part)).join('');
+    const records = readLog(text, checkpoint.settings.runs);
     for (const [i, run] of session.runs.entries()) {
       const { state = null, result = null } = checkpoint.runs[i] ?? {};
       run.records = records[i] ?? [];

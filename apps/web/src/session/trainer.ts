@@ -23,6 +23,13 @@ const SILENT_AT_FIRST_MS = 90_000;
 const SILENT_MS = 20_000;
 const SILENT_STEPS = 10;
 
+/** A model that was asked for. */
+interface Fold {
+  readonly run: number;
+  readonly resolve: (files: ModelFiles) => void;
+  readonly reject: (error: Error) => void;
+}
+
 interface Member {
   readonly worker: Worker;
   /** Looks at the clock since the last sign of life. Those are fewer in a tab that is hidden. */
@@ -35,7 +42,7 @@ export class Trainer {
   readonly #plan: Plan;
   readonly #listener: Listener;
   readonly #members: (Member | null)[];
-  readonly #folds = new Map<number, (files: ModelFiles) => void>();
+  readonly #folds = new Map<number, Fold>();
   #isPaused: boolean;
   #nextId = 1;
   readonly #writing: number[];
@@ -85,17 +92,25 @@ export class Trainer {
     if (!this.isThere(run)) return Promise.reject(new Error('the worker of this model is gone'));
     const id = this.#nextId++;
     this.#send(run, { fold: { id } });
-    return new Promise((resolve) => {
-      this.#folds.set(id, resolve);
+    return new Promise((resolve, reject) => {
+      this.#folds.set(id, { run, resolve, reject });
     });
   }
 
-  /** Ends all workers at once. */
+  /** Ends all workers at once; the runs are back at their last states. */
   close(): void {
     clearInterval(this.#clock);
-    for (const [run, member] of this.#members.entries()) {
-      member?.worker.terminate();
-      this.#members[run] = null;
+    for (const run of this.#members.keys()) this.#end(run);
+  }
+
+  #end(run: number): void {
+    this.#members[run]?.worker.terminate();
+    this.#members[run] = null;
+    this.#session.rewind(run);
+    for (const [id, fold] of this.#folds) {
+      if (fold.run !== run) continue;
+      this.#folds.delete(id);
+      fold.reject(new Error('the worker of this model is gone'));
     }
   }
 
@@ -144,15 +159,13 @@ export class Trainer {
       const { id, text, isDone } = message.written;
       if (id === this.#writing[run]) this.#listener.written(run, text, isDone);
     } else if ('folded' in message) {
-      this.#folds.get(message.folded.id)?.(message.folded.files);
+      this.#folds.get(message.folded.id)?.resolve(message.folded.files);
       this.#folds.delete(message.folded.id);
     } else if ('error' in message) this.#lose(run, message.error, false);
   }
 
   #lose(run: number, why: string, canGoOn: boolean): void {
-    this.#members[run]?.worker.terminate();
-    this.#members[run] = null;
-    this.#session.rewind(run);
+    this.#end(run);
     this.#listener.stopped(run, why, canGoOn);
   }
 

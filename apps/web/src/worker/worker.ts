@@ -1,7 +1,14 @@
 /** Trains one model, and answers what the page asks between its steps. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { decodeText, makeCorpus, minimizer, scaleBands, train } from '@tfjs-lrm/language-model';
+import {
+  decodeText,
+  makeCorpus,
+  minimizer,
+  type Progress,
+  scaleBands,
+  train,
+} from '@tfjs-lrm/language-model';
 import { Failure, Mistake } from '@tfjs-lrm/shared/portable';
 import type { FromWorker, Job, Memory, Request, ToWorker } from './messages.ts';
 import { artifactsOf } from './model-files.ts';
@@ -25,6 +32,24 @@ function memory(): Memory {
   const { numTensors, numBytes } = tf.memory();
   const { wasm } = tf.backend() as unknown as { wasm?: { HEAPU8: Uint8Array } };
   return { tensors: numTensors, bytes: wasm?.HEAPU8.length ?? numBytes };
+}
+
+/** Sends progress, and hands its state over, which the page would take a while to copy. */
+function report(progress: Progress): void {
+  const { state } = progress;
+  if (state === undefined) {
+    send({ progress, memory: memory() });
+    return;
+  }
+  isStateWanted = false;
+  // Some backends keep the arrays that they read into.
+  const copied = (tensors: typeof state.weights) =>
+    tensors.map((tensor) => ({ ...tensor, values: tensor.values.slice() }));
+  const [weights, optimizer] = [copied(state.weights), copied(state.optimizer)];
+  send(
+    { progress: { ...progress, state: { ...state, weights, optimizer } }, memory: memory() },
+    [...weights, ...optimizer].map(({ values }) => values.buffer as ArrayBuffer),
+  );
 }
 
 /** The newest request of each kind; a later prompt replaces an earlier one. */
@@ -77,10 +102,7 @@ async function run(job: Job): Promise<void> {
         }
       },
     },
-    report: (progress) => {
-      if (progress.state !== undefined) isStateWanted = false;
-      send({ progress, memory: memory() });
-    },
+    report,
     keep: async (folded) => {
       deployed = await loadLayersModel(tf.io.fromMemory(await artifactsOf(folded)));
     },

@@ -1,0 +1,94 @@
+/** That it trains: how soon, on what, to which losses, and without a stutter or a leak. */
+import { gzipSync } from 'node:zlib';
+import { trainInNode } from '../in-node.js';
+import { finished, metrics, openApp, reached, start } from '../page.js';
+import { close, inNode, lossDifference, STEPS } from './common.js';
+
+const MOST_BYTES = 1.5e6;
+
+const trainsOnWasm =
+  (threads) =>
+  async ({ browser, isolated, plain, check, note }) => {
+    const address = threads === 1 ? plain : isolated;
+    const app = await openApp(browser, address, `steps=${STEPS}&backend=wasm&threads=${threads}`);
+    await start(app.page);
+    await finished(app.page);
+    note(await app.page.textContent('#machine'));
+    note(await app.page.textContent('#numbers-1'));
+    const difference = lossDifference(await metrics(app.page), (await inNode()).lines);
+    check(
+      `${STEPS} steps of both: the losses differ from Node’s by ${difference.toExponential(1)}, at most 1e-4`,
+      difference <= 1e-4,
+    );
+    await close(app, address, check);
+  };
+
+const trainsOn =
+  (backend) =>
+  async ({ browser, isolated, check }) => {
+    const steps = 20;
+    const { lines } = await trainInNode(steps, 'cpu');
+    const app = await openApp(browser, isolated, `steps=${steps}&backend=${backend}`);
+    await start(app.page);
+    await finished(app.page);
+    const difference = lossDifference(await metrics(app.page), lines);
+    check(
+      `${steps} steps of both on ${backend}: the losses differ from cpu’s by ${difference.toExponential(1)}, at most 1e-3`,
+      difference <= 1e-3,
+    );
+    await close(app, isolated, check);
+  };
+
+export const TRAINING = {
+  'first-load': async ({ browser, isolated, check, note }) => {
+    const app = await openApp(browser, isolated, 'steps=20&backend=wasm');
+    const loaded = [...new Set(app.requests)];
+    const began = performance.now();
+    await start(app.page);
+    await app.page.waitForFunction(() => document.querySelector('#numbers-0').textContent !== '');
+    const seconds = (performance.now() - began) / 1000;
+    const all = [...new Set(app.requests)].filter((url) => url.startsWith(isolated));
+    const sizes = await Promise.all(
+      all.map(async (url) => {
+        const bytes = Buffer.from(await (await fetch(url.split('#')[0])).arrayBuffer());
+        return [url, url.endsWith('.woff2') ? bytes.length : gzipSync(bytes).length];
+      }),
+    );
+    const sum = (some) => some.reduce((total, [, size]) => total + size, 0);
+    note(`before training ${sum(sizes.filter(([url]) => loaded.includes(url)))} bytes compressed`);
+    for (const [url, size] of sizes)
+      note(`${String(size).padStart(8)} ${url.slice(isolated.length)}`);
+    check(`${sum(sizes)} bytes compressed, at most ${MOST_BYTES}`, sum(sizes) <= MOST_BYTES);
+    note(`${seconds.toFixed(1)} s from the button to the report of the first ten steps`);
+    await close(app, isolated, check);
+  },
+
+  wasm: trainsOnWasm(1),
+  'wasm-threads': trainsOnWasm(2),
+
+  steady: async ({ browser, isolated, check, note }) => {
+    const app = await openApp(browser, isolated, 'steps=280&backend=wasm&threads=1');
+    const { page } = app;
+    await start(page);
+    const tensors = async () => {
+      const both = await Promise.all([0, 1].map((run) => page.textContent(`#numbers-${run}`)));
+      return both.map((text) => Number(text.match(/(\d+) tensors/)[1]));
+    };
+    await reached(page, 70);
+    await page.evaluate(() => {
+      globalThis.longTasks.length = 0;
+    });
+    const before = await tensors();
+    await reached(page, 270);
+    const after = await tensors();
+    note(`tensors after 70 steps ${before}, after 270 ${after}`);
+    check('the tensors are as many as 200 steps before', `${before}` === `${after}`);
+    const long = await page.evaluate(() => globalThis.longTasks);
+    note(`long tasks of the page in 200 steps, ms: ${long.join(', ') || 'none'}`);
+    check('no task of the page took above 50 ms', long.length === 0);
+    await close(app, isolated, check);
+  },
+
+  webgl: trainsOn('webgl'),
+  webgpu: trainsOn('webgpu'),
+};
