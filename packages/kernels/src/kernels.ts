@@ -33,6 +33,7 @@ import {
   MaxPool3DGrad,
   MaxPoolGrad,
   MaxPoolWithArgmax,
+  Mean,
   Multiply,
   Pack,
   PadV2,
@@ -41,6 +42,7 @@ import {
   Select,
   StridedSlice,
   Sub,
+  Sum,
   Transform,
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
@@ -67,6 +69,7 @@ import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
 import { reverse } from './reverse.ts';
 import { select } from './select.ts';
+import { mean, sum } from './sum.ts';
 import {
   withPaddedAverages,
   withPaddedFilter,
@@ -210,9 +213,11 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [MaxPool3DGrad]: () => maxPoolGrad,
       [MaxPoolGrad]: () => maxPoolGrad,
       [MaxPoolWithArgmax]: () => maxPoolWithArgmax,
+      [Mean]: mean,
       [Reverse]: () => reverse,
       [Select]: select,
       [StridedSlice]: withAllAxes,
+      [Sum]: sum,
     },
   },
 };

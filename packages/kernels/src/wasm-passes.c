@@ -163,6 +163,28 @@ EXPORT("rotate") void rotate(IN x, IN cosine, IN sine, OUT out, int rows, int ti
   }
 }
 
+/** out[outer, inner] = Σ x[outer, size, inner] / divisor over the middle axis; 0 / divisor where it is empty. */
+EXPORT("sum") void sum(IN x, OUT out, int outer, int size, int inner, float divisor) {
+  KEEP_LOOP for (int o = 0; o < outer; o++, out += inner) {
+    if (inner == 1) {
+      v128_t sums = wasm_f32x4_const(0, 0, 0, 0), others = sums;
+      int i = 0;
+      KEEP_LOOP for (; i + 8 <= size; i += 8) {
+        sums = wasm_f32x4_add(sums, wasm_v128_load(x + i));
+        others = wasm_f32x4_add(others, wasm_v128_load(x + i + 4));
+      }
+      float total = sum_of(wasm_f32x4_add(sums, others));
+      KEEP_LOOP for (; i < size; i++) total += x[i];
+      *out = total / divisor;
+      x += size;
+      continue;
+    }
+    fill_zero(out, inner);
+    KEEP_LOOP for (int k = 0; k < size; k++, x += inner) EACH(i, inner) out[i] += x[i];
+    EACH(i, inner) out[i] /= divisor;
+  }
+}
+
 INLINE void copy_bytes(const char *from, char *to, int bytes) {
   KEEP_LOOP for (; bytes >= 16; bytes -= 16, from += 16, to += 16) wasm_v128_store(to, wasm_v128_load(from));
   KEEP_LOOP for (; bytes >= 4; bytes -= 4, from += 4, to += 4) *(int *)to = *(const int *)from;

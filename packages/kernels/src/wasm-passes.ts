@@ -15,7 +15,8 @@ export type Passes = Readonly<
     | 'rmsNormGradient'
     | 'rotate'
     | 'scale'
-    | 'scaleGradient',
+    | 'scaleGradient'
+    | 'sum',
     Pass
   >
 >;
