@@ -86,8 +86,7 @@ function described(part: Part, variables: readonly tf.Variable[]): string {
   if (isVariable(part)) return `the variable "${part.name}"`;
   const names = variables.map(({ name }) => name);
   const layers = variables.flatMap((variable) => layersNameOf(variable) ?? []);
-  const known = part.name.includes('/') ? names : [...layers, ...names];
-  return `the name "${part.name}" (did you mean "${nearest(part.name, known)}"?)`;
+  return `the name "${part.name}" (did you mean "${nearest(part.name, [...layers, ...names])}"?)`;
 }
 
 const listed = (names: readonly string[]): string =>

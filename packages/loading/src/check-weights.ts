@@ -1,9 +1,10 @@
 /** Checks saved weights against their data and against the model that they are for. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { nearest } from '@tfjs-lrm/core/kit';
+import type { Assignment } from './assignment.ts';
+import { crc32 } from './keras/crc32.ts';
 import { preview } from './load-error.ts';
-import type { Assigned } from './weight-names.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 
@@ -28,6 +29,28 @@ function checkQuantization(what: string, spec: Spec): void {
   );
 }
 
+/** An entry of the manifest; ours have the checksum of their bytes, which other programs ignore. */
+export type SummedSpec = Spec & { readonly crc32?: number };
+
+/** Checks each weight that has a checksum against the data. */
+function checkSums(
+  specs: readonly SummedSpec[],
+  sizes: readonly number[],
+  data: ArrayBuffer[],
+): void {
+  const bytes = new tf.io.CompositeArrayBuffer(data);
+  let start = 0;
+  specs.forEach(({ name, crc32: sum }, i) => {
+    const end = start + (sizes[i] as number);
+    if (sum !== undefined && crc32(new Uint8Array(bytes.slice(start, end))) !== sum) {
+      throw new RangeError(
+        `loadModel: weight "${name}" must have the checksum that was saved with it. Received other values: a file of the weights was changed, or exchanged with another. Fetch or copy the files again.`,
+      );
+    }
+    start = end;
+  });
+}
+
 /** Checks one entry of the manifest and returns its number of bytes. */
 function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
   const { name, shape, dtype } = (spec ?? {}) as Partial<Spec>;
@@ -45,7 +68,12 @@ function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
     );
   }
   taken.add(name);
-  const { quantization } = spec as Spec;
+  const { quantization, crc32: sum = 0 } = spec as SummedSpec;
+  if (!Number.isInteger(sum) || sum < 0 || sum >= 2 ** 32) {
+    throw new RangeError(
+      `loadModel: "crc32" of weight "${name}" must be a whole number below 2^32. Received ${preview(sum)}. Compare it with the file as it was saved.`,
+    );
+  }
   if (!('quantization' in (spec as Spec))) {
     return sizeOf(spec as Spec) * tf.util.bytesPerElement(dtype as tf.DataType);
   }
@@ -54,14 +82,16 @@ function bytesOf(spec: unknown, index: number, taken: Set<string>): number {
 }
 
 /**
- * Checks the entries of the manifest, and that they describe the data to the last byte.
+ * Checks the entries of the manifest, and that they describe the data to the last byte; and the data against the checksums
+ * of those that have one.
  *
  * @param strict false where there may be data beyond what is described
- * @throws TypeError for malformed entries; RangeError for too little or too much data, and a name used twice
+ * @throws TypeError for malformed entries; RangeError for too little or too much data, a name used twice, and values
+ *   that do not have their checksum
  */
 export function checkSpecs(
   specs: unknown,
-  buffers: readonly ArrayBuffer[],
+  buffers: ArrayBuffer[],
   strict: boolean,
 ): asserts specs is Spec[] {
   if (!Array.isArray(specs)) {
@@ -73,9 +103,11 @@ export function checkSpecs(
   const taken = new Set<string>();
   let needed = 0;
   let cut: string | null = null;
-  specs.forEach((spec: Spec, i) => {
-    needed += bytesOf(spec, i, taken);
+  const sizes = specs.map((spec: Spec, i) => {
+    const size = bytesOf(spec, i, taken);
+    needed += size;
     if (needed > available) cut ??= spec.name;
+    return size;
   });
   if (cut !== null) {
     throw new RangeError(
@@ -87,37 +119,46 @@ export function checkSpecs(
       `loadModel: the weights need ${needed} bytes. Received ${available}: some are described by no entry of the manifest. Try { strict: false } to leave them out.`,
     );
   }
+  checkSums(specs, sizes, buffers);
 }
+
+const layerNameOf = ({ originalName }: LayerVariable): string =>
+  originalName.replace(/\/[^/]+$/, '');
 
 /**
  * Checks that a file holds a value of the right shape for each weight of a model, and no other values.
  *
  * @param assigned the entries of the manifest, each with the weight that it is for
+ * @param keyOf the name of a weight in such a file
  * @param strict false where weights may be missing or superfluous
  * @throws RangeError naming the weight
  */
 export function checkNeeds(
   model: LayersModel,
-  assigned: readonly Assigned[],
+  { assigned, keyOf }: Assignment,
   strict: boolean,
 ): void {
+  /** A name in the file, and that in the model where it is another. */
+  const both = (key: string, weight: LayerVariable): string =>
+    key === weight.originalName ? `"${key}"` : `"${key}" ("${weight.originalName}" in the model)`;
   const missing = new Set(model.weights);
-  for (const { spec, target } of assigned) {
+  for (const { target } of assigned) if (target !== undefined) missing.delete(target);
+  for (const { spec, target, layer } of assigned) {
     const { name, shape, dtype } = spec;
     if (target === undefined) {
       if (!strict) continue;
-      const hint = nearest(
-        name,
-        model.weights.map(({ originalName }) => originalName),
-      );
+      const others = missing.size > 0 ? [...missing] : model.weights;
+      const hint =
+        layer === undefined
+          ? nearest(name, others.map(keyOf))
+          : nearest(layer, others.map(layerNameOf));
       throw new RangeError(
-        `loadModel: the file holds values for "${name}", and the model has no such weight. ${hint === null ? '' : `Did you mean "${hint}"? `}Try { strict: false } to leave them out.`,
+        `loadModel: the file holds values for "${name}"${layer === undefined ? '' : ` of layer "${layer}"`}, and the model has no such weight. ${hint === null ? '' : `Did you mean "${hint}"? `}Try { strict: false } to leave them out.`,
       );
     }
-    missing.delete(target);
     if (String(shape) !== String(target.shape) || dtype !== target.read().dtype) {
       throw new RangeError(
-        `loadModel: weight "${name}" must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
+        `loadModel: weight ${both(name, target)} must be ${target.read().dtype} of shape [${target.shape}]. Received ${dtype} of shape [${shape}]. Compare the sizes of its layer and its entry in the manifest.`,
       );
     }
   }
@@ -125,6 +166,6 @@ export function checkNeeds(
   if (first === undefined || !strict) return;
   const more = missing.size > 1 ? ` and ${missing.size - 1} more` : '';
   throw new RangeError(
-    `loadModel: the file must hold values for every weight. Received none for "${first.originalName}" of shape [${first.shape}]${more}. Try { strict: false } to leave them as they start.`,
+    `loadModel: the file must hold values for every weight. Received none for ${both(keyOf(first), first)} of shape [${first.shape}]${more}. Try { strict: false } to leave them as they start.`,
   );
 }

@@ -40,6 +40,7 @@ const asError = (thrown: unknown): Error =>
 /** The error for files that cannot be read. */
 export function readError(thrown: unknown): Error {
   const cause = asError(thrown);
+  if (cause.message.startsWith('loadModel: ')) return cause;
   const reason =
     reasonOf(cause) ?? 'its weightsManifest must be a list of { paths, weights }, or be missing.';
   return new Error(
@@ -69,6 +70,16 @@ export function loadError(what: string, saved: unknown, thrown: unknown): Error 
     `loadModel: ${what} cannot be used: ${reason} Received ${preview(saved)}. Compare it with the file as it was saved.`,
     { cause },
   );
+}
+
+/** What `run` returns. What loads models and weights alike speaks of `loadModel`; its errors begin with this name. */
+export async function inNameOf<T>(where: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof Error) error.message = error.message.replace(/^loadModel: /, `${where}: `);
+    throw error;
+  }
 }
 
 /** The result of `make`; an error that it throws is replaced by one that names the part of the file. */

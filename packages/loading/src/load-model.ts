@@ -1,42 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import {
-  anyRule,
-  booleanRule,
-  checkOptions,
-  type Rule,
-  savedData,
-  undoable,
-  variableOf,
-} from '@tfjs-lrm/core/kit';
+import { checkOptions, savedData, undoable } from '@tfjs-lrm/core/kit';
 import { buildChecked } from './build-checked.ts';
 import { checkTopology } from './check-topology.ts';
-import { checkNeeds, checkSpecs, isSlot, sizeOf } from './check-weights.ts';
+import { checkSpecs, isSlot, sizeOf } from './check-weights.ts';
+import { fillWeights } from './fill-weights.ts';
+import type { KerasLayer } from './keras/kinds.ts';
 import { explained, loadError } from './load-error.ts';
-import { inTfjsNames, type Read, read } from './read-model.ts';
+import { type LoadModelOptions, RULES } from './options.ts';
+import { inTfjsNames, type ReadModel, readModel, savedModel } from './read-model.ts';
 import type { Saved } from './saved.ts';
 import type { ModelSource } from './source.ts';
 import { buffersOf } from './weight-data.ts';
-import type { Assigned } from './weight-names.ts';
-
-/** How a model is loaded: the options of `tf.loadLayersModel`. */
-export type LoadModelOptions = tf.io.LoadOptions;
 
 type Spec = tf.io.WeightsManifestEntry;
-
-const isFunction: Rule = (value) =>
-  typeof value === 'function' ? null : { must: 'be a function', try: '(fraction) => {}' };
-
-const RULES: Readonly<Record<keyof Required<LoadModelOptions>, Rule>> = {
-  strict: booleanRule(true),
-  onProgress: isFunction,
-  fetchFunc: isFunction,
-  weightUrlConverter: isFunction,
-  requestInit: anyRule,
-  weightPathPrefix: anyRule,
-  fromTFHub: anyRule,
-  streamWeights: anyRule,
-};
 
 /** The state of the optimizer. */
 interface Slot {
@@ -49,16 +26,9 @@ interface Built {
   readonly slots: readonly Slot[];
 }
 
-/** Writes saved values into the weights that they are for. */
-function write(assigned: readonly Assigned[], values: tf.NamedTensorMap): void {
-  for (const { spec, target } of assigned) {
-    // Not by `write` of the weight, which would apply its constraint to the saved value.
-    if (target !== undefined) variableOf(target).assign(values[spec.name] as tf.Tensor);
-  }
-}
-
 /** The model of what was read, built in the same order as by tfjs, and without a pause. */
-function build(topology: Saved, { artifacts, assign }: Read, strict: boolean): Built {
+function build(topology: Saved, whole: ReadModel, strict: boolean): Built {
+  const { artifacts, assign } = whole;
   const { weightData, trainingConfig, userDefinedMetadata } = artifacts;
   const buffers = weightData == null ? null : buffersOf(weightData);
   const specs: unknown = artifacts.weightSpecs;
@@ -80,10 +50,8 @@ function build(topology: Saved, { artifacts, assign }: Read, strict: boolean): B
     );
   }
   if (buffers === null) return { model, slots: [] };
-  const assigned = assign(model, weights);
-  checkNeeds(model, assigned, strict);
-  const values = explained('the weights', all, () => tf.io.decodeWeights(buffers, all));
-  write(assigned, values);
+  const assignment = assign(savedModel(whole) as KerasLayer, model, weights);
+  const values = fillWeights(model, all, buffers, assignment, strict);
   const isKept = model.optimizer != null;
   const slots = all.filter((spec) => isKept && isSlot(spec)).map(({ name }) => name);
   tf.dispose(all.filter(({ name }) => !slots.includes(name)).map(({ name }) => values[name]));
@@ -114,7 +82,7 @@ export async function loadModel(
   options: LoadModelOptions = {},
 ): Promise<LayersModel> {
   checkOptions('loadModel', options, RULES);
-  const saved = await read(source, options);
+  const saved = await readModel(source, options);
   const topology: unknown = await inTfjsNames(saved);
   checkTopology(topology);
   const { strict = true } = options;

@@ -23,9 +23,12 @@ export function checkedFetch(fetchFunc: Fetch): Fetch {
 export const fetchOf = ({ fetchFunc }: tf.io.LoadOptions): Fetch =>
   checkedFetch(fetchFunc ?? (tf.util.fetch as Fetch));
 
-/** Whether an address names a file of Keras, whatever query follows. */
-const isKerasAddress = (address: string): boolean =>
-  /\.(keras|h5|hdf5)$/i.test(address.replace(/[?#].*$/s, ''));
+/** Whether an address names a file of Keras, whatever query follows, or in a query as `?file=model.keras`. */
+function isKerasAddress(address: string): boolean {
+  const [whole = ''] = address.split('#');
+  const [path = ''] = whole.split('?');
+  return [path, whole].some((each) => /\.(keras|h5|hdf5)$/i.test(each)) && !/\.json$/i.test(path);
+}
 
 async function fetched(address: string, options: tf.io.LoadOptions): Promise<Uint8Array> {
   const response = await fetchOf(options)(address, options.requestInit);

@@ -6,6 +6,7 @@ import { onCpu } from '../../../test/backends.ts';
 import { ADDRESS, type Files, fetchFrom, serve } from '../../../test/files.ts';
 import { values } from '../../../test/tensors.ts';
 import { loadModel } from './index.ts';
+import { crc32 } from './keras/crc32.ts';
 
 const VALUES = [1.5, -2, 3.25, 4];
 const NAMES = ['a.bin', 'b.bin', 'c.bin'];
@@ -56,6 +57,64 @@ onCpu(() => {
       expect(weightsOf(await loadModel(handler)), String(lengths)).toEqual(VALUES);
     }
     expect(all).toHaveLength([1, 17, 153, 969][parts - 1] as number);
+  });
+
+  describe('with checksums', () => {
+    const summed = weightSpecs.map((spec, i) => ({
+      ...spec,
+      crc32: crc32(new Uint8Array(bytes).subarray(8 * i, 8 * i + 8)),
+    }));
+    const load = (weightData: ArrayBuffer[], specs: object[] = summed): Promise<LayersModel> =>
+      loadModel({ load: async () => ({ modelTopology, weightSpecs: specs, weightData }) } as never);
+
+    test('parts that were exchanged are refused, whatever their sizes', async () => {
+      const counts = { right: 0, refused: 0 };
+      const all = [
+        ...cuts(16, 2),
+        ...cuts(16, 3),
+        ...cuts(4, 4).map((lengths) => lengths.map((length) => 4 * length)),
+      ];
+      for (const lengths of all) {
+        for (const [i, j] of [
+          [0, 1],
+          [1, 2],
+          [0, 2],
+          [2, 3],
+        ] as const) {
+          if (j >= lengths.length) continue;
+          const parts = inParts(bytes, lengths);
+          [parts[i], parts[j]] = [parts[j] as ArrayBuffer, parts[i] as ArrayBuffer];
+          const isSame = Buffer.concat(parts.map((part) => Buffer.from(part))).equals(
+            Buffer.from(bytes),
+          );
+          if (isSame) {
+            expect(weightsOf(await load(parts))).toEqual(VALUES);
+            counts.right++;
+          } else {
+            await expect(load(parts), `${lengths}, ${i} and ${j}`).rejects.toThrow(
+              /weight "d\/(kernel|bias)" must have the checksum that was saved with it/,
+            );
+            counts.refused++;
+          }
+        }
+      }
+      expect(counts.refused).toBeGreaterThan(400);
+      expect(counts.right + counts.refused).toBe(17 + 3 * 153 + 4 * 35);
+    });
+
+    test('a value that was changed is refused, and so is a checksum that is none', async () => {
+      for (let at = 0; at < 16; at++) {
+        const changed = bytes.slice(0);
+        new Uint8Array(changed)[at] = 0x55;
+        await expect(load([changed])).rejects.toThrow(
+          `weight "d/${at < 8 ? 'kernel' : 'bias'}" must have the checksum`,
+        );
+      }
+      for (const wrong of [-1, 0.5, 2 ** 32, '7', null]) {
+        const specs = summed.map((spec) => ({ ...spec, crc32: wrong }));
+        await expect(load([bytes], specs)).rejects.toThrow(/"crc32" of weight "d\/kernel" must be/);
+      }
+    });
   });
 
   test('stock tfjs reads zeros from a last part that is longer than those before it', async () => {

@@ -13,16 +13,33 @@ function bufferOf(part: unknown): ArrayBuffer {
   );
 }
 
-/** A buffer in pieces of at most this many bytes. */
-function inPieces(buffer: ArrayBuffer, size: number): ArrayBuffer[] {
-  const count = Math.ceil(buffer.byteLength / size);
-  return Array.from({ length: count }, (_, i) => buffer.slice(i * size, (i + 1) * size));
+/** A buffer in two parts, the first of which is not shorter. */
+function halves(buffer: ArrayBuffer): ArrayBuffer[] {
+  const middle = Math.ceil(buffer.byteLength / 2);
+  return [buffer.slice(0, middle), buffer.slice(middle)];
+}
+
+/** The chunks of a stream in one buffer. */
+export async function joined(stream: ReadableStream<unknown>): Promise<ArrayBuffer> {
+  const chunks: ArrayBuffer[] = [];
+  for (const reader = stream.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(bufferOf(value));
+  }
+  const bytes = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(new Uint8Array(chunk), at);
+    at += chunk.byteLength;
+  }
+  return bytes.buffer;
 }
 
 /**
  * The parts of saved weights as buffers that contain nothing else. tfjs reads zeros after an empty part, and from a
  * last part that is longer than the ones before it, if those have equal lengths. So there is never an empty one, and a
- * long last one comes in pieces.
+ * long last one comes in halves: either they differ from the ones before, or the last is not longer.
  *
  * @param data a buffer, a view of one, or a list of these
  * @throws TypeError for anything else
@@ -36,5 +53,5 @@ export function buffersOf(data: unknown): ArrayBuffer[] {
   if (first === undefined || last === undefined || last.byteLength <= first.byteLength) {
     return buffers;
   }
-  return [...buffers.slice(0, -1), ...inPieces(last, first.byteLength)];
+  return [...buffers.slice(0, -1), ...halves(last)];
 }

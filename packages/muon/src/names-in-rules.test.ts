@@ -21,7 +21,7 @@ onCpu(() => {
     for (let i = 0; i < 3; i++) step(optimizer, [[target, GRADIENT]]);
     expect(warn.mock.calls).toEqual([
       [
-        'muon: "select" selects no variable by the name "rules/dens" (did you mean "rules/dense/kernel"?). The variables here are rules/dense/kernel.',
+        'muon: "select" selects no variable by the name "rules/dens" (did you mean "rules/dense"?). The variables here are rules/dense/kernel.',
       ],
     ]);
   });

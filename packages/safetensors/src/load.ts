@@ -1,13 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { booleanRule, checkOptions, show, variableOf } from '@tfjs-lrm/core/kit';
-import { type NameOf, nameRule, type Weight, weightsByName } from './names.ts';
+import {
+  booleanRule,
+  checkOptions,
+  findWeights,
+  nearest,
+  show,
+  variableOf,
+} from '@tfjs-lrm/core/kit';
+import { checkModel, functionRule, type NameOf, type Weight, weightsByName } from './names.ts';
 import { readSafetensors } from './read.ts';
 import type { Stored } from './write.ts';
 
 /** The options of `loadSafetensors`. */
 export interface FromOptions {
-  /** Maps the model's name of a weight to its name in the file. */
+  /** Maps the model's name of a weight to its name in the file; by default those of tfjs and of Keras 3 are found. */
   readonly name?: NameOf | undefined;
   /** Whether the file must hold exactly the weights of the model; true by default. */
   readonly strict?: boolean | undefined;
@@ -29,9 +36,25 @@ function checkNames(weights: readonly string[], tensors: readonly string[]): voi
     ...(missing.length > 0 ? [`a file without ${listed(missing)}`] : []),
     ...(unknown.length > 0 ? [`one with ${listed(unknown)}, which the model has not`] : []),
   ];
+  const [first] = unknown;
+  const hint = first === undefined ? null : nearest(first, missing);
   throw new RangeError(
-    `${WHERE}: the file must hold the weights of the model. Received ${parts.join(', and ')}. Try the option "name", or strict: false.`,
+    `${WHERE}: the file must hold the weights of the model. Received ${parts.join(', and ')}. ${hint === null ? '' : `Did you mean ${show(hint)}? `}Try the option "name", or strict: false.`,
   );
+}
+
+/** The weights of a model by their names in the file, or by their own where it has none. */
+function weightsOf(model: LayersModel, names: readonly string[]): Map<string, Weight> {
+  const targets = findWeights(WHERE, model, names);
+  const weights = new Map<string, Weight>();
+  targets.forEach((weight, i) => {
+    if (weight !== undefined) weights.set(names[i] as string, weight);
+  });
+  const matched = new Set(weights.values());
+  for (const weight of model.weights) {
+    if (!matched.has(weight)) weights.set(weight.originalName, weight);
+  }
+  return weights;
 }
 
 function checkTensor(name: string, weight: Weight, { dtype, shape }: Stored): void {
@@ -48,7 +71,7 @@ function checkTensor(name: string, weight: Weight, { dtype, shape }: Stored): vo
  *
  * @param model a built model with the same weights as the file
  * @param file its bytes; F64, F16 and BF16 become float32
- * @param options name, from the model's name of a weight to the file's; strict (true), or false to ignore weights that
+ * @param options name, from the model's name of a weight to the file's, by default its own or its path in Keras; strict (true), or false to ignore weights that
  *   the file lacks, and tensors that the model lacks
  * @throws TypeError or RangeError for a file that is damaged, or does not match the model in its names, shapes or
  *   dtypes
@@ -60,9 +83,13 @@ export function loadSafetensors(
   file: Uint8Array | ArrayBuffer,
   options: FromOptions = {},
 ): void {
-  checkOptions(WHERE, options, { name: nameRule, strict: booleanRule(true) });
-  const weights = weightsByName(WHERE, model, options.name);
+  checkOptions(WHERE, options, { name: functionRule, strict: booleanRule(true) });
+  checkModel(WHERE, model);
   const { tensors } = readSafetensors(file);
+  const weights =
+    options.name === undefined
+      ? weightsOf(model, [...tensors.keys()])
+      : weightsByName(WHERE, model, options.name);
   if (options.strict !== false) checkNames([...weights.keys()], [...tensors.keys()]);
   const pairs = [...weights].flatMap(([name, weight]) => {
     const stored = tensors.get(name);

@@ -1,48 +1,64 @@
 /** The names under which a file stores the weights of a model. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { isModel, type Rule, show } from '@tfjs-lrm/core/kit';
+import { kerasPaths } from './keras-paths.ts';
 
 export type Weight = LayersModel['weights'][number];
 
 /** Maps the model's name of a weight, such as `dense_1/kernel`, to its name in the file. */
 export type NameOf = (name: string) => string;
 
+const TRY = "(name) => name.replaceAll('/', '.')";
+
+export const functionRule: Rule = (value) =>
+  typeof value === 'function' ? null : { must: 'be a function', try: TRY };
+
 export const nameRule: Rule = (value) =>
-  typeof value === 'function'
+  typeof value === 'function' || value === 'keras'
     ? null
-    : { must: 'be a function', try: "(name) => name.replaceAll('/', '.')" };
+    : { must: "be a function or 'keras'", try: TRY };
+
+export function checkModel(where: string, model: unknown): asserts model is LayersModel {
+  if (isModel(model)) return;
+  throw new TypeError(
+    `${where}: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
+  );
+}
+
+function namer(model: LayersModel, name: NameOf | 'keras'): (weight: Weight) => unknown {
+  if (name !== 'keras') return ({ originalName }) => name(originalName);
+  const paths = kerasPaths(model);
+  return (weight) => paths.get(weight) ?? weight.originalName;
+}
 
 /**
  * The weights of a model by their names in the file. The model's name of a weight is the one that its layer gave it,
  * `originalName`, which is the same in every process.
  *
- * @throws TypeError for something that is not a model, or a name that is not a string; RangeError for a name of two
- *   weights
+ * @param name from that name to the file's, or `keras` for the paths of Keras
+ * @throws TypeError for a name that is not a string; RangeError for a name of two weights
  */
 export function weightsByName(
   where: string,
   model: LayersModel,
-  nameOf: NameOf = (name) => name,
+  name: NameOf | 'keras' = (own) => own,
 ): Map<string, Weight> {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `${where}: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
-    );
-  }
+  const nameOf = namer(model, name);
   const weights = new Map<string, Weight>();
-  for (const weight of model.weights) {
-    const name: unknown = nameOf(weight.originalName);
-    if (typeof name !== 'string') {
+  // A layer that is called twice can come twice.
+  for (const weight of new Set(model.weights)) {
+    const key = nameOf(weight);
+    if (typeof key !== 'string') {
       throw new TypeError(
-        `${where}: "name" must return a text. Received ${show(name)} for ${show(weight.originalName)}. Try (name) => name.`,
+        `${where}: "name" must return a text. Received ${show(key)} for ${show(weight.originalName)}. Try (name) => name.`,
       );
     }
-    if (weights.has(name)) {
+    if (weights.has(key)) {
       throw new RangeError(
-        `${where}: each weight must have a name of its own. Received ${show(name)} for two of them. Give the layers other names, or the option "name".`,
+        `${where}: each weight must have a name of its own. Received ${show(key)} for two of them. Give the layers other names, or the option "name".`,
       );
     }
-    weights.set(name, weight);
+    weights.set(key, weight);
   }
   return weights;
 }

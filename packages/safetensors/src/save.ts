@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkOptions, show } from '@tfjs-lrm/core/kit';
-import { type NameOf, nameRule, weightsByName } from './names.ts';
+import { checkModel, type NameOf, nameRule, weightsByName } from './names.ts';
 import { type Stored, writeSafetensors } from './write.ts';
 
 /** The options of `modelToSafetensors`. */
 export interface ToOptions {
-  /** Maps the model's name of a weight to its name in the file. */
-  readonly name?: NameOf | undefined;
+  /** Maps the model's name of a weight to its name in the file; `keras` for `weight.path` of Keras 3. */
+  readonly name?: NameOf | 'keras' | undefined;
   /** Strings to store in the file, by name. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -29,7 +29,8 @@ const metadataRule = (value: unknown) =>
  * folded.
  *
  * @param model a built model; its weights are float32 (F32), int32 (I32) or bool (BOOL)
- * @param options name, from the model's name of a weight, such as `dense_1/kernel`, to the file's; metadata, strings by
+ * @param options name, from the model's name of a weight, such as `dense_1/kernel`, to the file's, or `keras` for the
+ *   paths of Keras 3, such as `mlp/dense_1/kernel`; metadata, strings by
  *   name
  * @returns the whole file
  * @throws TypeError or RangeError for something that is not a model, a name of two weights, or a weight of another
@@ -42,6 +43,7 @@ export async function modelToSafetensors(
   options: ToOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions(WHERE, options, { name: nameRule, metadata: metadataRule });
+  checkModel(WHERE, model);
   const weights = [...weightsByName(WHERE, model, options.name)];
   for (const [name, { dtype }] of weights) {
     if (!DTYPES.includes(dtype)) {

@@ -77,6 +77,18 @@ onCpu(() => {
     60_000,
   );
 
+  test('a weight that was changed in what it wrote is refused by name', async () => {
+    await run('convert', at('mlp.keras'), at('changed'));
+    free(await loadModel(at('changed/model.json')));
+    const path = at('changed/group1-shard1of1.bin');
+    const bytes = readFileSync(path);
+    bytes.writeUInt8(bytes.readUInt8(9) ^ 1, 9);
+    writeFileSync(path, bytes);
+    await expect(loadModel(at('changed/model.json'))).rejects.toThrow(
+      /weight "dense\/kernel" must have the checksum that was saved with it/,
+    );
+  }, 60_000);
+
   test('names the layers whose activation stock tfjs lacks', async () => {
     const hard = casesIn('keras-3.15.1.zip').find(({ name }) => name === 'hard') as SavedCase;
     writeFileSync(at('hard.keras'), hard.files['keras'] as Uint8Array);

@@ -2,8 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layersIn } from '@tfjs-lrm/core/kit';
+import type { SummedSpec } from '../check-weights.ts';
 import { registeredNames } from '../internals.ts';
+import { crc32 } from '../keras/crc32.ts';
 import { KERAS_ACTIVATIONS } from '../keras-layers/names.ts';
+
+type Spec = tf.io.WeightsManifestEntry;
 
 /** The classes of tfjs itself: this module is loaded before any other registers its own. */
 const STOCK: ReadonlySet<string> = new Set(registeredNames());
@@ -40,6 +44,16 @@ export function sharedNames(model: LayersModel): readonly string[] {
   return [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
 }
 
+/** The entries of the manifest with checksums, which `loadModel` checks and tfjs ignores. */
+function withSums(specs: readonly Spec[], bytes: Uint8Array): readonly SummedSpec[] {
+  let end = 0;
+  return specs.map((spec) => {
+    const start = end;
+    end += tf.util.sizeFromShape(spec.shape) * tf.util.bytesPerElement(spec.dtype as tf.DataType);
+    return { ...spec, crc32: crc32(bytes.subarray(start, end)) };
+  });
+}
+
 /** The contents of the files by name, `model.json` last. */
 export async function tfjsFiles(model: LayersModel): Promise<ReadonlyMap<string, Uint8Array>> {
   let saved: tf.io.ModelArtifacts | undefined;
@@ -56,7 +70,8 @@ export async function tfjsFiles(model: LayersModel): Promise<ReadonlyMap<string,
     name: `group1-shard${i + 1}of${count}.bin`,
     data: bytes.subarray(i * SHARD_BYTES, (i + 1) * SHARD_BYTES),
   }));
-  const weightsManifest = [{ paths: shards.map(({ name }) => name), weights: weightSpecs }];
+  const weights = withSums(weightSpecs ?? [], bytes);
+  const weightsManifest = [{ paths: shards.map(({ name }) => name), weights }];
   const json = JSON.stringify({ ...rest, weightsManifest });
   return new Map([
     ...shards.map(({ name, data }) => [name, data] as const),

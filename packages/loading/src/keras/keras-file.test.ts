@@ -97,7 +97,7 @@ onCpu(() => {
     test('refuses a file of weights alone, and says what to do', async () => {
       const loading = loadModel(join(folder, 'a model.weights.h5'));
       await expect(loading).rejects.toThrow(
-        /Received one with weights alone. Save the whole model/,
+        /Received one with weights alone. Build the model and try loadWeights\(model, file\)/,
       );
     });
 

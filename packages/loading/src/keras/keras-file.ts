@@ -1,17 +1,17 @@
 /** Models in the files of Keras: `.keras`, and `.h5` of Keras 2 and 3. */
 
-import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { preview } from '../load-error.ts';
 import { type Config, isObject } from '../saved.ts';
 import { type Hdf5, isHdf5, withHdf5 } from './hdf5.ts';
 import { isKerasLayer, type KerasLayer } from './kinds.ts';
 import { legacyWeights } from './legacy.ts';
-import { type SavedWeights, weightsIn } from './saved-weights.ts';
-import { slotsOf } from './structure.ts';
+import type { SavedWeights } from './saved-weights.ts';
+import { structuredWeights } from './structured.ts';
 import { isZip, unzip } from './zip.ts';
 
 export interface KerasFile {
-  readonly topology: KerasLayer;
+  /** Null where the file holds weights alone. */
+  readonly topology: KerasLayer | null;
   /** The version of Keras that wrote it, such as `3.15.1`; null where the file does not say. */
   readonly version: string | null;
   readonly weights: SavedWeights;
@@ -42,30 +42,6 @@ function topologyIn(what: string, text: string): KerasLayer {
   );
 }
 
-/** A weight, not the state of an optimizer, a metric or a random number generator. */
-const isWeight = (path: string): boolean =>
-  /^(layers|_layer_checkpoint_dependencies)\//.test(path) && !path.includes('/seed_generator/');
-
-/** The weights in the layout of `model.weights.h5`: by place in the model. */
-export function structuredWeights(
-  file: Hdf5,
-  topology: (model: LayersModel) => KerasLayer,
-): SavedWeights {
-  const paths = [...file.datasets].filter(isWeight);
-  const groups = new Set(file.groups);
-  return {
-    ...weightsIn(
-      file,
-      paths.map((path) => [path, path]),
-    ),
-    assign(model, specs) {
-      const slots = slotsOf(topology(model), model, '', (path) => groups.has(path));
-      const targets = new Map(slots.map(({ dataset, weight }) => [dataset, weight]));
-      return specs.map((spec) => ({ spec, target: targets.get(spec.name) }));
-    },
-  };
-}
-
 async function archiveOf(bytes: Uint8Array): Promise<KerasFile> {
   const entries = unzip(bytes, [CONFIG, METADATA, WEIGHTS]);
   const text = (name: string): string | null => {
@@ -84,23 +60,27 @@ async function archiveOf(bytes: Uint8Array): Promise<KerasFile> {
   return {
     topology,
     version: typeof version === 'string' ? version : null,
-    weights: await withHdf5(weights, (file) => structuredWeights(file, () => topology)),
+    weights: await withHdf5(weights, structuredWeights),
   };
+}
+
+/** The weights of a file that `save_weights` wrote, of Keras 3 or Keras 2. */
+function weightsAlone(file: Hdf5): SavedWeights {
+  if (file.groups.has('layers')) return structuredWeights(file);
+  if (file.texts('', 'layer_names') !== null) return legacyWeights(file, '');
+  throw new RangeError(
+    `loadModel: the .h5 file must hold a model, or weights. Received another HDF5 file. ${AGAIN}`,
+  );
 }
 
 function hdf5Of(bytes: Uint8Array): Promise<KerasFile> {
   return withHdf5(bytes, (file): KerasFile => {
     const [config] = file.texts('', 'model_config') ?? [];
-    if (config === undefined) {
-      const isWeights = file.groups.has('layers') || file.texts('', 'layer_names') !== null;
-      throw new RangeError(
-        `loadModel: the .h5 file must hold a model. Received ${isWeights ? 'one with weights alone' : 'another HDF5 file'}. ${isWeights ? 'Save the whole model, with model.save of Keras.' : AGAIN}`,
-      );
-    }
-    const topology = topologyIn('model_config', config);
+    const version = file.texts('', 'keras_version')?.[0] ?? null;
+    if (config === undefined) return { topology: null, version, weights: weightsAlone(file) };
     return {
-      topology,
-      version: file.texts('', 'keras_version')?.[0] ?? null,
+      topology: topologyIn('model_config', config),
+      version,
       weights: legacyWeights(file, 'model_weights'),
     };
   });

@@ -20,6 +20,10 @@ export function namesInList(classNames: readonly string[]): string[] {
   });
 }
 
+/** Whether Keras generated the name of a layer, from the name of its group, such as `dense_1`. */
+export const isGenerated = (name: string, group: string): boolean =>
+  name.replace(/_\d+$/, '') === group.replace(/_\d+$/, '');
+
 /** A layer or model in a configuration. */
 export interface KerasLayer {
   readonly class_name: string;
@@ -34,6 +38,16 @@ export function layersOf({ config }: KerasLayer): readonly KerasLayer[] | null {
   const { layers } = config;
   return Array.isArray(layers) ? layers.filter(isKerasLayer) : null;
 }
+
+/** The classes of Keras for those of tfjs and of this package that have other names and weights. */
+const KERAS_CLASSES: Readonly<Record<string, string>> = {
+  Model: 'Functional',
+  KerasGRU: 'GRU',
+  KerasGRUCell: 'GRUCell',
+  KerasCausalConv1D: 'Conv1D',
+};
+
+export const kerasClass = (className: string): string => KERAS_CLASSES[className] ?? className;
 
 /** An operation on tensors, such as `x + y`, which Keras saves among the layers of a graph. */
 export const isOperation = (entry: KerasLayer): boolean => {

@@ -1,8 +1,9 @@
 /** The weights of `.h5` files: a group for each layer of the model, with the names of its weights in their order. */
 import type * as tf from '@tensorflow/tfjs-core';
-import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { meanings, targetsIn } from '@tfjs-lrm/core/kit';
+import { originalNameOf } from '../assignment.ts';
 import { preview } from '../load-error.ts';
-import { meanings, targetsIn } from '../weight-names.ts';
 import { type Hdf5, refusal } from './hdf5.ts';
 import { type SavedWeights, weightsIn } from './saved-weights.ts';
 
@@ -56,6 +57,17 @@ function weightsFor(layer: layers.Layer, names: readonly string[]): (LayerVariab
   return [...layer.weights];
 }
 
+/** The layers of a model for those of a file: by name, or in their order where no name matches, as Keras takes them. */
+function layersFor(
+  names: readonly string[],
+  model: LayersModel,
+): ReadonlyMap<string, layers.Layer | undefined> {
+  const byName = new Map(model.layers.map((layer) => [layer.name, layer]));
+  const withWeights = model.layers.filter(({ weights }) => weights.length > 0);
+  const isOther = !names.some((name) => byName.has(name)) && names.length === withWeights.length;
+  return new Map(names.map((name, i) => [name, isOther ? withWeights[i] : byName.get(name)]));
+}
+
 /**
  * The weights of a file under their group.
  *
@@ -72,10 +84,11 @@ export function legacyWeights(file: Hdf5, root: string): SavedWeights {
       file,
       places.map(({ layer, weight, dataset }) => [`${layer}/${weight}`, dataset]),
     ),
-    assign(model, specs) {
+    assign(_, model, specs) {
       const entries = new Map(specs.map((spec) => [spec.name, spec]));
-      return [...byLayer].flatMap(([name, inLayer]) => {
-        const layer = model.layers.find((each) => each.name === name);
+      const layerFor = layersFor([...byLayer.keys()], model);
+      const assigned = [...byLayer].flatMap(([name, inLayer]) => {
+        const layer = layerFor.get(name);
         const names = inLayer.map(({ weight }) => weight);
         const weights = layer && weightsFor(layer, names);
         return names.map((weight, i) => ({
@@ -83,6 +96,7 @@ export function legacyWeights(file: Hdf5, root: string): SavedWeights {
           target: weights?.[i],
         }));
       });
+      return { assigned, keyOf: originalNameOf };
     },
   };
 }

@@ -1,8 +1,9 @@
 /** Datasets of an HDF5 file as weights of tfjs. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Assigned } from '../weight-names.ts';
+import type { Assignment } from '../assignment.ts';
 import type { Hdf5 } from './hdf5.ts';
+import type { KerasLayer } from './kinds.ts';
 
 type Spec = tf.io.WeightsManifestEntry;
 
@@ -10,8 +11,12 @@ type Spec = tf.io.WeightsManifestEntry;
 export interface SavedWeights {
   readonly specs: readonly Spec[];
   readonly data: readonly ArrayBuffer[];
-  /** The weight of a model that each of them is for. */
-  assign(model: LayersModel, specs: readonly Spec[]): readonly Assigned[];
+  /**
+   * The weight of a model that each of them is for.
+   *
+   * @param saved the model as Keras saves it
+   */
+  assign(saved: KerasLayer, model: LayersModel, specs: readonly Spec[]): Assignment;
 }
 
 const DTYPES = { Float32Array: 'float32', Int32Array: 'int32', Uint8Array: 'bool' } as const;

@@ -7,7 +7,15 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { isLayer, isModel, weightAt } from '@tfjs-lrm/core/kit';
 import { isObject } from '../saved.ts';
-import { isKerasLayer, isOperation, type KerasLayer, layersOf, namesInList } from './kinds.ts';
+import {
+  isGenerated,
+  isKerasLayer,
+  isOperation,
+  type KerasLayer,
+  kerasClass,
+  layersOf,
+  namesInList,
+} from './kinds.ts';
 
 /** A weight, and the path of its dataset. */
 export interface Slot {
@@ -15,8 +23,15 @@ export interface Slot {
   readonly weight: LayerVariable;
 }
 
-/** Whether the file has a group; a file that is being written has none yet, and gets those of the newest Keras. */
-type HasGroup = (path: string) => boolean;
+/** What a file says about its groups. */
+export interface Groups {
+  has(path: string): boolean;
+  /** The names of layers by the paths of their groups; Keras before 3.4 writes none. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** Those of a file that is being written by the newest Keras. */
+const EVERY_GROUP: Groups = { has: () => true, names: new Map() };
 
 const RECURRENT = ['LSTM', 'GRU', 'SimpleRNN'];
 
@@ -41,12 +56,12 @@ function slotsOfCell(saved: unknown, cell: layers.Layer, group: string): Slot[] 
   );
 }
 
-function slotsOfAttention(layer: layers.Layer, group: string, hasGroup: HasGroup): Slot[] {
+function slotsOfAttention(layer: layers.Layer, group: string, groups: Groups): Slot[] {
   return PROJECTIONS.flatMap((name) => {
     const path = `${group}/${name}_dense`;
     const weights = ['Kernel', 'Bias'].map((end) => weightAt(layer, `${name}Dense${end}`));
     return slotsAt(
-      hasGroup(path) ? path : `${group}/_${name}_dense`,
+      groups.has(path) ? path : `${group}/_${name}_dense`,
       weights.filter((weight) => weight !== null),
     );
   });
@@ -56,12 +71,12 @@ function slotsOfLayer(
   saved: KerasLayer,
   layer: layers.Layer,
   group: string,
-  hasGroup: HasGroup,
+  groups: Groups,
 ): Slot[] {
   const { class_name: className, config } = saved;
-  if (isModel(layer)) return slotsOf(saved, layer, group, hasGroup);
+  if (isModel(layer)) return slotsOf(saved, layer, group, groups);
   if (RECURRENT.includes(className)) return slotsAt(`${group}/cell`, layer.weights);
-  if (className === 'MultiHeadAttention') return slotsOfAttention(layer, group, hasGroup);
+  if (className === 'MultiHeadAttention') return slotsOfAttention(layer, group, groups);
   const cell = insideOf(layer, 'cell');
   if (className === 'RNN' && cell !== null)
     return slotsOfCell(config['cell'], cell, `${group}/cell`);
@@ -79,10 +94,40 @@ function slotsOfLayer(
     insides.every(([, inside]) => inside !== null)
   ) {
     return insides.flatMap(([name, inside]) =>
-      slotsOfLayer(wrapped, inside as layers.Layer, `${group}/${name}`, hasGroup),
+      slotsOfLayer(wrapped, inside as layers.Layer, `${group}/${name}`, groups),
     );
   }
   return slotsAt(group, layer.weights);
+}
+
+/** A layer without a wrapper around it that Keras does not have, such as that of `withMultipliers`. */
+const unwrapped = (saved: KerasLayer, layer: layers.Layer): layers.Layer =>
+  kerasClass(layer.getClassName()) === saved.class_name
+    ? layer
+    : (insideOf(layer, 'layer') ?? layer);
+
+/**
+ * The group of each layer of a model: by the name that it was given where the file has a group with it, else by its class
+ * and order, as Keras finds it. Names that Keras generated say nothing; they differ between sessions. Null for a layer
+ * whose place in the file is that of a layer with another name, where other names match.
+ */
+function groupsOf(
+  entries: readonly KerasLayer[],
+  prefix: string,
+  { names }: Groups,
+): (string | null)[] {
+  const chosen = new Map<string, string>();
+  for (const [path, name] of names) {
+    const inside = path.startsWith(prefix) ? path.slice(prefix.length) : '/';
+    if (!inside.includes('/') && !isGenerated(name, inside)) chosen.set(name, path);
+  }
+  const isNamed = entries.some(({ config }) => chosen.has(config['name'] as string));
+  const others = new Set(chosen.values());
+  const ordered = namesInList(entries.map((entry) => entry.class_name));
+  return entries.map(({ config }, i) => {
+    const path = `${prefix}${ordered[i]}`;
+    return chosen.get(config['name'] as string) ?? (isNamed && others.has(path) ? null : path);
+  });
 }
 
 /**
@@ -94,14 +139,14 @@ export function slotsOf(
   saved: KerasLayer,
   model: LayersModel,
   group = '',
-  hasGroup: HasGroup = () => true,
+  groups: Groups = EVERY_GROUP,
 ): Slot[] {
   const entries = (layersOf(saved) ?? []).filter((entry) => !isOperation(entry));
-  const names = namesInList(entries.map((entry) => entry.class_name));
+  const paths = groupsOf(entries, `${group === '' ? '' : `${group}/`}layers/`, groups);
   const byName = new Map(model.layers.map((layer) => [layer.name, layer]));
   return entries.flatMap((entry, i) => {
-    const layer = byName.get(entry.config['name'] as string);
-    const path = `${group === '' ? '' : `${group}/`}layers/${names[i]}`;
-    return layer === undefined ? [] : slotsOfLayer(entry, layer, path, hasGroup);
+    const [layer, path] = [byName.get(entry.config['name'] as string), paths[i] ?? null];
+    if (layer === undefined || path === null) return [];
+    return slotsOfLayer(entry, unwrapped(entry, layer), path, groups);
   });
 }

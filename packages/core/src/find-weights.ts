@@ -1,15 +1,6 @@
 /** Which weight of a model each weight of a file is for, by their names. */
-import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { preview } from './load-error.ts';
-
-type Spec = tf.io.WeightsManifestEntry;
-
-/** An entry of the manifest, and the weight of the model that it is for, if there is one. */
-export interface Assigned {
-  readonly spec: Spec;
-  readonly target: LayerVariable | undefined;
-}
+import { show } from './check.ts';
 
 /** A weight, and the path to it. */
 interface Target {
@@ -25,7 +16,7 @@ interface Target {
 type TargetsByLayer = ReadonlyMap<string, readonly Target[]>;
 
 /** Whether weights are saved by number, as in TensorFlow's own format. */
-const areNumbered = (specs: readonly Spec[]): boolean => /\/\d+$/.test(specs[0]?.name ?? '');
+const areNumbered = (names: readonly string[]): boolean => /\/\d+$/.test(names[0] ?? '');
 
 function endsOf(layer: layers.Layer, end: string): string[] {
   return layer.getClassName() === 'DepthwiseConv2D' && end === 'depthwise_kernel'
@@ -102,33 +93,38 @@ function weightsByName(
 }
 
 /**
- * The weight of the model for each entry of a manifest. Keras 3 writes the path to a weight, as in
+ * The weight of a model for each name in a file: of tfjs, or of Keras 3, which writes the path to a weight, as in
  * `model/block/both/forward_lstm/lstm_cell/kernel`: the models that its layer was created in, and the path within the
- * layer. An entry that matches no weight has none.
+ * layer. A name that matches no weight has none.
  *
+ * @param where the function that reads the file
  * @throws RangeError for a name that can match several weights, and for two names that match the same one
  */
-export function assignByName(model: LayersModel, specs: readonly Spec[]): readonly Assigned[] {
-  const exact = weightsByName(model, areNumbered(specs));
-  const direct = (spec: Spec): Assigned => ({ spec, target: exact.get(spec.name) ?? undefined });
-  if (specs.every(({ name }) => exact.get(name))) return specs.map(direct);
+export function findWeights(
+  where: string,
+  model: LayersModel,
+  names: readonly string[],
+): (LayerVariable | undefined)[] {
+  const exact = weightsByName(model, areNumbered(names));
+  const direct = (name: string): LayerVariable | undefined => exact.get(name) ?? undefined;
+  if (names.every((name) => exact.get(name))) return names.map(direct);
   const targets = targetsIn([model as unknown as layers.Layer], []);
   const taken = new Map<LayerVariable, string>();
-  return specs.map((spec) => {
-    const weights = exact.get(spec.name) ? [] : meanings(spec.name, targets);
-    const [target = direct(spec).target, other] = weights;
+  return names.map((name) => {
+    const weights = exact.get(name) ? [] : meanings(name, targets);
+    const [target = direct(name), other] = weights;
     if (target !== undefined && other !== undefined) {
       throw new RangeError(
-        `loadModel: each weight of the file must belong to one of the model. Received ${preview(spec.name)}, which can be "${target.originalName}" and "${other.originalName}". Give the layers and models different names in Keras, and save again.`,
+        `${where}: each weight of the file must belong to one of the model. Received ${show(name)}, which can be "${target.originalName}" and "${other.originalName}". Give the layers and models different names in Keras, and save again.`,
       );
     }
     const former = target && taken.get(target);
     if (target !== undefined && former !== undefined) {
       throw new RangeError(
-        `loadModel: each weight of the model must have one in the file. Received ${preview(former)} and ${preview(spec.name)} for "${target.originalName}". Give the layers different names in Keras, and save again.`,
+        `${where}: each weight of the model must have one in the file. Received ${show(former)} and ${show(name)} for "${target.originalName}". Give the layers different names in Keras, and save again.`,
       );
     }
-    if (target !== undefined) taken.set(target, spec.name);
-    return { spec, target };
+    if (target !== undefined) taken.set(target, name);
+    return target;
   });
 }
