@@ -1,7 +1,8 @@
 /**
  * `npm run check:keras -- PYTHON`: that Python's Keras makes models of every kind of layer, and larger ones; they are loaded
  * here, trained for a step, given multipliers, folded, written back, and loaded by Keras again. Prints a table of the
- * largest differences in the outputs, and fails where one is too large.
+ * largest differences in the outputs, and fails where one is too large. `--small` leaves out the larger models, and
+ * `--only NAME ...` takes these alone.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { root } from './workspace.js';
 const [python, ...options] = process.argv.slice(2);
 if (python === undefined) {
   console.error(
-    'check:keras: name a Python. Try npm run check:keras -- python3, after pip install keras torch h5py; --small leaves out the larger models.',
+    'check:keras: name a Python. Try npm run check:keras -- python3, after pip install keras torch h5py; --small leaves out the larger models, --only NAME ... takes these alone.',
   );
   process.exit(1);
 }
@@ -34,7 +35,9 @@ function run(command, args, env = {}, stdout = 'inherit') {
 const MOST = 1e-5;
 try {
   const large = options.includes('--small') ? [] : ['--large'];
-  const saved = run(python, [join(fixtures, 'save.py'), archive, '--formats', 'keras', ...large]);
+  const only = options.includes('--only') ? options.slice(options.indexOf('--only')) : [];
+  const save = [join(fixtures, 'save.py'), archive, '--formats', 'keras', ...large, ...only];
+  const saved = run(python, save);
   if (!saved.isRight) process.exit(1);
   const test = ['--no-install', 'vitest', 'run', 'packages/loading/src/keras/zoo.test.ts'];
   const tested = run('npx', test, { KERAS_MODELS: archive, KERAS_BACK: back });

@@ -95,7 +95,7 @@ class Reversed extends layers.Layer {
   #kernel: LayerVariable | null = null;
   get kernels(): readonly { kernel: LayerVariable; axes: KernelAxes }[] {
     const kernel = this.#kernel;
-    return kernel === null ? [] : [{ kernel, axes: { row: [-2], column: -1 } }];
+    return kernel === null ? [] : [{ kernel, axes: { row: [-2], column: [-1] } }];
   }
   override build(shape: number[]): void {
     this.#kernel = this.addWeight(
@@ -142,11 +142,11 @@ onCpu(() => {
         const kernel = weightAt(layer, property) as LayerVariable;
         const [row] = sizes(kernel, axes.row) as [number];
         const isDepthwise = property === 'depthwiseKernel';
-        if (isDepthwise) expect([axes.column, sizes(kernel, axes.row)]).toEqual([null, [3, 4]]);
+        if (isDepthwise) expect([axes.column, sizes(kernel, axes.row)]).toEqual([[], [3, 4]]);
         // Gates lie side by side.
         else expect([5, 15, 20]).toContain(row);
         if (isDepthwise) continue;
-        const column = kernel.shape.at(axes.column as number);
+        const column = kernel.shape.at(axes.column[0] as number);
         const inputs =
           property === 'pointwiseKernel' ? 12 : /cells\.1|recurrent/.test(property) ? 5 : 3;
         expect(column, property).toBe(inputs);
@@ -167,14 +167,55 @@ onCpu(() => {
     expect(kernelPlaces(layer)).toBeNull();
   });
 
+  describe('a layer of another class', () => {
+    const places = [{ property: 'split', axes: { row: [-2, -1], column: [-3] } }];
+    const declaring = (kernelPlaces: unknown): Layer =>
+      Object.assign(new Block({ name: 'mine' }), { kernelPlaces });
+
+    test('can list its kernels itself, inside another layer too', () => {
+      const layer = declaring(places);
+      expect(kernelPlaces(layer)).toEqual(places);
+      expect(kernelPlaces(layers.timeDistributed({ layer: declaring([]) }))).toBeNull();
+      const wrapper = layers.timeDistributed({ layer });
+      expect(kernelPlaces(wrapper)).toEqual([{ ...places[0], property: 'layer.split' }]);
+    });
+
+    test('has those of the class that it extends', () => {
+      const Dense = layers.dense({ units: 1 }).constructor as new (config: object) => Layer;
+      class Scaled extends Dense {
+        static readonly className: string = 'PlacesScaled';
+      }
+      class Twice extends Scaled {
+        static override readonly className: string = 'PlacesTwice';
+      }
+      expect(kernelPlaces(new Twice({ units: 2 }))).toEqual(
+        kernelPlaces(layers.dense({ units: 2 })),
+      );
+    });
+
+    test.each([
+      ['kernel'],
+      [['kernel']],
+      [[{ property: 'kernel' }]],
+      [[{ property: 'kernel', axes: { row: [], column: [-1] } }]],
+      [[{ property: 'kernel', axes: { row: [1], column: [0] } }]],
+      [[{ property: 'kernel', axes: { row: [-1], column: [-2, -3] } }]],
+      [[{ property: 'kernel', axes: { row: [-1], column: -2 } }]],
+    ])('is told what a list of its kernels must be: %j', (list) => {
+      expect(() => kernelPlaces(declaring(list))).toThrow(
+        /kernelPlaces: layer "mine" \(PlacesBlock\) must list .* Received .* Try \[\{ property/,
+      );
+    });
+  });
+
   describe('the axes of a variable', () => {
     const named = (name: string, shape: number[]) => tf.variable(tf.zeros(shape), true, name);
 
     test.each<[string, number[], KernelAxes]>([
-      ['axes_a/kernel', [3, 5], { row: [-1], column: -2 }],
-      ['axes_transpose/kernel', [3, 5], { row: [-1], column: -2 }],
-      ['axes_conv2d_Transpose1/kernel', [2, 2, 5, 3], { row: [-2], column: -1 }],
-      ['axes_b/depthwise_kernel_1', [2, 2, 3, 4], { row: [-2, -1], column: null }],
+      ['axes_a/kernel', [3, 5], { row: [-1], column: [-2] }],
+      ['axes_transpose/kernel', [3, 5], { row: [-1], column: [-2] }],
+      ['axes_conv2d_Transpose1/kernel', [2, 2, 5, 3], { row: [-2], column: [-1] }],
+      ['axes_b/depthwise_kernel_1', [2, 2, 3, 4], { row: [-2, -1], column: [] }],
     ])('without its layer follow from its name: %s %j', (name, shape, axes) => {
       const variable = named(name, shape);
       expect(kernelAxes(variable)).toEqual(axes);
@@ -193,8 +234,8 @@ onCpu(() => {
       const kernels = model.weights
         .filter(({ shape }) => shape.length > 1)
         .map((weight) => weight.read() as tf.Variable);
-      const transposed = { row: [-2], column: -1 };
-      const plain = { row: [-1], column: -2 };
+      const transposed = { row: [-2], column: [-1] };
+      const plain = { row: [-1], column: [-2] };
       expect(kernels.map(kernelAxes)).toEqual([plain, plain, plain, plain]);
       assignRoles(model);
       expect(kernels.map(kernelAxes)).toEqual([transposed, transposed, transposed, plain]);

@@ -11,7 +11,7 @@ export type Models = ReadonlySet<unknown>;
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 /** The tensors in an argument of a call, as [layer, call, output], in their order. */
-function tensorsIn(value: unknown): (readonly unknown[])[] {
+export function tensorsIn(value: unknown): (readonly unknown[])[] {
   if (Array.isArray(value)) return value.flatMap(tensorsIn);
   if (!isObject(value) || !isObject(value['config'])) return [];
   const history = value['config']['keras_history'];
@@ -113,12 +113,12 @@ export function withoutNumbers(entry: Config): Config {
 const MERGES = ['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum'];
 const RECURRENT = ['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'Bidirectional'];
 
-/** Rejects a layer that outputs zeros for padding: tfjs repeats the previous output instead. */
-function checkMasked(what: string, config: unknown): void {
-  const inner = isObject(config) && isObject(config['layer']) ? config['layer']['config'] : config;
-  if (!isObject(inner) || inner['zero_output_for_mask'] !== true) return;
+/** Rejects a convolutional recurrent layer that outputs zeros for padding: tfjs repeats the previous output instead. */
+function checkMasked(className: unknown, what: string, config: unknown): void {
+  if (RECURRENT.includes(className as string) || !isObject(config)) return;
+  if (config['zero_output_for_mask'] !== true) return;
   const advice = 'tfjs repeats the last output there. Try it without the mask.';
-  refuse(what, 'not give zeros where its input is padding', inner['zero_output_for_mask'], advice);
+  refuse(what, 'not give zeros where its input is padding', config['zero_output_for_mask'], advice);
 }
 
 const areMasks = (value: unknown, masks: ReadonlySet<unknown>): boolean =>
@@ -146,7 +146,7 @@ function argumentsOf(
       }
     }
     if (key === 'mask' && areMasks(value, masks)) {
-      checkMasked(what, config);
+      checkMasked(className, what, config);
       continue;
     }
     if (key === 'initial_state' && RECURRENT.includes(className as string)) args.push(value);

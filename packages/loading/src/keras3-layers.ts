@@ -3,6 +3,9 @@ import { registeredClass } from './internals.ts';
 import { preview } from './load-error.ts';
 import { type Config, isObject } from './saved.ts';
 
+/** Which Keras wrote a topology: `hard_sigmoid` has another formula in Keras 2, which is that of tfjs. */
+export type Major = 2 | 3;
+
 /** Rejects a layer or one of its calls. */
 export function refuse(what: string, must: string, value: unknown, advice: string): never {
   throw new RangeError(`loadModel: ${what} must ${must}. Received ${preview(value)}. ${advice}`);
@@ -77,12 +80,21 @@ const LIMITS: readonly Limit[] = [
     advice: 'Try a bias in the layer before it.',
   },
   ...['dropout', 'recurrent_dropout'].map((key) => ({
-    of: /^KerasGRU(Cell)?$/,
+    of: /^KerasGRU/,
     key,
     isSame: isOff,
     must: `have no ${key} with reset_after`,
     advice: 'Set it to 0 in Keras before saving; predictions stay as they are.',
   })),
+  ...['kernel', 'recurrent', 'bias', 'gamma', 'beta', 'activity'].flatMap((weight) =>
+    ['regularizer', 'constraint'].map((kind) => ({
+      of: /^(MultiHeadAttention|KerasGRU.*|(Group|RMS)Normalization)$/,
+      key: `${weight}_${kind}`,
+      isSame: isOff,
+      must: `have no ${weight}_${kind} here`,
+      advice: 'Set it to None in Keras before saving; predictions stay as they are.',
+    })),
+  ),
   {
     of: /^MultiHeadAttention$/,
     key: 'attention_axes',
@@ -147,7 +159,7 @@ export function checkKeras3Layer(layer: {
   const { class_name: className, config } = layer;
   const what = `layer ${preview(config['name'])} (${className})`;
   if (className === 'Identity') return;
-  if (className === 'RNN') checkCells(config);
+  if (/^RNN(OnPadding)?$/.test(className)) checkCells(config);
   if (registeredClass(className) === undefined || DIFFERENT.includes(className)) {
     const advice = Object.hasOwn(MISSING, className) ? (MISSING[className] as string) : OWN;
     refuse(what, 'be of a class that tfjs has', className, advice);

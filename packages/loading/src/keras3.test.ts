@@ -88,6 +88,39 @@ function single(
 
 onCpu(() => {
   const x = { class_name: '__keras_tensor__', config: { keras_history: ['x', 0, 0] } };
+  /** A model in which a layer gets the mask of a Masking. */
+  const padded = (className: string, config: object): object => {
+    const tensor = (name: string): object => ({
+      class_name: '__keras_tensor__',
+      config: { keras_history: [name, 0, 0] },
+    });
+    const entry = (
+      name: string,
+      class_name: string,
+      config: object,
+      ...nodes: object[]
+    ): object => ({
+      ...{ name, class_name, config: { name, ...config }, inbound_nodes: nodes },
+    });
+    return {
+      class_name: 'Functional',
+      config: {
+        name: 'model',
+        layers: [
+          entry('x', 'InputLayer', { batch_shape: [null, 4, 3] }),
+          entry('seen', 'NotEqual', {}, { args: [tensor('x'), 0], kwargs: {} }),
+          entry('masking', 'Masking', { mask_value: 0 }, { args: [tensor('x')], kwargs: {} }),
+          entry('it', className, config, {
+            args: [tensor('masking')],
+            kwargs: { mask: tensor('seen') },
+          }),
+        ],
+        input_layers: ['x', 0, 0],
+        output_layers: ['it', 0, 0],
+      },
+    };
+  };
+  const stack = { class_name: 'StackedRNNCells', config: { cells: [] } };
   const half = { class_name: 'DTypePolicy', config: { name: 'float64' } };
   const leaky = { module: 'keras.layers', class_name: 'LeakyReLU', config: {} };
   test.each([
@@ -109,6 +142,22 @@ onCpu(() => {
     [single('Dense', { units: 2, dtype: half }), /float32, int32 or bool. Received "float64"/],
     [single('Conv1D', { groups: 2 }), /must have one group. Received 2/],
     [single('ReLU', { negative_slope: 0.1 }), /no negative_slope. Received 0.1. Try LeakyReLU/],
+    [
+      single('MultiHeadAttention', { kernel_regularizer: { class_name: 'L2', config: { l2: 1 } } }),
+      /no kernel_regularizer here/,
+    ],
+    [
+      single('GRU', {
+        reset_after: true,
+        recurrent_constraint: { class_name: 'NonNeg', config: {} },
+      }),
+      /no recurrent_constraint here/,
+    ],
+    [padded('RNN', { cell: stack }), /have one cell in a model with padding.*for each cell/],
+    [
+      padded('ConvLSTM2D', { filters: 1, zero_output_for_mask: true }),
+      /not give zeros where its input is padding/,
+    ],
     [single('UpSampling2D', { interpolation: 'bilinear' }), /interpolate with "nearest"/],
     [
       single('Bidirectional', {

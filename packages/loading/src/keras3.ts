@@ -5,12 +5,12 @@ import {
   checkAttention,
   type Models,
   maskNames,
-  paddingOf,
   translatedCall,
   translatedEnds,
   withoutNumbers,
 } from './keras3-calls.ts';
-import { checkKeras3Layer, refuse } from './keras3-layers.ts';
+import { checkKeras3Layer, type Major, refuse } from './keras3-layers.ts';
+import { withPadding } from './keras3-padding.ts';
 import { preview } from './load-error.ts';
 import { type Config, isObject } from './saved.ts';
 
@@ -39,9 +39,6 @@ const RENAMED: Readonly<Record<string, readonly [className: string, config?: Con
 
 const FUNCTIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
-/** Which Keras wrote a topology: `hard_sigmoid` has another formula in Keras 2, which is that of tfjs. */
-type Major = 2 | 3;
-
 function activationOf(name: string, major: Major): string {
   if (major === 2 && name === 'hard_sigmoid') return name;
   const other = KERAS_ACTIVATIONS[name] ?? FUNCTIONS[name];
@@ -51,7 +48,12 @@ function activationOf(name: string, major: Major): string {
 }
 
 /** Layers of Keras as those of tfjs that compute the same, where options decide which. */
-function inTfjsClass(className: string, config: Config): { class_name: string; config: Config } {
+function inTfjsClass(className: string, saved: Config): { class_name: string; config: Config } {
+  const { on_padding: rule, ...config } = saved;
+  if (rule !== undefined && !/OnPadding$|^MultiHeadAttention$/.test(className)) {
+    const { class_name: base } = inTfjsClass(className, config);
+    return { class_name: `${base}OnPadding`, config: saved };
+  }
   if (/^GRU(Cell)?$/.test(className) && config['reset_after'] === true) {
     return { class_name: `Keras${className}`, config };
   }
@@ -65,7 +67,7 @@ function inTfjsClass(className: string, config: Config): { class_name: string; c
   if (kind !== undefined && config['keepdims'] === true) {
     return { class_name: `KerasGlobal${kind}Pooling`, config };
   }
-  return { class_name: className, config };
+  return { class_name: className, config: saved };
 }
 
 /** The dtype of a policy's variables: tfjs computes everything in float32. */
@@ -144,6 +146,16 @@ function translatedConfig(className: string, saved: Config, major: Major): Confi
     config['alpha'] = config['negative_slope'];
   }
   if (className === 'Bidirectional') {
+    // tfjs' own RNN cannot be made twice from one configuration, as Bidirectional makes its layers.
+    for (const key of ['layer', 'backward_layer']) {
+      const inner = config[key];
+      if (isSaved(inner) && inner.class_name === 'RNN') {
+        config[key] = {
+          class_name: 'RNNOnPadding',
+          config: { ...(inner['config'] as Config), on_padding: 'repeat' },
+        };
+      }
+    }
     // tfjs creates the other direction itself, and writes the direction before the name.
     checkDirections(`layer ${preview(config['name'])} (Bidirectional)`, config, major);
     delete config['backward_layer'];
@@ -188,17 +200,6 @@ function withCallOptions(entry: Config): Config {
   return entry;
 }
 
-/** Layers with what they leave out as padding, where a layer of the model marks it. */
-function withPadding(entries: readonly unknown[]): readonly unknown[] {
-  const isPadded = entries.some((entry) => isObject(entry) && paddingOf(entry) !== undefined);
-  if (!isPadded) return entries;
-  return entries.map((entry) =>
-    isSaved(entry) && entry.class_name === 'GlobalAveragePooling1D' && isObject(entry['config'])
-      ? { ...entry, config: { ...entry['config'], masked: true } }
-      : entry,
-  );
-}
-
 /** A layer of a graph with its calls. */
 function withCalls(
   entry: Config,
@@ -222,10 +223,10 @@ function withCalls(
 function translatedModel(
   className: string,
   config: Config,
-  unpadded: readonly unknown[],
+  saved: readonly unknown[],
   major: Major,
 ): Config {
-  const entries = withPadding(unpadded);
+  const entries = withPadding(className, saved, major);
   const { name, build_input_shape: shape } = config;
   const trainable = 'trainable' in config ? { trainable: config['trainable'] } : {};
   if (className === 'Sequential') {
@@ -236,14 +237,14 @@ function translatedModel(
     }
     return { name, ...trainable, layers };
   }
-  const saved = entries.filter(isObject);
-  const models = new Set(saved.filter(isModel).map((entry) => entry['name']));
-  const masks = maskNames(saved);
-  for (const entry of saved) checkAttention(entry, saved);
+  const layers = entries.filter(isObject);
+  const models = new Set(layers.filter(isModel).map((entry) => entry['name']));
+  const masks = maskNames(layers);
+  for (const entry of layers) checkAttention(entry, layers);
   return {
     name,
     ...trainable,
-    layers: saved
+    layers: layers
       .filter((entry) => !masks.has(entry['name']))
       .map((entry) => withCalls(withoutNumbers(entry), models, masks, major)),
     input_layers: translatedEnds(config['input_layers'], models),

@@ -15,7 +15,14 @@ export interface Case {
   readonly steps: Readonly<Partial<Record<'sgd' | 'adam', readonly Data[]>>>;
 }
 
-export interface SavedCase extends Case {
+/** What `fixtures/keras/save.py` writes beside the files of a model. */
+interface Measured extends Case {
+  readonly rates: Readonly<Record<'sgd' | 'adam', number>>;
+  /** How far Keras in float32 is from Keras in float64, in its predictions and after each step. */
+  readonly rounding: Readonly<{ predicts: number; sgd?: number; adam?: number }>;
+}
+
+export interface SavedCase extends Measured {
   /** The files by their ending: `keras`, `h5`, `weights.h5`. */
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
@@ -28,7 +35,7 @@ export function casesIn(archive: string): readonly SavedCase[] {
   const contents = unzipSync(readFileSync(path));
   const cases = Object.keys(contents).filter((name) => /^(?!versions).*\.json$/.test(name));
   return cases.map((file) => {
-    const saved = JSON.parse(new TextDecoder().decode(contents[file])) as Case;
+    const saved = JSON.parse(new TextDecoder().decode(contents[file])) as Measured;
     const endings = Object.entries(contents).flatMap(([name, bytes]) => {
       const [stem, ...ending] = name.split('.');
       return stem === saved.name && name !== file ? [[ending.join('.'), bytes]] : [];

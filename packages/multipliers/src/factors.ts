@@ -1,7 +1,7 @@
 /** The three factors of a kernel: which are selected, their shapes, and their product with the kernel. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { KernelAxes } from '@tfjs-lrm/core/kit';
-import { multiply } from './multiply.ts';
+import { type FactorAxes, multiply } from './multiply.ts';
 
 /** The factors that a kernel can have, in the order of a layer's weights. */
 export const FACTORS = ['row', 'column', 'scalar'] as const;
@@ -14,11 +14,9 @@ export function factorShapes(
   shape: readonly (number | null)[],
   { row, column }: KernelAxes,
 ): { readonly row: number[]; readonly column: number[] | null; readonly scalar: number[] } {
-  return {
-    row: row.map((axis) => shape.at(axis) as number),
-    column: column === null ? null : [shape.at(column) as number],
-    scalar: [],
-  };
+  const sizesOf = (axes: readonly number[]): number[] =>
+    axes.map((axis) => shape.at(axis) as number);
+  return { row: sizesOf(row), column: column.length === 0 ? null : sizesOf(column), scalar: [] };
 }
 
 /**
@@ -40,20 +38,41 @@ export function wantedFactors(
   );
 }
 
+/** A shape in which the axes of the outputs are one, as are those of the inputs, and which of its axes these are. */
+function merged(
+  shape: readonly number[],
+  { row, column }: KernelAxes,
+): { readonly sizes: number[]; readonly axes: FactorAxes } {
+  const kinds: (Factor | null)[] = [];
+  const sizes: number[] = [];
+  for (const [i, size] of shape.entries()) {
+    const axis = i - shape.length;
+    const kind = row.includes(axis) ? 'row' : column.includes(axis) ? 'column' : null;
+    if (kind !== null && kind === kinds.at(-1)) sizes.push((sizes.pop() as number) * size);
+    else {
+      kinds.push(kind);
+      sizes.push(size);
+    }
+  }
+  // Without a column axis no factor runs along it, so any other axis works.
+  const axes = { row: kinds.indexOf('row'), column: Math.max(0, kinds.indexOf('column')) };
+  return { sizes, axes };
+}
+
 /** The effective kernel as a new tensor, with factors along the given axes of the kernel. */
 export function multiplyAlong(
   kernel: tf.Tensor,
   factors: { readonly [factor in Factor]?: tf.Tensor },
-  { row, column }: KernelAxes,
+  axes: KernelAxes,
 ): tf.Tensor {
-  const [axis, ...others] = row as [number, ...number[]];
-  // Without a column axis no factor runs along it, so any other axis works.
-  if (others.length === 0) return multiply(kernel, factors, { row: axis, column: column ?? 0 });
+  const { sizes, axes: along } = merged(kernel.shape, axes);
+  if (sizes.length === kernel.rank) return multiply(kernel, factors, along);
   return tf.tidy(() => {
-    // [..., inputs, multiplier] as [..., inputs · multiplier]
-    const merged = tf.reshape(kernel, [...kernel.shape.slice(0, -row.length), -1]);
-    const flat = factors.row === undefined ? {} : { row: tf.reshape(factors.row, [-1]) };
-    const product = multiply(merged, { ...factors, ...flat }, { row: -1, column: -2 });
+    const vectors = Object.entries(factors).map(([name, factor]) => [
+      name,
+      name === 'scalar' ? factor : tf.reshape(factor, [-1]),
+    ]);
+    const product = multiply(tf.reshape(kernel, sizes), Object.fromEntries(vectors), along);
     return tf.reshape(product, kernel.shape);
   });
 }

@@ -307,7 +307,7 @@ test('says its kernels with their names, factors and axes once it is built', () 
       ...[which, originalName.split('/').slice(-2).join('/'), shape],
     ]),
   }));
-  const axes = { row: [-1], column: -2 };
+  const axes = { row: [-1], column: [-2] };
   expect(rows).toEqual(
     ['kernel', 'recurrent_kernel'].map((name) => ({
       ...{ name, axes, kernel: name },
@@ -325,7 +325,7 @@ test('says its kernels with their names, factors and axes once it is built', () 
   assignRoles(other);
   expect(kernelAxes(up.kernels[0]?.kernel.read() as tf.Variable)).toEqual({
     row: [-2],
-    column: -1,
+    column: [-1],
   });
   model.dispose();
   other.dispose();

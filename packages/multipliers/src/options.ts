@@ -82,7 +82,7 @@ function initializerOf(where: string, initializer: unknown): Initializer {
  */
 export function settingsOf(options: MultiplierOptions, layer: layers.Layer): Settings {
   checkOptions('withMultipliers', options, rules);
-  const hasColumn = placesOf(layer, options.kernels).some(({ axes }) => axes.column !== null);
+  const hasColumn = placesOf(layer, options.kernels).some(({ axes }) => axes.column.length > 0);
   if (!hasColumn && options.column === true) {
     throw new RangeError(
       `withMultipliers: ${labelOf(layer)} has no column axis, because each of its outputs has one input feature. Leave out "column".`,

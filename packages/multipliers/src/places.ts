@@ -86,7 +86,7 @@ export function kernelAt(
   }
   const least = Math.max(
     factors.row ? Math.max(...row.map((axis) => -axis)) : 0,
-    factors.column && column !== null ? -column : 0,
+    factors.column ? Math.max(0, ...column.map((axis) => -axis)) : 0,
   );
   if (kernel.shape.length < least) {
     throw new RangeError(

@@ -34,11 +34,16 @@ const subsetsOf = (given: Case): Factors[] =>
         ({ row, scalar }) => row || scalar,
       );
 
-/** A kernel's shape with one axis for all of its rows, and which axes those of the factors are then. */
+/** A kernel's shape with one axis each for its rows and columns, and which axes those of the factors are then. */
 function viewed(shape: readonly number[], { row, column }: Axes) {
-  if (column !== null) return { shape, axes: { row: row[0] as number, column } };
-  const rows = sizeOf(row.map((axis) => shape[axis] as number));
-  return { shape: [sizeOf(shape) / rows, 1, rows], axes: { row: 2, column: 1 } };
+  const [first, second] = [row[0] as number, column[0] as number];
+  if (row.length === 1 && column.length === 1)
+    return { shape, axes: { row: first, column: second } };
+  // The columns, if there are any, lie before the rows.
+  const [rows, columns] = [row, column].map((axes) =>
+    sizeOf(axes.map((axis) => shape[axis] as number)),
+  ) as [number, number];
+  return { shape: [sizeOf(shape) / rows / columns, columns, rows], axes: { row: 2, column: 1 } };
 }
 
 interface Pair {
@@ -76,7 +81,7 @@ function scramble({ plain, wrapped }: Pair, given: Case, factors: Factors): Map<
     const scaling = {
       row: factors.row ? numbers(10 + at, outputs as number) : undefined,
       column:
-        factors.column && axes.column !== null ? numbers(20 + at, inputs as number) : undefined,
+        factors.column && axes.column.length > 0 ? numbers(20 + at, inputs as number) : undefined,
       scalar: factors.scalar ? 1.3 + at : undefined,
     };
     for (const [factor, value] of Object.entries(scaling)) {
@@ -234,13 +239,14 @@ eachBackend(() => {
         const rows = row.map((axis) => shape[axis] as number);
         expect(weightOf(both.wrapped, `wrapped/${name}/row_multiplier`).shape).toEqual(rows);
         const columnName = `wrapped/${name}/column_multiplier`;
-        if (column === null) {
+        if (column.length === 0) {
           expect(() => weightOf(both.wrapped, columnName)).toThrow(/no weight/);
           continue;
         }
         // Those of a state may be as many as its inputs: the gradients above tell them apart.
-        if (!name.endsWith('recurrent_kernel')) expect(rows).not.toEqual([shape[column]]);
-        expect(weightOf(both.wrapped, columnName).shape).toEqual([shape[column]]);
+        const columns = column.map((axis) => shape[axis] as number);
+        if (!name.endsWith('recurrent_kernel')) expect(rows).not.toEqual(columns);
+        expect(weightOf(both.wrapped, columnName).shape).toEqual(columns);
       }
       both.dispose();
     });

@@ -7,6 +7,7 @@ import {
   sequential,
 } from '@tensorflow/tfjs-layers';
 import type { Backend } from '../../../test/backends.ts';
+import type { KernelPlace } from '../src/index.ts';
 import { numbers } from './numbers.ts';
 
 /** A custom layer with two kernels and a bias: (x·kernel + bias) ⊙ sigmoid(x·gate). */
@@ -48,13 +49,61 @@ export class Gated extends layers.Layer {
 }
 tf.serialization.registerClass(Gated);
 
+/** A custom layer that says where its kernels are: tanh(x·split), [.., heads, size], times join, [heads, size, out]. */
+export class Heads extends layers.Layer {
+  static readonly className: string = 'TestHeads';
+  readonly kernelPlaces: readonly KernelPlace[] = [
+    { property: 'split', axes: { row: [-2, -1], column: [-3] } },
+    { property: 'join', axes: { row: [-1], column: [-3, -2] } },
+  ];
+  declare split: LayerVariable;
+  declare join: LayerVariable;
+
+  override build(inputShape: number[]): void {
+    const [inputs, initial] = [inputShape.at(-1) as number, initializers.glorotNormal({})];
+    this.split = this.addWeight('split', [inputs, 2, 3], 'float32', initial);
+    this.join = this.addWeight('join', [2, 3, 5], 'float32', initial);
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: number[]): number[] {
+    return [...inputShape.slice(0, -1), 5];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const x = [inputs].flat()[0] as tf.Tensor2D;
+      const matrix = (weight: LayerVariable, rows: number): tf.Tensor2D =>
+        tf.reshape(weight.read(), [rows, -1]);
+      const heads = tf.tanh(tf.matMul(x, matrix(this.split, x.shape[1])));
+      return tf.matMul(heads, matrix(this.join, 6));
+    });
+  }
+}
+tf.serialization.registerClass(Heads);
+
+/** A class that extends one of tfjs has its kernels in the same places. */
+export class Doubled extends (layers.conv2dTranspose({ filters: 1, kernelSize: 1 })
+  .constructor as new (
+  config: object,
+) => layers.Layer) {
+  static readonly className: string = 'TestDoubled';
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: object): tf.Tensor {
+    return tf.tidy(() => tf.mul(super.call(inputs, kwargs) as tf.Tensor, 2));
+  }
+}
+tf.serialization.registerClass(
+  Doubled as unknown as tf.serialization.SerializableConstructor<layers.Layer>,
+);
+
 /** Which axes of a kernel the factors run along, written out once more, apart from the package's table. */
 export interface Axes {
   readonly row: readonly number[];
-  readonly column: number | null;
+  readonly column: readonly number[];
 }
 /** [..., inputs, outputs] */
-const usual = (rank: number): Axes => ({ row: [rank - 1], column: rank - 2 });
+const usual = (rank: number): Axes => ({ row: [rank - 1], column: [rank - 2] });
 
 export interface Case {
   readonly title: string;
@@ -224,7 +273,7 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(1, 2, 2, 3),
     kernels: ['kernel'],
-    axes: [{ row: [2], column: 3 }],
+    axes: [{ row: [2], column: [3] }],
   },
   {
     // Three rows instead of four give zeros on wasm.
@@ -241,7 +290,7 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(1, 3, 4, 3),
     kernels: ['depthwise_kernel'],
-    axes: [{ row: [2, 3], column: null }],
+    axes: [{ row: [2, 3], column: [] }],
   },
   {
     // With channels first tfjs adds the bias along the wrong axis.
@@ -257,7 +306,7 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(1, 4, 3, 2),
     kernels: ['depthwise_kernel', 'pointwise_kernel'],
-    axes: [{ row: [2, 3], column: null }, usual(4)],
+    axes: [{ row: [2, 3], column: [] }, usual(4)],
   },
   {
     title: 'conv3d',
@@ -284,7 +333,7 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(2, 2, 3, 2),
     kernels: ['kernel'],
-    axes: [{ row: [2], column: 3 }],
+    axes: [{ row: [2], column: [3] }],
   },
   {
     title: 'conv3dTranspose',
@@ -297,7 +346,7 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(1, 2, 2, 1, 2),
     kernels: ['kernel'],
-    axes: [{ row: [3], column: 4 }],
+    axes: [{ row: [3], column: [4] }],
     // Stock wasm reads past the ends of the filter: its results differ from call to call.
     runsOn: ['cpu'],
   },
@@ -312,7 +361,7 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(2, 3, 4, 3),
     kernels: ['depthwise_kernel'],
-    axes: [{ row: [2, 3], column: null }],
+    axes: [{ row: [2, 3], column: [] }],
   },
   {
     // With a depth multiplier of 1 a file of the plain layer can be loaded: tfjs does not save another one.
@@ -326,7 +375,24 @@ export const CASES: readonly Case[] = [
       }),
     input: floats(2, 3, 4, 2),
     kernels: ['depthwise_kernel', 'pointwise_kernel'],
-    axes: [{ row: [2, 3], column: null }, usual(4)],
+    axes: [{ row: [2, 3], column: [] }, usual(4)],
+  },
+  {
+    title: 'a layer that says where its kernels are',
+    layer: () => new Heads({ inputShape: [4], name: 'wrapped' }),
+    input: floats(3, 4),
+    kernels: ['split', 'join'],
+    axes: [
+      { row: [1, 2], column: [0] },
+      { row: [2], column: [0, 1] },
+    ],
+  },
+  {
+    title: 'a class that extends one of tfjs',
+    layer: () => new Doubled({ filters: 5, kernelSize: 2, inputShape: [2, 3, 2], name: 'wrapped' }),
+    input: floats(2, 2, 3, 2),
+    kernels: ['kernel'],
+    axes: [{ row: [2], column: [3] }],
   },
   {
     title: 'simpleRNN',
@@ -434,7 +500,7 @@ export const axesOf = ({ kernels, axes }: Case): readonly Axes[] =>
   kernels.map((_, at) => axes?.[at] ?? usual(2));
 
 export const hasColumn = (given: Case): boolean =>
-  axesOf(given).some(({ column }) => column !== null);
+  axesOf(given).some(({ column }) => column.length > 0);
 
 /** A model of one layer. */
 export function modelOf(layer: layers.Layer): LayersModel {

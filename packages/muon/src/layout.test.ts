@@ -7,6 +7,29 @@ import { eachBackend, onCpu } from '../../../test/backends.ts';
 import { noise, random, step, values, variable } from '../../../test/tensors.ts';
 import { muon } from './index.ts';
 
+/** x·W with W [inputs, heads, size], and outputs [batch, heads · size]. */
+class Heads extends layers.layers.Layer {
+  static readonly className: string = 'LayoutHeads';
+  readonly kernelPlaces: readonly object[] = [
+    { property: 'split', axes: { row: [-2, -1], column: [-3] } },
+  ];
+  declare split: layers.LayerVariable;
+
+  override build(): void {
+    this.split = this.addWeight('split', [4, 2, 3], 'float32', layers.initializers.ones());
+    this.built = true;
+  }
+
+  override computeOutputShape(): [null, number] {
+    return [null, 6];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = [inputs].flat()[0] as tf.Tensor2D;
+    return tf.tidy(() => tf.matMul(x, tf.reshape(this.split.read(), [4, 6]) as tf.Tensor2D));
+  }
+}
+
 type Options = NonNullable<Parameters<typeof muon>[0]>;
 const SCALES = ['match-rms-adamw', 'original', 'rms-to-rms', 'none'] as const;
 
@@ -58,6 +81,21 @@ eachBackend(() => {
       step(byLayer, [[kernel, gradient]]);
       step(byView, [[copy, gradient]]);
     }
+    expect(values(kernel)).toEqual(values(copy));
+  });
+
+  test('outputs of several axes are one axis of the matrix, where a layer says that its kernel has them', () => {
+    const model = layers.sequential({
+      layers: [new Heads({ inputShape: [4] }), layers.layers.dense({ units: 1 })],
+    });
+    assignRoles(model);
+    const kernel = model.layers[0]!.weights[0]!.read() as tf.Variable;
+    const copy = variable(values(kernel), [4, 2, 3], 'hidden/kernel');
+    setRole(copy, 'matrix');
+    const [byLayer, byView] = [muon(), muon({ view: () => ({ in: [0], out: [1, 2] }) })];
+    const gradient = noise(random(3), 24);
+    step(byLayer, [[kernel, gradient]]);
+    step(byView, [[copy, gradient]]);
     expect(values(kernel)).toEqual(values(copy));
   });
 

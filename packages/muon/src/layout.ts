@@ -32,7 +32,8 @@ interface Part {
 /** The view of a kernel whose outputs are not its last axis, as its layer or its name tells; null for the others. */
 export function viewOfKernel(variable: tf.Variable): View | null {
   const { row, column } = kernelAxes(variable);
-  if (column === null || row.includes(-1)) return null;
+  const isPlain = row.length === 1 && row[0] === -1;
+  if (column.length === 0 || isPlain) return null;
   const out = row.map((axis) => axis + variable.rank);
   const axes = variable.shape.map((_, axis) => axis);
   return { in: axes.filter((axis) => !out.includes(axis)), out };

@@ -11,7 +11,7 @@ export class Builder {
   /** y = x · W; x is null for an embedding. */
   matmul({ kernel, axes }: Kernel, x: Wire | null, shifts = true): Wire {
     const rank = kernel.shape.length;
-    const [input, output] = [rank + (axes.column as number), rank + (axes.row[0] as number)];
+    const [input, output] = [rank + (axes.column[0] as number), rank + (axes.row[0] as number)];
     const y = { size: kernel.shape[output] as number };
     this.operations.push({ type: 'matmul', kernel, input, output, x, y, shifts });
     return y;

@@ -65,7 +65,7 @@ const dense: Rule = (layer, inputs, to) =>
 const convolution: Rule = channelsLast((layer, inputs, to) => {
   const [kernel] = kernelsOf(layer);
   // The zeros around the border do not shift with the rest; a transposed kernel overlaps there.
-  const isTransposed = kernel.axes.column === -1;
+  const isTransposed = kernel.axes.column[0] === -1;
   const shifts = layer.padding === 'valid' && !isTransposed;
   return finished(layer, to.matmul(kernel, first(inputs), shifts), to);
 });

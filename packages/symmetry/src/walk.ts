@@ -31,7 +31,7 @@ function factors({ kernels }: MultiplierLayer): Operation[] {
   return kernels.flatMap(({ kernel, factors: factorsOfKernel, axes: { row, column } }) =>
     (Object.entries(factorsOfKernel) as [Factor['which'], LayerVariable][]).map(
       ([which, factor]): Factor => {
-        const axes = { row, column: column === null ? [] : [column], scalar: [] }[which];
+        const axes = { row, column, scalar: [] }[which];
         const rank = kernel.shape.length;
         return { type: 'factor', which, factor, kernel, axes: axes.map((axis) => rank + axis) };
       },

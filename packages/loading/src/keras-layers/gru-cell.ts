@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers, RNN } from '@tensorflow/tfjs-layers';
+import { type KernelPlace, OUTPUTS_LAST } from '@tfjs-lrm/core/kit';
 import { type Activation, activationOf } from '../internals.ts';
 import { type Config, type Options, optionsOf } from './options.ts';
 
@@ -14,6 +15,10 @@ type Shape = (number | null)[];
  */
 export class KerasGRUCell extends layers.Layer {
   static readonly className: string = 'KerasGRUCell';
+  readonly kernelPlaces: readonly KernelPlace[] = [
+    { property: 'kernel', axes: OUTPUTS_LAST },
+    { property: 'recurrentKernel', axes: OUTPUTS_LAST },
+  ];
   readonly stateSize: number;
   readonly #options: Options;
   readonly #activation: Activation;

@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { KernelAxes, KernelPlace } from '@tfjs-lrm/core/kit';
 import { type Config, type Options, optionsOf } from './options.ts';
 
 type Shape = (number | null)[];
 type Masks = tf.Tensor | null | (tf.Tensor | null)[] | undefined;
+
+/** [width, heads, size] */
+const BY_HEADS: KernelAxes = { row: [-2, -1], column: [-3] };
+/** [heads, size, width] */
+const OF_HEADS: KernelAxes = { row: [-1], column: [-3, -2] };
 
 /** Added to the scores of what may not be seen. */
 const HIDDEN = -1e9;
@@ -14,10 +20,17 @@ const HIDDEN = -1e9;
  *     softmax(Q·Kᵀ / √keyDim) · V, for each head, and then a product with the kernel of the output
  *
  * With `useCausalMask` later places are left out, and so is padding, as an Embedding with `mask_zero` marks it, where query
- * and value are the same.
+ * and value are the same, unless `onPadding` is 'none'.
  */
 export class MultiHeadAttention extends layers.Layer {
   static readonly className: string = 'MultiHeadAttention';
+  /** For `kernelPlaces` of core, and so for multipliers, Muon and µP. */
+  readonly kernelPlaces: readonly KernelPlace[] = [
+    { property: 'queryDenseKernel', axes: BY_HEADS },
+    { property: 'keyDenseKernel', axes: BY_HEADS },
+    { property: 'valueDenseKernel', axes: BY_HEADS },
+    { property: 'outputDenseKernel', axes: OF_HEADS },
+  ];
   readonly #options: Options;
   declare queryDenseKernel: LayerVariable;
   declare queryDenseBias: LayerVariable | null;
@@ -39,6 +52,7 @@ export class MultiHeadAttention extends layers.Layer {
       useBias: true,
       outputShape: null,
       useCausalMask: false,
+      onPadding: null,
     });
   }
 
@@ -100,7 +114,8 @@ export class MultiHeadAttention extends layers.Layer {
       const k = this.#heads(key as tf.Tensor3D, this.keyDenseKernel, this.keyDenseBias);
       const v = this.#heads(value, this.valueDenseKernel, this.valueDenseBias);
       const scores = tf.matMul(tf.mul(q, 1 / Math.sqrt(keyDim as number)), k, false, true); // [batch, heads, length, seen]
-      const mask = [kwargs.mask].flat()[0] ?? null;
+      const hasPadding = this.#options['onPadding'] !== 'none';
+      const mask = hasPadding ? ([kwargs.mask].flat()[0] ?? null) : null;
       // tfjs hands over the first mask alone.
       const hidden = this.#hidden(scores, mask, value === query ? mask : null);
       const weights = tf.softmax(hidden === null ? scores : tf.add(scores, tf.mul(hidden, HIDDEN)));

@@ -10,6 +10,7 @@ import {
   RMSNormalization,
   UnitNormalization,
 } from './normalizations.ts';
+import { recurrentOnPadding } from './on-padding.ts';
 import {
   Cropping1D,
   KerasGlobalAveragePooling,
@@ -39,7 +40,7 @@ const CLASSES = [
 /** Registers each class, unless one of its name is registered, such as a layer of the user's own. */
 export function registerKerasLayers(): void {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
-  for (const cls of [...CLASSES, ...activations]) {
+  for (const cls of [...CLASSES, ...recurrentOnPadding, ...activations]) {
     if (Object.hasOwn(classNameMap, cls.className)) continue;
     tf.serialization.registerClass(
       cls as unknown as tf.serialization.SerializableConstructor<tf.serialization.Serializable>,

@@ -47,7 +47,10 @@ const KERAS_CLASSES: Readonly<Record<string, string>> = {
   KerasCausalConv1D: 'Conv1D',
 };
 
-export const kerasClass = (className: string): string => KERAS_CLASSES[className] ?? className;
+export function kerasClass(className: string): string {
+  const name = className.replace(/OnPadding$/, '');
+  return KERAS_CLASSES[name] ?? name;
+}
 
 /** An operation on tensors, such as `x + y`, which Keras saves among the layers of a graph. */
 export const isOperation = (entry: KerasLayer): boolean => {

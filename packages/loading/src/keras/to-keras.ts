@@ -27,11 +27,11 @@ const LAYERS: ReadonlySet<string> = new Set(
 
 /** What tfjs saves of a layer and Keras does not take; initial values are those of the file. */
 const DROPPED =
-  /^(batch_input_shape|input_dtype|implementation|input_length|rank|use_causal_mask)$|_initializer$/;
+  /^(batch_input_shape|input_dtype|implementation|input_length|rank|use_causal_mask|on_padding)$|_initializer$/;
 
 /** What Keras takes for an RNN; tfjs adds the options of its cell. */
 const OF_RNN =
-  /^(name|trainable|dtype|cell|return_sequences|return_state|go_backwards|stateful|unroll)$/;
+  /^(name|trainable|dtype|cell|return_sequences|return_state|go_backwards|stateful|unroll|zero_output_for_mask)$/;
 
 const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LeakyReLU: { alpha: 'negative_slope' },
@@ -87,6 +87,14 @@ const insideOf = (layer: layers.Layer | undefined, key: string): layers.Layer | 
 /** The class of Keras, and its options, for a layer that has another class in tfjs. */
 function inKerasClass(saved: KerasLayer, layer: layers.Layer | undefined): KerasLayer {
   const { class_name: className, config } = saved;
+  if (className.endsWith('OnPadding')) {
+    const zeros = { zero_output_for_mask: config['on_padding'] === 'zeros' };
+    const plain = {
+      class_name: className.replace('OnPadding', ''),
+      config: { ...config, ...zeros },
+    };
+    return inKerasClass(plain, layer);
+  }
   if (/^KerasGRU(Cell)?$/.test(className)) {
     return { class_name: className.replace('Keras', ''), config: { ...config, reset_after: true } };
   }
@@ -155,11 +163,12 @@ function shapeOf([name, , output]: readonly unknown[], model: LayersModel | unde
 }
 
 function callOf(
-  { class_name: className, config }: KerasLayer,
+  entry: KerasLayer,
   sources: readonly unknown[][],
   models: ReadonlySet<unknown>,
   model: LayersModel | undefined,
 ): Config {
+  const { class_name: className, config } = inKerasClass(entry, undefined);
   const tensors = sources.map((source) => ({
     class_name: '__keras_tensor__',
     config: {
