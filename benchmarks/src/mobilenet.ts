@@ -27,8 +27,6 @@ function sized(modelTopology: unknown, side: number): object {
   const topology = structuredClone(modelTopology) as Topology;
   for (const { class_name: name, config } of topology.model_config.config.layers) {
     if (name === 'InputLayer') config['batch_input_shape'] = [null, side, side, 3];
-    // Decay takes the place of the L2 regularizer that one of the dense layers was trained with.
-    if ('kernel_regularizer' in config) config['kernel_regularizer'] = null;
     if (name === 'AveragePooling2D')
       config['pool_size'] = config['strides'] = [side / REDUCTION, side / REDUCTION];
   }
