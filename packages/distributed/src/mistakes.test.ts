@@ -60,6 +60,10 @@ describe.skipIf(!isLinked())('on tensorflow', () => {
     for (const { kept } of told) expect(kept).toBe(0);
   });
 
+  test('the time between calls does not count', () => {
+    for (const each of told) expect(each['after a pause']).toBe(1);
+  });
+
   test('equal calls of a recorded step keep apart', () => {
     for (const each of told) {
       for (let i = 0; i < 4; i++) expect(each[`recorded ${i}`]).toEqual([3, 30]);

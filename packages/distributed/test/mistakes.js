@@ -76,6 +76,9 @@ exchangeAll(); // TensorFlow makes the weight with its first use.
 const before = held();
 for (let i = 0; i < 3; i++) exchangeAll();
 told.kept = held() - before;
+// Longer than the timeout.
+await new Promise((resolve) => setTimeout(resolve, 2500));
+await note('after a pause', () => workers.allReduce(tf.scalar(rank), 'sum').dataSync()[0]);
 await note('other calls', () => workers.allReduce(tf.ones([2 + rank])).dataSync());
 await note('after that', () => workers.barrier());
 await note('leaving', () => workers.disconnect());
