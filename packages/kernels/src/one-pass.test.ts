@@ -273,6 +273,44 @@ describe.each(CASES)('%s', (name, at) => {
   });
 });
 
+// One float32 after the other, the first is off by 5e-6.
+describe('sums over many rows are right to the last bits:', () => {
+  const ROWS = 20_000;
+  const WIDTH = 6;
+  const next = random(5);
+  const positive = (size: number): number[] => noise(next, size).map((x) => Math.fround(x + 3));
+  const [dy, x] = [positive(ROWS * WIDTH), positive(ROWS * WIDTH)];
+  const factor = positive(ROWS);
+  /** Σ dy · x · factor of each row, over rows. */
+  const expected = Array.from({ length: WIDTH }, (_, i) =>
+    factor.reduce((sum, u, j) => sum + dy[j * WIDTH + i]! * x[j * WIDTH + i]! * u, 0),
+  );
+  const matrix = (data: number[]) => tf.tensor2d(data, [ROWS, WIDTH]);
+  const last = (name: string, inputs: Inputs, attrs?: Numbers): number[] =>
+    values(run(name, inputs, attrs).at(-1)!);
+
+  test.each<[string, () => number[]]>([
+    [
+      'the gradient of the multipliers of columns',
+      () => {
+        const [u, v] = [tf.tensor1d(factor), tf.ones([WIDTH])];
+        return last('LrmScaleGradient', { dy: matrix(dy), w: matrix(x), u, v });
+      },
+    ],
+    [
+      'the gradient of the gain of a norm',
+      () => {
+        const [scale, gain] = [tf.tensor3d(factor, [ROWS, 1, 1]), tf.ones([WIDTH])];
+        const inputs = { dy: matrix(dy), x: matrix(x), scale, gain };
+        return last('LrmRmsNormGradient', inputs, { groups: 1 });
+      },
+    ],
+  ])('%s', (_, compute) => {
+    const errors = tf.tidy(compute).map((sum, i) => Math.abs(sum / expected[i]! - 1));
+    expect(Math.max(...errors)).toBeLessThan(2 ** -22);
+  });
+});
+
 describe('where there can be no module', () => {
   test.each<[string, () => WebAssembly.Memory | undefined]>([
     [

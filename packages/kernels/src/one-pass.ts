@@ -5,7 +5,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
-import { addressOf, type WasmBackend } from './wasm-backend.ts';
+import { addressOf, roomForSums, type WasmBackend } from './wasm-backend.ts';
 import { type Passes, passesOf } from './wasm-passes.ts';
 
 interface Call {
@@ -16,6 +16,8 @@ interface Call {
   address(name: string): number;
   /** An output, with its address. */
   output(shape: number[]): readonly [TensorInfo, number];
+  /** The address of room for so many sums in float64, until the kernel has run. */
+  sums(count: number): number;
   readonly attrs: Readonly<Record<string, number>>;
 }
 
@@ -25,7 +27,8 @@ function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
     const passes = passesOf(backend);
     if (passes === undefined) return [];
     const tensors = inputs as Readonly<Record<string, TensorInfo | undefined>>;
-    return compute({
+    const scratch: TensorInfo[] = [];
+    const outputs = compute({
       passes,
       input: (name) => tensors[name] as TensorInfo,
       address(name) {
@@ -36,8 +39,15 @@ function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
         const out = backend.makeOutput(shape, 'float32');
         return [out, addressOf(backend, out)];
       },
+      sums(count) {
+        const room = roomForSums(backend, count);
+        scratch.push(room);
+        return addressOf(backend, room);
+      },
       attrs: attributes<Record<string, number>>(attrs),
     });
+    for (const room of scratch) backend.disposeData(room.dataId);
+    return outputs;
   };
 }
 
@@ -53,7 +63,7 @@ const scale = onePass(({ passes, input, address, output }) => {
 });
 
 /** The gradients of `scale` for w, and for u and v where they are. */
-const scaleGradient = onePass(({ passes, input, address, output }) => {
+const scaleGradient = onePass(({ passes, input, address, output, sums }) => {
   const { shape } = input('w');
   const [rows, width] = shape as [number, number];
   const hasFactor = { u: address('u') !== 0, v: address('v') !== 0 };
@@ -62,7 +72,7 @@ const scaleGradient = onePass(({ passes, input, address, output }) => {
   const dv = hasFactor.v ? output([width]) : null;
   passes.scaleGradient(
     ...[address('dy'), address('w'), address('u'), address('v')],
-    ...[toW, du?.[1] ?? 0, dv?.[1] ?? 0, rows, width],
+    ...[toW, du?.[1] ?? 0, dv?.[1] ?? 0, dv === null ? 0 : sums(width), rows, width],
   );
   return [dw, ...(du === null ? [] : [du[0]]), ...(dv === null ? [] : [dv[0]])];
 });
@@ -96,14 +106,15 @@ const rmsNorm = onePass(({ passes, input, address, output, attrs }) => {
 });
 
 /** The gradients of `rmsNorm` for x, and for gain where it is. */
-const rmsNormGradient = onePass(({ passes, input, address, output, attrs }) => {
+const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }) => {
   const { shape } = input('x');
   const { groups } = attrs as { groups: number };
   const width = shape.at(-1) as number;
   const [dx, toX] = output([...shape]);
   const dgain = address('gain') === 0 ? null : output([width]);
   passes.rmsNormGradient(
-    ...[address('dy'), address('x'), address('scale'), address('gain'), toX, dgain?.[1] ?? 0],
+    ...['dy', 'x', 'scale', 'gain'].map(address),
+    ...[toX, dgain?.[1] ?? 0, dgain === null ? 0 : sums(width)],
     ...[sizeOf(shape.slice(0, -1)), groups, width / groups],
   );
   return [dx, ...(dgain === null ? [] : [dgain[0]])];

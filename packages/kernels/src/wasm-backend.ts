@@ -36,3 +36,7 @@ export interface WasmBackend {
 /** The byte address of a tensor's elements on the heap. */
 export const addressOf = (backend: WasmBackend, { dataId }: TensorInfo): number =>
   backend.dataIdMap.get(dataId).memoryOffset;
+
+/** Space for so many numbers of float64, to be disposed of: a tensor of twice as many of float32. */
+export const roomForSums = (backend: WasmBackend, count: number): TensorInfo =>
+  backend.makeOutput([2 * count], 'float32');

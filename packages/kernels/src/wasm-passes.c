@@ -16,14 +16,24 @@
 #define KEEP_LOOP _Pragma("clang loop unroll(disable) vectorize(disable)")
 #define IN const float *restrict
 #define OUT float *restrict
+/* Sums of many numbers: after thousands of additions in float32, one after the other, they are off by 5e-5 and more. */
+#define SUMS double *restrict
 #define INLINE static inline __attribute__((always_inline))
+
+/** How many sums in float64 are added to at a time; they stay in the first cache. sum.ts says the same. */
+enum { MOST_SUMS = 1024 };
 
 INLINE float sum_of(v128_t x) {
   return (wasm_f32x4_extract_lane(x, 0) + wasm_f32x4_extract_lane(x, 1)) + (wasm_f32x4_extract_lane(x, 2) + wasm_f32x4_extract_lane(x, 3));
 }
 
-INLINE void fill_zero(OUT out, int count) {
-  EACH(i, count) out[i] = 0;
+/** The last two of four numbers, in float64. */
+INLINE v128_t high_of(v128_t x) {
+  return wasm_f64x2_promote_low_f32x4(wasm_i32x4_shuffle(x, x, 2, 3, 2, 3));
+}
+
+INLINE void fill_zero(SUMS sums, int count) {
+  EACH(i, count) sums[i] = 0;
 }
 
 /** out[j, i] = w[j, i] · (u[j] · v[i]) */
@@ -36,13 +46,13 @@ EXPORT("scale") void scale(IN w, IN u, IN v, OUT out, int rows, int width) {
 }
 
 /** dw = dy · (u vᵀ), du[j] = Σᵢ dy · w · v[i], dv[i] = Σⱼ dy · w · u[j]; du and dv only where u and v are. */
-EXPORT("scaleGradient") void scale_gradient(IN dy, IN w, IN u, IN v, OUT dw, OUT du, OUT dv, int rows, int width) {
-  if (v) fill_zero(dv, width);
+EXPORT("scaleGradient") void scale_gradient(IN dy, IN w, IN u, IN v, OUT dw, OUT du, OUT dv, SUMS sums_of_v, int rows, int width) {
+  if (v) fill_zero(sums_of_v, width);
   KEEP_LOOP for (int j = 0; j < rows; j++, dy += width, w += width, dw += width) {
     float row = u ? u[j] : 1;
     if (v) EACH(i, width) dw[i] = dy[i] * (row * v[i]);
     else EACH(i, width) dw[i] = dy[i] * row;
-    if (v) EACH(i, width) dv[i] += dy[i] * w[i] * row;
+    if (v) EACH(i, width) sums_of_v[i] += dy[i] * w[i] * row;
     if (!u) continue;
     v128_t sums = wasm_f32x4_const(0, 0, 0, 0);
     int i = 0;
@@ -54,6 +64,7 @@ EXPORT("scaleGradient") void scale_gradient(IN dy, IN w, IN u, IN v, OUT dw, OUT
     KEEP_LOOP for (; i < width; i++) sum += v ? dy[i] * w[i] * v[i] : dy[i] * w[i];
     du[j] = sum;
   }
+  if (v) EACH(i, width) dv[i] = sums_of_v[i];
 }
 
 /**
@@ -94,19 +105,21 @@ EXPORT("rmsNorm") void rms_norm(IN x, IN gain, OUT y, OUT scales, int rows, int 
 }
 
 /** With n = x · scale: dx = (dy · gain − n · mean(dy · gain · n)) · scale, dgain = Σ dy · n over rows, where there is a gain. */
-EXPORT("rmsNormGradient") void rms_norm_gradient(IN dy, IN x, IN scales, IN gain, OUT dx, OUT dgain, int rows, int groups, int width) {
-  if (gain) fill_zero(dgain, groups * width);
+EXPORT("rmsNormGradient") void rms_norm_gradient(IN dy, IN x, IN scales, IN gain, OUT dx, OUT dgain, SUMS sums_of_gain, int rows, int groups, int width) {
+  if (gain) fill_zero(sums_of_gain, groups * width);
   KEEP_LOOP for (int row = 0; row < rows; row++) {
     KEEP_LOOP for (int group = 0; group < groups; group++, x += width, dy += width, dx += width) {
       const float *factor = gain + group * width;
-      float *sums_of_gain = dgain + group * width;
+      double *sums_of_group = sums_of_gain + group * width;
       float scale_of_group = *scales++;
       v128_t splat = wasm_f32x4_splat(scale_of_group), sums = wasm_f32x4_const(0, 0, 0, 0);
       int i = 0;
       KEEP_LOOP for (; i + 4 <= width; i += 4) {
         v128_t slope = wasm_f32x4_mul(wasm_v128_load(dy + i), wasm_f32x4_mul(wasm_v128_load(x + i), splat));
         if (gain) {
-          wasm_v128_store(sums_of_gain + i, wasm_f32x4_add(wasm_v128_load(sums_of_gain + i), slope));
+          double *two = sums_of_group + i, *others = two + 2;
+          wasm_v128_store(two, wasm_f64x2_add(wasm_v128_load(two), wasm_f64x2_promote_low_f32x4(slope)));
+          wasm_v128_store(others, wasm_f64x2_add(wasm_v128_load(others), high_of(slope)));
           slope = wasm_f32x4_mul(slope, wasm_v128_load(factor + i));
         }
         sums = wasm_f32x4_add(sums, slope);
@@ -115,7 +128,7 @@ EXPORT("rmsNormGradient") void rms_norm_gradient(IN dy, IN x, IN scales, IN gain
       KEEP_LOOP for (; i < width; i++) {
         float slope = dy[i] * (x[i] * scale_of_group);
         if (gain) {
-          sums_of_gain[i] += slope;
+          sums_of_group[i] += slope;
           slope *= factor[i];
         }
         sum += slope;
@@ -125,6 +138,7 @@ EXPORT("rmsNormGradient") void rms_norm_gradient(IN dy, IN x, IN scales, IN gain
       else EACH(k, width) dx[k] = (dy[k] - x[k] * scale_of_group * along) * scale_of_group;
     }
   }
+  if (gain) EACH(k, groups * width) dgain[k] = sums_of_gain[k];
 }
 
 /** out = gate · sigmoid · up */
@@ -163,25 +177,45 @@ EXPORT("rotate") void rotate(IN x, IN cosine, IN sine, OUT out, int rows, int ti
   }
 }
 
-/** out[outer, inner] = Σ x[outer, size, inner] / divisor over the middle axis; 0 / divisor where it is empty. */
-EXPORT("sum") void sum(IN x, OUT out, int outer, int size, int inner, float divisor) {
-  KEEP_LOOP for (int o = 0; o < outer; o++, out += inner) {
+/** Σ x in float64. */
+INLINE double sum_of_run(IN x, int count) {
+  v128_t a = wasm_f64x2_const(0, 0), b = a, c = a, d = a;
+  int i = 0;
+  KEEP_LOOP for (; i + 8 <= count; i += 8) {
+    v128_t first = wasm_v128_load(x + i), second = wasm_v128_load(x + i + 4);
+    a = wasm_f64x2_add(a, wasm_f64x2_promote_low_f32x4(first));
+    b = wasm_f64x2_add(b, high_of(first));
+    c = wasm_f64x2_add(c, wasm_f64x2_promote_low_f32x4(second));
+    d = wasm_f64x2_add(d, high_of(second));
+  }
+  v128_t pair = wasm_f64x2_add(wasm_f64x2_add(a, b), wasm_f64x2_add(c, d));
+  double sum = wasm_f64x2_extract_lane(pair, 0) + wasm_f64x2_extract_lane(pair, 1);
+  KEEP_LOOP for (; i < count; i++) sum += x[i];
+  return sum;
+}
+
+/**
+ * out[outer, inner] = Σ x[outer, size, inner] / divisor over the middle axis; 0 / divisor where it is empty. `sums` has
+ * room for min(inner, MOST_SUMS) of them.
+ */
+EXPORT("sum") void sum(IN x, OUT out, SUMS sums, int outer, int size, int inner, double divisor) {
+  KEEP_LOOP for (int o = 0; o < outer; o++, x += size * inner, out += inner) {
     if (inner == 1) {
-      v128_t sums = wasm_f32x4_const(0, 0, 0, 0), others = sums;
-      int i = 0;
-      KEEP_LOOP for (; i + 8 <= size; i += 8) {
-        sums = wasm_f32x4_add(sums, wasm_v128_load(x + i));
-        others = wasm_f32x4_add(others, wasm_v128_load(x + i + 4));
-      }
-      float total = sum_of(wasm_f32x4_add(sums, others));
-      KEEP_LOOP for (; i < size; i++) total += x[i];
-      *out = total / divisor;
-      x += size;
+      *out = sum_of_run(x, size) / divisor;
       continue;
     }
-    fill_zero(out, inner);
-    KEEP_LOOP for (int k = 0; k < size; k++, x += inner) EACH(i, inner) out[i] += x[i];
-    EACH(i, inner) out[i] /= divisor;
+    KEEP_LOOP for (int from = 0; from < inner; from += MOST_SUMS) {
+      int count = inner - from < MOST_SUMS ? inner - from : MOST_SUMS;
+      const float *row = x + from;
+      fill_zero(sums, count);
+      int k = 0;
+      KEEP_LOOP for (; k + 4 <= size; k += 4, row += 4 * inner) {
+        const float *second = row + inner, *third = second + inner, *fourth = third + inner;
+        EACH(i, count) sums[i] += ((double)row[i] + second[i]) + ((double)third[i] + fourth[i]);
+      }
+      KEEP_LOOP for (; k < size; k++, row += inner) EACH(i, count) sums[i] += row[i];
+      EACH(i, count) out[from + i] = sums[i] / divisor;
+    }
   }
 }
 
