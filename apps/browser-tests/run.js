@@ -16,6 +16,7 @@ const PAGES = [
   { path: 'training.html?threads=4&only=conv2d', threads: 4 },
   { path: 'guide.html', threads: 0 },
   { path: 'checkpoint.html', threads: 0 },
+  { path: 'loading.html', threads: 0 },
 ];
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));

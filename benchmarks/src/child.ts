@@ -3,10 +3,20 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Side } from './comparisons.ts';
 import { makeStep, type Step } from './workloads.ts';
 
-export type Request = { readonly prepare: Side } | { readonly round: number };
+export type Request =
+  | { readonly prepare: Side }
+  | { readonly round: number }
+  | { readonly count: 'kernels' };
+
+/** How often a step runs each kernel, and how many bytes of tensors it creates. */
+export interface Work {
+  readonly kernels: Readonly<Record<string, number>>;
+  readonly bytes: number;
+}
 export type Reply =
   | { readonly ready: true }
   | { readonly msPerStep: number }
+  | Work
   | { readonly error: string };
 
 /** Five steps, or fewer once this time is over: on cpu, one may take many seconds. */
@@ -40,6 +50,16 @@ async function measure(steps: number): Promise<number> {
   return (isCpuTime ? (user + system) / 1000 : performance.now() - began) / steps;
 }
 
+async function countKernels(): Promise<Work> {
+  const { kernels } = await tf.profile(async () => {
+    await step?.();
+    return [];
+  });
+  const counts: Record<string, number> = {};
+  for (const { name } of kernels) counts[name] = (counts[name] ?? 0) + 1;
+  return { kernels: counts, bytes: kernels.reduce((sum, { bytesAdded }) => sum + bytesAdded, 0) };
+}
+
 process.on('message', async (request: Request) => {
   const reply = (message: Reply): void => {
     process.send?.(message);
@@ -48,6 +68,8 @@ process.on('message', async (request: Request) => {
     if ('prepare' in request) {
       await prepare(request.prepare);
       reply({ ready: true });
+    } else if ('count' in request) {
+      reply(await countKernels());
     } else {
       reply({ msPerStep: await measure(request.round) });
     }

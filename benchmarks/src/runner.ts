@@ -2,7 +2,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Reply, Request } from './child.ts';
+import type { Reply, Request, Work } from './child.ts';
 import type { Side } from './comparisons.ts';
 
 /** How often each runner is measured. */
@@ -14,6 +14,8 @@ export interface Counts {
 export interface Runner {
   /** Milliseconds per step, over so many steps. */
   round(steps: number): Promise<number>;
+  /** What one step runs; only in Node. */
+  count(): Promise<Work>;
   stop(): void;
 }
 
@@ -44,6 +46,10 @@ function runner(child: ChildProcess, request: (message: object) => Promise<Answe
     async round(steps) {
       const answer = await request({ round: steps });
       return 'msPerStep' in answer ? answer.msPerStep : Number.NaN;
+    },
+    async count() {
+      const answer = await request({ count: 'kernels' });
+      return 'kernels' in answer ? answer : { kernels: {}, bytes: Number.NaN };
     },
     stop: () => void child.kill(),
   };

@@ -9,7 +9,7 @@ const linked = (name, text) =>
   text
     .replaceAll(/\]\(\.\.\/([\w-]+)\/README\.md/g, '](/packages/$1')
     .replaceAll(/\]\((?=sweep\/)/g, `](${repository}/packages/${name}/`)
-    .replaceAll(/\]\(\.\.\/\.\.\/(?=fixtures\/)/g, `](${repository}/`);
+    .replaceAll(/\]\(\.\.\/\.\.\/(?=fixtures\/|README)/g, `](${repository}/`);
 
 export default {
   paths: () =>

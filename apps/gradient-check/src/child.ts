@@ -3,17 +3,19 @@ import { enableTraining } from '@tfjs-lrm/kernels';
 import type { Backend } from './backends.ts';
 import { readCases } from './fixtures.ts';
 import { judgeHere } from './in-process.ts';
+import type { Mode } from './results.ts';
 import { startBackend } from './start-backend.ts';
 
-const [backend, mode, names] = process.argv.slice(2) as [Backend, 'stock' | 'ours', string];
+const [backend, mode, names] = process.argv.slice(2) as [Backend, Mode, string];
 const chosen = new Set(JSON.parse(names) as string[]);
 
 console.warn = () => {};
 await startBackend(backend);
-if (mode === 'ours') enableTraining();
+if (mode !== 'stock') enableTraining();
+const around = mode === 'compiled' ? (await import('./compiled.ts')).compiled : undefined;
 for (const subject of readCases()) {
   if (!chosen.has(subject.name)) continue;
-  const judgement = await judgeHere(subject, backend);
+  const judgement = await judgeHere(subject, backend, around);
   await new Promise((resolve) => process.send!(judgement, resolve));
 }
 process.disconnect();

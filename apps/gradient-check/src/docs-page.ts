@@ -40,13 +40,13 @@ function tableOf({ cases, judgements }: Results): string[] {
 }
 
 const growthRows = (growth: readonly Growth[]): string[] =>
-  growth.map(({ name, along, kernels }) =>
-    row([`\`${name}\``, `\`${along}\``, kernels.join(' → ')]),
+  growth.map(({ name, along, of, counts }) =>
+    row([`\`${name}\``, `\`${along}\``, `${of} ${counts.join(' → ')}`]),
   );
 
 function growthTable({ growth: { stock = [], ours = [] } }: Results): string[] {
   const head = [
-    row(['case', 'what grows', 'kernels of the gradient at 2, 4 and 8 times the size']),
+    row(['case', 'what grows', 'the gradient at 2, 4 and 8 times the size']),
     row(['---', '---', '---']),
   ];
   const end =
@@ -54,6 +54,18 @@ function growthTable({ growth: { stock = [], ours = [] } }: Results): string[] {
       ? ['With `enableTraining()` there is none.']
       : ['With `enableTraining()` there remain:', '', ...head, ...growthRows(ours)];
   return [...head, ...growthRows(stock), '', ...end];
+}
+
+/** The faults of the same cases as functions of TensorFlow. */
+function compiledSection({ cases, judgements }: Results): string[] {
+  const { compiled = [] } = judgements.get('tensorflow') ?? {};
+  const faults = [...faultsByOperation(cases, compiled)].filter(([, each]) => each.length > 0);
+  return [
+    `Every case on tensorflow once more, its result, its gradient and its second order each [compiled](/packages/native) into one function, with`,
+    `\`enableTraining()\`: ${compiled.length} cases, and these are not right, for the reasons below:`,
+    '',
+    ...faults.map(([title, each]) => `- \`${title}\`: ${summarize(each)}`),
+  ];
 }
 
 function statements({ cases }: Results): string[] {
@@ -92,7 +104,7 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     `${made.join(', ')}. webgl and webgpu ran in Chromium on SwiftShader, without the kernels in plain JavaScript that tfjs takes for small tensors.`,
     '',
     '```sh',
-    'npm run check:gradients                              # all of it, 15 minutes',
+    'npm run check:gradients                              # all of it, 20 minutes',
     'npm run check:gradients -- --backend wasm --only avgPool',
     '```',
     '',
@@ -104,13 +116,18 @@ export function docsPage(results: Results, versions: Readonly<Record<string, str
     '',
     ...tableOf(results),
     '',
+    '## Compiled',
+    '',
+    ...compiledSection(results),
+    '',
     '## What enableTraining() leaves as it is',
     '',
     ...statements(results),
     '',
     '## Gradients that are slow',
     '',
-    'Their number of kernels grows with a size, while that of the forward pass does not.',
+    'Their number of kernels grows with a size while that of the forward pass does not, or their work does, over that of the forward pass: elements',
+    'that kernels read and write, and multiplications of products of matrices.',
     '',
     ...growthTable(results),
     '',

@@ -35,13 +35,13 @@ export function lossOf(outputs: readonly tf.Tensor[], curved: boolean): tf.Scala
   return parts.reduce((total, part) => tf.add(total, part)) as tf.Scalar;
 }
 
-async function outcomeOf(
-  compute: () => readonly (tf.Tensor | null)[],
-  inputs: readonly tf.Tensor[],
-): Promise<Outcome> {
+/** Tensors, some of which may be missing. */
+export type Compute = () => (tf.Tensor | null)[];
+
+async function outcomeOf(compute: Compute, inputs: readonly tf.Tensor[]): Promise<Outcome> {
   let tensors: readonly (tf.Tensor | null)[];
   try {
-    tensors = tf.tidy(() => compute() as tf.Tensor[]);
+    tensors = tf.tidy(compute as () => tf.Tensor[]);
     const values = await Promise.all(
       tensors.map(async (tensor) => (tensor === null ? null : [...(await tensor.data())])),
     );
@@ -56,7 +56,11 @@ async function outcomeOf(
   }
 }
 
-export async function evaluate(subject: Case): Promise<Outcomes> {
+/** @param around what runs each computation in another way, for example compiled */
+export async function evaluate(
+  subject: Case,
+  around: (compute: Compute) => Compute = (compute) => compute,
+): Promise<Outcomes> {
   let graph: Graph;
   try {
     graph = build(subject);
@@ -80,9 +84,17 @@ export async function evaluate(subject: Case): Promise<Outcomes> {
   };
   try {
     return {
-      forward: await outcomeOf(outputs, inputs),
-      gradient: await outcomeOf(() => gradientsOf(() => lossOf(outputs(), false)), inputs),
-      second: subject.second && (await outcomeOf(() => gradientsOf(penalty), inputs)),
+      forward: await outcomeOf(around(outputs), inputs),
+      gradient: await outcomeOf(
+        around(() => gradientsOf(() => lossOf(outputs(), false))),
+        inputs,
+      ),
+      second:
+        subject.second &&
+        (await outcomeOf(
+          around(() => gradientsOf(penalty)),
+          inputs,
+        )),
     };
   } finally {
     dispose();

@@ -1,4 +1,4 @@
-/** Which gradients run more kernels on more elements, where their forward pass does not. */
+/** Which gradients run more kernels, or do more for each element, on more elements, where their forward pass does not. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Argument, Case, Input } from './case.ts';
 import { lossOf } from './evaluate.ts';
@@ -8,8 +8,10 @@ export interface Growth {
   readonly name: string;
   /** What is doubled. */
   readonly along: string;
-  /** Kernels of the gradient where it is 2, 4 and 8 times as large. */
-  readonly kernels: readonly number[];
+  /** Kernels, or work: elements read and written and products of matrices, over those of the forward pass. */
+  readonly of: 'kernels' | 'work';
+  /** Of the gradient, where what is doubled is 2, 4 and 8 times as large. */
+  readonly counts: readonly number[];
 }
 
 /** From the first size on: what is nothing at the start, as a dilation of 1, may take kernels of its own once. */
@@ -67,15 +69,38 @@ function* variants(subject: Case): Generator<Variant> {
 }
 
 interface Count {
-  readonly forward: number;
-  readonly gradient: number;
+  readonly kernels: number;
+  readonly work: number;
 }
 
-/** How many kernels the outputs take, and how many more the gradients do. Throws where tfjs does. */
-async function countKernels(subject: Case): Promise<Count> {
-  const numberOf = async (run: () => tf.TensorContainer): Promise<number> => {
+interface Counts {
+  readonly forward: Count;
+  /** Beyond the forward pass. */
+  readonly gradient: Count;
+}
+
+type Kernel = Awaited<ReturnType<typeof tf.profile>>['kernels'][number];
+
+/** Elements that are read and written; multiplications where they are more, as in a product of matrices. */
+function workOf({ name, inputShapes, outputShapes }: Kernel): number {
+  const sizes = (shapes: readonly (number[] | null)[]): number[] =>
+    shapes.map((shape) => (shape === null ? 0 : tf.util.sizeFromShape(shape)));
+  const elements = [...sizes(inputShapes), ...sizes(outputShapes)].reduce(
+    (sum, size) => sum + size,
+  );
+  if (name !== tf.BatchMatMul) return elements;
+  // [m, k] · [k, n] = [m, n], in any order.
+  const [a, b, out] = [...inputShapes, ...outputShapes].map((shape) =>
+    tf.util.sizeFromShape(shape!.slice(-2)),
+  ) as [number, number, number];
+  return elements + sizes(outputShapes)[0]! * Math.sqrt((a * b) / out);
+}
+
+/** What the outputs take, and what the gradients take more. Throws where tfjs does. */
+async function count(subject: Case): Promise<Counts> {
+  const numberOf = async (run: () => tf.TensorContainer): Promise<Count> => {
     const { kernels } = await tf.profile(() => tf.tidy(run) as tf.TensorContainer);
-    return kernels.length;
+    return { kernels: kernels.length, work: kernels.reduce((sum, each) => sum + workOf(each), 0) };
   };
   const { outputs, inputs, dispose } = build(subject);
   const variables = inputs.filter((input) => input instanceof tf.Variable && input.trainable);
@@ -88,7 +113,12 @@ async function countKernels(subject: Case): Promise<Count> {
       );
       return [value, ...Object.values(grads)];
     });
-    return { forward, gradient: all - forward };
+    // A gradient has to write as much as there is, even where the forward pass reads little of it.
+    const size = inputs.reduce((sum, input) => sum + input.size, 0);
+    return {
+      forward: { kernels: forward.kernels, work: forward.work + size },
+      gradient: { kernels: all.kernels - forward.kernels, work: all.work - forward.work },
+    };
   } finally {
     dispose();
   }
@@ -96,19 +126,34 @@ async function countKernels(subject: Case): Promise<Count> {
 
 export async function growthOf(subject: Case): Promise<Growth | null> {
   for (const { along, subjects } of variants(subject)) {
-    const counts: Count[] = [];
+    const counts: Counts[] = [];
     for (const larger of subjects) {
-      const count = await countKernels(larger).catch(() => null);
-      if (count !== null) counts.push(count);
+      const counted = await count(larger).catch(() => null);
+      if (counted !== null) counts.push(counted);
     }
     const [two, four, eight] = counts;
     if (two === undefined || four === undefined || eight === undefined) continue;
+    const kernels = counts.map(({ gradient }) => gradient.kernels);
     // Outputs and time steps that are more take more kernels in both.
-    const expected = (four.gradient * eight.forward) / four.forward;
-    // What takes a few more with each doubling is a logarithm, which is what a scan takes.
-    const [first, second] = [four.gradient - two.gradient, eight.gradient - four.gradient];
-    if (first > 0 && second > 1.5 * first && eight.gradient > 1.2 * expected)
-      return { name: subject.name, along, kernels: counts.map(({ gradient }) => gradient) };
+    const expected = (four.gradient.kernels * eight.forward.kernels) / four.forward.kernels;
+    if (grows(kernels) && eight.gradient.kernels > 1.2 * expected)
+      return { name: subject.name, along, of: 'kernels', counts: kernels };
+    const work = counts.map(({ forward, gradient }) => gradient.work / forward.work);
+    // A window that is larger does more in both, which the sizes of the tensors do not tell.
+    if (along.startsWith('axis') && grows(work) && work[2]! > 1.5 * work[1]!)
+      return {
+        name: subject.name,
+        along,
+        of: 'work',
+        counts: work.map((each) => Number(each.toPrecision(2))),
+      };
   }
   return null;
+}
+
+/** What takes a few more with each doubling is a logarithm, which is what a scan takes. */
+function grows(counts: readonly number[]): boolean {
+  const [two, four, eight] = counts as [number, number, number];
+  const [first, second] = [four - two, eight - four];
+  return first > 0 && second > 1.5 * first;
 }

@@ -7,8 +7,12 @@ import { groupBy } from './group-by.ts';
 import type { Growth } from './growth.ts';
 import type { Judgement } from './judge.ts';
 
-export const MODES = ['stock', 'ours'] as const;
+/** Stock tfjs, with `enableTraining()`, and with that compiled into functions of TensorFlow. */
+export const MODES = ['stock', 'ours', 'compiled'] as const;
 export type Mode = (typeof MODES)[number];
+
+export const isThere = (mode: Mode, backend: Backend): boolean =>
+  mode !== 'compiled' || backend === 'tensorflow';
 
 /** The judgements of all cases, in their order, by backend and mode; and the gradients that grow, by mode. */
 export interface Results {

@@ -78,7 +78,13 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(`\n${section(report)}`);
     if (values.kernels) console.log(`\n${kernelsOf(report)}`);
   }
-  const text = [...reports.map(section), `<sub>\`npm run bench:floor\`: ${conditions}.</sub>`];
+  const flags = [
+    ...(values.models === undefined ? [] : [`--models ${models.join(',')}`]),
+    ...(values.rounds === undefined ? [] : [`--rounds ${rounds}`]),
+    ...(isCpuTime ? ['--cpu'] : []),
+  ];
+  const command = ['npm run bench:floor -- --python PATH', ...flags].join(' ');
+  const text = [...reports.map(section), `<sub>\`${command}\`: ${conditions}.</sub>`];
   if (values.write) writeFileSync(README, between(readFileSync(README, 'utf8'), text.join('\n\n')));
   if (values.json !== undefined) {
     const plain = reports.map((each) => ({ ...each, amounts: Object.fromEntries(each.amounts) }));

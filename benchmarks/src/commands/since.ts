@@ -12,9 +12,10 @@ import {
   runCommand,
   whole,
 } from '@tfjs-lrm/shared';
+import type { Work } from '../child.ts';
 import type { Side } from '../comparisons.ts';
 import type { LayersModelName } from '../layers-models.ts';
-import { measure, nodeRunner, ratios } from '../runner.ts';
+import { measure, nodeRunner, type Runner, ratios } from '../runner.ts';
 import { summarize } from '../statistics.ts';
 
 interface Chosen {
@@ -22,6 +23,8 @@ interface Chosen {
   rounds: number;
   steps: number;
   wall: true;
+  counts: true;
+  only: string;
   help: true;
 }
 
@@ -30,6 +33,8 @@ const FLAGS: Flags<Chosen> = {
   rounds: whole(1, 'rounds of each (default 9)'),
   steps: whole(1, 'training steps a round (default 5)'),
   wall: present('the time that passes, for an idle machine; CPU time of the process if left out'),
+  counts: present('the kernels and the bytes of one step instead, which no load changes'),
+  only: path('NAME', 'workloads whose name begins with it'),
   help: present('this text'),
 };
 
@@ -66,11 +71,17 @@ const LAYERS_MODELS: readonly LayersModelName[] = [
   'iris',
 ];
 
-const WORKLOADS: readonly Pick<Side, 'label' | 'workload' | 'options'>[] = [
+const WORKLOADS: readonly Pick<Side, 'label' | 'workload' | 'options' | 'compile'>[] = [
   {
     label: "the demo's model",
     workload: 'language-model',
     options: { multipliers: true, optimizer: 'adam' },
+  },
+  {
+    label: "the demo's model, compiled",
+    workload: 'language-model',
+    options: { multipliers: true, optimizer: 'adam' },
+    compile: 'graph',
   },
   ...LAYERS_MODELS.map((model) => ({
     label: model,
@@ -79,30 +90,68 @@ const WORKLOADS: readonly Pick<Side, 'label' | 'workload' | 'options'>[] = [
   })),
 ];
 
+/**
+ * The ratio of the rounds, and that of the fastest round of each: other processes only add to a time, so the latter
+ * changes less with the load.
+ */
+function compareTimes([after, before]: readonly [number[], number[]]): string {
+  const { median, min, max } = summarize(ratios(after, before));
+  const fastest = [before, after].map((times) => Math.min(...times)) as [number, number];
+  const ms = `${fastest[0].toFixed(1)} → ${fastest[1].toFixed(1)} ms`;
+  const ofFastest = (fastest[1] / fastest[0]).toFixed(3);
+  return `${ms.padEnd(22)}${ofFastest}; rounds ${median.toFixed(3)} (${min.toFixed(3)}–${max.toFixed(3)})`;
+}
+
+/** Kernels and bytes before and after, and the kernels that changed in number. */
+async function compareWork(starts: readonly (() => Promise<Runner>)[]): Promise<string> {
+  const runners: Runner[] = [];
+  try {
+    for (const start of starts) runners.push(await start());
+    const [after, before] = (await Promise.all(runners.map((runner) => runner.count()))) as [
+      Work,
+      Work,
+    ];
+    const total = ({ kernels }: Work): number =>
+      Object.values(kernels).reduce((sum, count) => sum + count, 0);
+    const names = new Set([...Object.keys(before.kernels), ...Object.keys(after.kernels)]);
+    const changes = [...names].flatMap((name) => {
+      const change = (after.kernels[name] ?? 0) - (before.kernels[name] ?? 0);
+      return change === 0 ? [] : [`${name} ${change > 0 ? '+' : ''}${change}`];
+    });
+    const bytes = `${(after.bytes / before.bytes).toFixed(4)} × the bytes`;
+    return `${total(before)} → ${total(after)} kernels, ${bytes}; ${changes.join(', ') || 'the same kernels'}`;
+  } finally {
+    for (const runner of runners) runner.stop();
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
-  const { commit, rounds = 9, steps = 5, wall, help } = readFlags(args, FLAGS);
+  const { commit, rounds = 9, steps = 5, wall, counts, only = '', help } = readFlags(args, FLAGS);
   if (help || commit === undefined) {
     console.log(HELP);
     return help ? 0 : 1;
   }
   const kernelsFrom = kernelsOf(commit);
   const clock = wall ? 'time' : 'CPU time';
+  const what = counts
+    ? 'kernels and bytes of a step'
+    : `${clock}, ${rounds} rounds of ${steps} steps in turn`;
   console.log(
-    `${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]!.toFixed(1)}; ${clock}, ${rounds} rounds of ${steps} steps in turn`,
+    `${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]!.toFixed(1)}; ${what}`,
   );
   for (const backend of ['wasm', 'tensorflow'] as const) {
-    for (const workload of WORKLOADS) {
+    for (const workload of WORKLOADS.filter(({ label }) => label.startsWith(only))) {
+      // A compiled step runs as one function, whose kernels tfjs does not see.
+      if (workload.compile !== undefined && (backend !== 'tensorflow' || counts)) continue;
       const now: Side = { ...workload, backend, kernels: true, isCpuTime: wall !== true };
-      const sides = [now, { ...now, kernelsFrom }];
-      const [after, before] = (await measure(
-        sides.map((side) => () => nodeRunner(side)),
-        { rounds, stepsPerRound: steps },
-      )) as [number[], number[]];
-      const { median, min, max } = summarize(ratios(after, before));
-      const ms = `${summarize(before).median.toFixed(1)} → ${summarize(after).median.toFixed(1)} ms`;
-      console.log(
-        `${backend.padEnd(12)}${workload.label.padEnd(22)}${ms.padEnd(22)}${median.toFixed(3)} (${min.toFixed(3)}–${max.toFixed(3)})`,
-      );
+      const starts = [now, { ...now, kernelsFrom }].map((side) => () => nodeRunner(side));
+      const title = `${backend.padEnd(12)}${workload.label.padEnd(28)}`;
+      if (counts) {
+        console.log(`${title}${await compareWork(starts)}`);
+        continue;
+      }
+      const times = await measure(starts, { rounds, stepsPerRound: steps });
+      console.log(`${title}${compareTimes(times as [number[], number[]])}`);
     }
   }
   return 0;

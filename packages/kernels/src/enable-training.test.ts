@@ -94,9 +94,12 @@ test('only what is missing or wrong changes on cpu, and all that changes comes b
     'Multiply',
     'Pack',
     'Reshape',
+    'ResizeBilinearGrad',
+    'ResizeNearestNeighborGrad',
     'StridedSlice',
     'Sub',
     'Transform',
+    'UnsortedSegmentSum',
   ]);
   disableTraining();
   expect(kernel('_FusedMatMul')).toBe(stock.fused);

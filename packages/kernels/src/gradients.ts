@@ -2,6 +2,7 @@ import { broadcastGradients } from './gradients/broadcast.ts';
 import { complexGradients } from './gradients/complex.ts';
 import { conv3DTransposeGradient } from './gradients/conv3d-transpose.ts';
 import { convolutionGradients } from './gradients/convolution.ts';
+import { cropGradient } from './gradients/crop.ts';
 import { cumulativeGradients } from './gradients/cumulative.ts';
 import { dilationGradients } from './gradients/dilation.ts';
 import { divNoNanGradient } from './gradients/div-no-nan.ts';
@@ -25,6 +26,7 @@ export const gradients: readonly Gradient[] = [
   ...complexGradients,
   conv3DTransposeGradient,
   ...convolutionGradients,
+  cropGradient,
   ...cumulativeGradients,
   ...dilationGradients,
   divNoNanGradient,

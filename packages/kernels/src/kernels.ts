@@ -38,6 +38,8 @@ import {
   Pack,
   PadV2,
   Reshape,
+  ResizeBilinearGrad,
+  ResizeNearestNeighborGrad,
   Reverse,
   Select,
   StridedSlice,
@@ -67,6 +69,7 @@ import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
 import { onePassKernels } from './one-pass.ts';
 import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
+import { resizeBilinearGrad, resizeNearestGrad } from './resize-grad.ts';
 import { reverse } from './reverse.ts';
 import { select } from './select.ts';
 import { mean, sum } from './sum.ts';
@@ -111,6 +114,12 @@ const same3D = (backendName: string): Kernels['replaced'] => ({
 const sides = (kernelNames: readonly string[]): Kernels['replaced'] =>
   Object.fromEntries(kernelNames.map((name) => [name, withSides]));
 
+/** Gradients of resizes in JavaScript. */
+const resizes: Kernels['replaced'] = {
+  [ResizeBilinearGrad]: () => resizeBilinearGrad,
+  [ResizeNearestNeighborGrad]: () => resizeNearestGrad,
+};
+
 const convolutions = [Conv2D, DepthwiseConv2dNative, FusedConv2D, FusedDepthwiseConv2D];
 
 /** What every tfjs backend except tensorflow gets wrong. */
@@ -140,10 +149,12 @@ export const kernels: Readonly<Record<string, Kernels>> = {
     missing: {},
     replaced: {
       ...common('cpu'),
+      ...resizes,
       ...Object.fromEntries([Add, Multiply, Sub].map((name) => [name, withEqualRanks])),
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('cpu')(stock)),
       [MaxPool3DGrad]: () => maxPoolGrad,
       [Transform]: withEveryImage,
+      [UnsortedSegmentSum]: () => unsortedSegmentSum,
     },
   },
   tensorflow: {
@@ -191,6 +202,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [UnsortedSegmentSum]: unsortedSegmentSum,
     },
     replaced: {
+      ...resizes,
       [AvgPool]: withPadding,
       [AvgPool3D]: (stock) => withMetElements('wasm', stock),
       [BatchMatMul]: batchMatMul,

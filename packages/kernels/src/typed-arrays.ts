@@ -1,23 +1,27 @@
-import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import { type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { WasmBackend } from './wasm-backend.ts';
 
 /** The part of tfjs' MathBackendCPU that kernels use. */
 interface CpuBackend {
   readonly data: { get(dataId: TensorInfo['dataId']): { values: Float32Array | Int32Array } };
-  makeTensorInfo(shape: number[], dtype: DataType, values: Float32Array): TensorInfo;
+  makeTensorInfo(shape: number[], dtype: DataType, values: ArrayLike<number>): TensorInfo;
 }
 
-const isWasm = (backend: object): backend is WasmBackend => 'typedArrayFromHeap' in backend;
+export const isWasm = (backend: object): backend is WasmBackend => 'typedArrayFromHeap' in backend;
 
 /** A tensor of zeros on cpu or wasm. Creating it may grow the wasm heap, which detaches all arrays read before. */
-export function makeZeros(backend: object, shape: number[]): TensorInfo {
+export function makeZeros(
+  backend: object,
+  shape: number[],
+  dtype: 'float32' | 'int32' = 'float32',
+): TensorInfo {
   if (isWasm(backend)) {
-    const out = backend.makeOutput(shape, 'float32');
+    const out = backend.makeOutput(shape, dtype);
     backend.typedArrayFromHeap(out).fill(0);
     return out;
   }
-  const size = shape.reduce((product, side) => product * side, 1);
-  return (backend as CpuBackend).makeTensorInfo(shape, 'float32', new Float32Array(size));
+  const zeros = util.makeZerosTypedArray(util.sizeFromShape(shape), dtype);
+  return (backend as CpuBackend).makeTensorInfo(shape, dtype, zeros);
 }
 
 /** The values of a tensor on cpu or wasm, not copied. */

@@ -1,7 +1,7 @@
-/** A process that measures the named gradients on one backend. */
+/** A process that measures the named gradients on one backend, and sends each when it has it. */
 import { enableTraining } from '@tfjs-lrm/kernels';
 import { startBackend } from '../start-backend.ts';
-import { type Ratio, ratioOf } from './ratio.ts';
+import { ratioOf } from './ratio.ts';
 import { type Measured, SIZES } from './sizes.ts';
 import { workloadsOf } from './workloads.ts';
 
@@ -11,10 +11,8 @@ console.warn = () => {};
 await startBackend(backend);
 enableTraining();
 const workloads = workloadsOf(SIZES[backend]);
-const ratios: Ratio[] = [];
 for (const name of JSON.parse(names) as string[]) {
   const ratio = ratioOf(name, workloads[name]!);
-  if (ratio !== null) ratios.push(ratio);
+  if (ratio !== null) await new Promise((resolve) => process.send!(ratio, resolve));
 }
-await new Promise((resolve) => process.send!(ratios, resolve));
 process.disconnect();

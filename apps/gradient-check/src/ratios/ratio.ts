@@ -1,44 +1,56 @@
 /** How long a gradient takes, compared with its forward pass. */
 import * as tf from '@tensorflow/tfjs-core';
+import { cpuMs, type Share, sharesOfKernels } from './profile.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Ratio {
   readonly name: string;
   /** CPU time of the gradient over that of the forward pass, or over that of a sum where that is more. */
   readonly ratio: number;
+  /** Where the time of both goes, the longest first. */
+  readonly shares: readonly Share[];
 }
 
-const ROUNDS = 5;
+const ROUNDS = { least: 5, most: 25 };
+/** Rounds end when none of the last so many was faster by more than this. */
+const SETTLED = { rounds: 4, change: 0.02 };
 /** What a sample takes at least. */
 const SAMPLE_MS = 10;
+/** What all samples of a gradient may take, beyond the least number of rounds. */
+const BUDGET_MS = 4000;
 
-/** CPU time of this process, all its threads, which other processes hardly change. */
-function cpuMs(run: () => void): number {
-  const before = process.cpuUsage();
+function timeOf(run: () => void): number {
+  const before = cpuMs();
   run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return cpuMs() - before;
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-/** Medians of the CPU times of one run of each, in interleaved rounds. */
-function medians(runs: readonly (() => void)[]): number[] {
+/**
+ * The least CPU time of one run of each, of interleaved rounds: other processes share caches and cores and only add to
+ * it, so that the least changes little with the load of the machine.
+ */
+function leastTimes(runs: readonly (() => void)[]): number[] {
   const counts = runs.map((run) => {
     run();
-    return Math.max(1, Math.ceil(SAMPLE_MS / Math.max(cpuMs(run), 0.01)));
+    return Math.max(1, Math.ceil(SAMPLE_MS / Math.max(timeOf(run), 0.01)));
   });
-  const samples = Array.from({ length: ROUNDS }, () =>
-    runs.map((run, i) => {
+  const least = runs.map(() => Number.POSITIVE_INFINITY);
+  let [spent, settled] = [0, 0];
+  for (let round = 0; round < ROUNDS.most; round++) {
+    settled++;
+    for (const [i, run] of runs.entries()) {
       const count = counts[i]!;
-      const time = cpuMs(() => {
+      const time = timeOf(() => {
         for (let n = 0; n < count; n++) run();
       });
-      return time / count;
-    }),
-  );
-  return runs.map((_, i) => median(samples.map((sample) => sample[i]!)));
+      spent += time;
+      if (time / count < least[i]! * (1 - SETTLED.change)) settled = 0;
+      least[i] = Math.min(least[i]!, time / count);
+    }
+    const isEnough = settled >= SETTLED.rounds || spent > BUDGET_MS;
+    if (round + 1 >= ROUNDS.least && isEnough) break;
+  }
+  return least;
 }
 
 /** The ratio on the current backend, or null where the backend lacks the operation. */
@@ -57,13 +69,15 @@ export function ratioOf(name: string, { inputs, of }: Workload): Ratio | null {
   const all = tf.grads((...xs: tf.Tensor[]) =>
     of(...tensors.map((tensor) => xs[trained.indexOf(tensor)] ?? tensor)),
   );
+  const both = tidied(() => all(trained, dy));
   // What writes nothing, as a reshape, is compared with a sum of what its gradient has to write.
   const [largest] = [...trained, dy].toSorted((a, b) => b.size - a.size);
-  const [once, both, sum] = medians([
+  const [once, twice, sum] = leastTimes([
     tidied(forward),
-    tidied(() => all(trained, dy)),
+    both,
     tidied(() => tf.add(largest!, largest!)),
   ]) as [number, number, number];
+  const shares = sharesOfKernels(both);
   tf.dispose([...tensors, dy]);
-  return { name, ratio: (both - once) / Math.max(once, sum) };
+  return { name, ratio: (twice - once) / Math.max(once, sum), shares };
 }

@@ -182,15 +182,16 @@ export const KEEPING = {
     await reached(app.page, 10);
     // Nothing is drawn for a while, as behind another tab, and then nothing runs.
     await app.page.evaluate(() => {
-      globalThis.requestAnimationFrame = (draw) => globalThis.waitingFrames.push(draw);
+      globalThis.nextFrame = globalThis.requestAnimationFrame;
       globalThis.waitingFrames = [];
+      globalThis.requestAnimationFrame = (draw) => globalThis.waitingFrames.push(draw);
     });
     await new Promise((resolve) => setTimeout(resolve, 5000));
     await session.send('Page.setWebLifecycleState', { state: 'frozen' });
     await new Promise((resolve) => setTimeout(resolve, 60_000));
     await session.send('Page.setWebLifecycleState', { state: 'active' });
     await app.page.evaluate(() => {
-      delete globalThis.requestAnimationFrame;
+      globalThis.requestAnimationFrame = globalThis.nextFrame;
       for (const draw of globalThis.waitingFrames) requestAnimationFrame(draw);
     });
     await finished(app.page);

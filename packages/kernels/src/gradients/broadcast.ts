@@ -20,6 +20,7 @@ import {
   sub,
   sum,
   type Tensor,
+  util,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
@@ -29,6 +30,10 @@ export function sumTo(gradient: Tensor, shape: number[]): Tensor {
   const axes = backend_util.getReductionAxes(shape, gradient.shape);
   return reshape(axes.length === 0 ? gradient : sum(gradient, axes), shape);
 }
+
+/** {@link sumTo} for a gradient that was computed for this input alone, and so need not become a new tensor. */
+const fit = (gradient: Tensor, shape: number[]): Tensor =>
+  util.arraysEqual(gradient.shape, shape) ? gradient : sumTo(gradient, shape);
 
 /** A gradient from the derivatives with respect to a and to b, each of the shape of the result. */
 const ofBinary = (
@@ -40,7 +45,7 @@ const ofBinary = (
   gradFunc: (dy, saved) => {
     const [a, b] = saved as [Tensor, Tensor];
     const wanted = derivatives(dy as Tensor, a, b);
-    return { a: () => sumTo(wanted.a(), a.shape), b: () => sumTo(wanted.b(), b.shape) };
+    return { a: () => fit(wanted.a(), a.shape), b: () => fit(wanted.b(), b.shape) };
   },
 });
 
@@ -73,7 +78,7 @@ const matMulGradient: GradConfig = {
       transposeA ? matMul(b, dy, transposeB, true) : matMul(dy, b, false, !transposeB);
     const ofB = (): Tensor =>
       transposeB ? matMul(dy, a, true, transposeA) : matMul(a, dy, !transposeA, false);
-    return { a: () => sumTo(ofA(), a.shape), b: () => sumTo(ofB(), b.shape) };
+    return { a: () => fit(ofA(), a.shape), b: () => fit(ofB(), b.shape) };
   },
 };
 

@@ -10,17 +10,20 @@ import {
   mul,
   Prod,
   type ProdAttrs,
+  pad,
   prod,
   reshape,
   reverse,
+  slice,
   type Tensor,
+  type Tensor2D,
   type Tensor3D,
   transpose,
   util,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
-import { aroundAxis, padAxis, sliceAxis } from './axes.ts';
+import { aroundAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
 
 /** Each element is in the sums of all later ones: a sum in the opposite direction. */
@@ -47,31 +50,38 @@ const cumprodGradient: GradConfig = {
       x: () => {
         const flip = (t: Tensor3D): Tensor3D => (isReverse ? reverse(t, 1) : t);
         const factors = flip(aroundAxis(x, axis));
-        const size = factors.shape[1];
-        const given = flip(aroundAxis(dy as Tensor, axis));
+        const [outer, size, inner] = factors.shape;
+        // [outer, size, inner] → [size, outer · inner]: shifts along the first axis move one block of memory.
+        const toFront = (t: Tensor3D): Tensor2D =>
+          reshape(outer === 1 ? t : transpose(t, [1, 0, 2]), [size, outer * inner]);
+        const given = toFront(flip(aroundAxis(dy as Tensor, axis)));
         // An exclusive product is the inclusive product up to the element before.
-        const sums = exclusive ? shifted(given, 1) : given;
-        const gradient: Tensor3D = mul(
-          cumprod(factors, 1, true),
-          suffixSums(sums, shifted(factors, 1), size),
-        );
-        return reshape(flip(gradient), x.shape);
+        const start = exclusive ? shifted(given, 1) : given;
+        const sums = suffixSums(start, shifted(toFront(factors), 1));
+        const back: Tensor3D =
+          outer === 1
+            ? reshape(sums, factors.shape)
+            : transpose(reshape(sums, [size, outer, inner]), [1, 0, 2]);
+        return reshape(flip(mul(cumprod(factors, 1, true), back)), x.shape);
       },
     };
   },
 };
 
-/** Axis 1 moved to the front by `count`, with zeros at the end. */
-const shifted = (x: Tensor3D, count: number): Tensor3D => {
-  const size = x.shape[1];
-  if (count >= size) return zerosLike(x);
-  return padAxis(sliceAxis(x, count, size - count), 0, count);
-};
+/** Rows moved to the front by `count`, with zeros at the end. */
+function shifted(x: Tensor2D, count: number): Tensor2D {
+  const [rows, columns] = x.shape;
+  if (count >= rows) return zerosLike(x);
+  return pad(slice(x, [count, 0], [rows - count, columns]), [
+    [0, count],
+    [0, 0],
+  ]);
+}
 
-/** s with s_i = b_i + a_i s_{i+1} along axis 1: each step doubles the number of elements that every s_i includes. */
-function suffixSums(b: Tensor3D, a: Tensor3D, size: number): Tensor3D {
+/** s with s_i = b_i + a_i s_{i+1}, row by row: each step doubles the number of rows that every s_i includes. */
+function suffixSums(b: Tensor2D, a: Tensor2D): Tensor2D {
   let [sums, factors] = [b, a];
-  for (let reach = 1; reach < size; reach *= 2) {
+  for (let reach = 1; reach < b.shape[0]; reach *= 2) {
     sums = add(sums, mul(factors, shifted(sums, reach)));
     factors = mul(factors, shifted(factors, reach));
   }

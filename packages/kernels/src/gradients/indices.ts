@@ -12,7 +12,7 @@ import {
   less,
   logicalAnd,
   mul,
-  onesLike,
+  ones,
   range,
   reshape,
   ScatterNd,
@@ -38,15 +38,17 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
+import { inputsOf } from './tape.ts';
 
 const { sizeFromShape } = util;
 
 /** Adds the gathered elements' gradients at their original positions, for the whole batch at once. */
 const gatherGradient: GradConfig = {
   kernelName: GatherV2,
-  inputsToSave: ['x', 'indices'],
+  inputsToSave: ['indices'],
   gradFunc: (dy, saved, attrs) => {
-    const [x, indices] = saved as [Tensor, Tensor];
+    const [indices] = saved as [Tensor];
+    const x = inputsOf(saved)['x']!;
     const { axis: given, batchDims = 0 } = attributes<GatherV2Attrs>(attrs);
     const axis = util.parseAxisParam(given, x.shape)[0]!;
     const batch = sizeFromShape(x.shape.slice(0, batchDims));
@@ -55,16 +57,13 @@ const gatherGradient: GradConfig = {
     const size = x.shape[axis]!;
     const count = indices.size / batch;
     const ofX = (): Tensor => {
-      // [batch, outer, count, inner] → [batch · count, outer · inner]
-      const parts = reshape(dy as Tensor, [batch, outer, count, inner]);
-      const rows = outer === 1 ? parts : transpose(parts, [0, 2, 1, 3]);
-      const flat = reshape(rows, [batch * count, outer * inner]);
-      const local = reshape(indices, [batch, count]);
-      const starts = reshape(mul(range(0, batch, 1, 'int32'), tensor(size, [], 'int32')), [
-        batch,
-        1,
-      ]);
-      const places = batch === 1 ? local : add(local, starts);
+      const flat = reshape(
+        outer === 1
+          ? (dy as Tensor)
+          : transpose(reshape(dy as Tensor, [batch, outer, count, inner]), [0, 2, 1, 3]),
+        [batch * count, outer * inner],
+      );
+      const places = batch === 1 ? indices : inBatch(indices, batch, size);
       const ids = reshape(places, [batch * count]) as Tensor1D;
       const sums = unsortedSegmentSum(flat, ids, batch * size);
       if (outer === 1) return reshape(sums, x.shape);
@@ -73,6 +72,12 @@ const gatherGradient: GradConfig = {
     };
     return { x: ofX, indices: () => zeros(indices.shape) };
   },
+};
+
+/** Positions within each example of a batch, as positions in all examples, each of which has `size`. */
+const inBatch = (positions: Tensor, batch: number, size: number): Tensor => {
+  const starts = mul(range(0, batch, 1, 'int32'), tensor(size, [], 'int32'));
+  return add(reshape(positions, [batch, positions.size / batch]), reshape(starts, [batch, 1]));
 };
 
 /** Rows whose id does not belong to any segment get nothing. */
@@ -98,9 +103,10 @@ const unsortedSegmentSumGradient: GradConfig = {
 
 const gatherNDGradient: GradConfig = {
   kernelName: GatherNd,
-  inputsToSave: ['params', 'indices'],
+  inputsToSave: ['indices'],
   gradFunc: (dy, saved) => {
-    const [params, indices] = saved as [Tensor, Tensor];
+    const [indices] = saved as [Tensor];
+    const params = inputsOf(saved)['params']!;
     return {
       params: () => scatterND(indices, dy as Tensor, params.shape),
       indices: () => zeros(indices.shape),
@@ -122,14 +128,21 @@ const scatterNDGradient: GradConfig = {
 
 const tensorScatterUpdateGradient: GradConfig = {
   kernelName: TensorScatterUpdate,
-  inputsToSave: ['indices', 'updates'],
+  inputsToSave: ['indices'],
   gradFunc: (dy, saved) => {
-    const [indices, updates] = saved as [Tensor, Tensor];
+    const [indices] = saved as [Tensor];
     return {
       // Not by an update with zeros: tfjs' cpu kernel writes into its argument.
       tensor: () => {
-        const counts = scatterND(indices, onesLike(updates), (dy as Tensor).shape);
-        return mul(dy as Tensor, cast(equal(counts, 0), 'float32'));
+        const { shape } = dy as Tensor;
+        const depth = indices.shape.at(-1)!;
+        const kept = shape.slice(0, depth);
+        const counts = scatterND(indices, ones(indices.shape.slice(0, -1)), kept);
+        const mask = reshape(
+          cast(equal(counts, 0), 'float32'),
+          shape.map((_, i) => kept[i] ?? 1),
+        );
+        return mul(dy as Tensor, mask);
       },
       updates: () => gatherND(dy as Tensor, indices),
       indices: () => zeros(indices.shape),
@@ -139,16 +152,18 @@ const tensorScatterUpdateGradient: GradConfig = {
 
 const sparseToDenseGradient: GradConfig = {
   kernelName: SparseToDense,
-  inputsToSave: ['sparseIndices', 'sparseValues', 'defaultValue'],
+  inputsToSave: ['sparseIndices'],
   gradFunc: (gradient, saved) => {
     const dy = gradient as Tensor;
-    const [indices, values, fill] = saved as [Tensor, Tensor, Tensor];
+    const [indices] = saved as [Tensor];
+    const { sparseValues: values, defaultValue: fill } = inputsOf(saved);
     const gathered = (): Tensor =>
       gatherND(dy, indices.rank < 2 ? reshape(indices, [indices.size, 1]) : indices);
     return {
       sparseIndices: () => zeros(indices.shape),
-      sparseValues: () => (values.rank === 0 ? sum(gathered()) : reshape(gathered(), values.shape)),
-      defaultValue: () => reshape(sub(sum(dy), sum(gathered())), fill.shape),
+      sparseValues: () =>
+        values!.rank === 0 ? sum(gathered()) : reshape(gathered(), values!.shape),
+      defaultValue: () => reshape(sub(sum(dy), sum(gathered())), fill!.shape),
     };
   },
 };
@@ -156,18 +171,16 @@ const sparseToDenseGradient: GradConfig = {
 /** The values are elements of x, at the positions in the second result. */
 const topKGradient: GradConfig = {
   kernelName: TopK,
-  inputsToSave: ['x'],
   outputsToSave: [false, true],
   gradFunc: (dys, saved) => {
-    const [x, indices] = saved as [Tensor, Tensor];
+    const [indices] = saved as [Tensor];
+    const x = inputsOf(saved)['x']!;
     const size = x.shape.at(-1)!;
     const rows = x.size / size;
     return {
       x: () => {
         const dy = (dys as Tensor[])[0]!;
-        const starts = mul(range(0, rows, 1, 'int32'), tensor(size, [], 'int32'));
-        const places = add(reshape(indices, [rows, dy.size / rows]), reshape(starts, [rows, 1]));
-        const ids = reshape(places, [dy.size]) as Tensor1D;
+        const ids = reshape(inBatch(indices, rows, size), [dy.size]) as Tensor1D;
         return reshape(unsortedSegmentSum(reshape(dy, [dy.size]), ids, x.size), x.shape);
       },
     };

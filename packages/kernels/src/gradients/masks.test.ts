@@ -37,18 +37,45 @@ onCpu(() => {
     },
   );
 
-  // Each of these ends in a comparison or a cast, which give nothing on; so their own are looked at.
-  test.each(['All', 'Any', 'LogicalAnd', 'LogicalNot', 'LogicalOr', 'Multinomial', 'SearchSorted'])(
-    'the gradient registered for %s is zeros of the shapes of its inputs',
-    (kernelName) => {
-      const { gradFunc, inputsToSave } = tf.getGradient(kernelName);
-      const saved = inputsToSave!.map((_, i) => tf.ones([2, i + 1]));
-      const gradients = gradFunc(tf.ones([2]), saved, {});
-      for (const [i, name] of inputsToSave!.entries()) {
-        const zeros = gradients[name]!();
-        expect(zeros.shape).toEqual(saved[i]!.shape);
-        expect([...zeros.dataSync()].every((value) => value === 0)).toBe(true);
+  // Each of these ends in a comparison or a cast, which give nothing on; so gradients are asked for at their own inputs.
+  const row = (): tf.Tensor => tf.tensor([1, 0], [1, 2]);
+  const mask = (...shape: number[]): tf.Tensor => tf.cast(tf.ones(shape), 'bool');
+  const direct: readonly (readonly [
+    string,
+    () => tf.Tensor[],
+    (...inputs: never[]) => tf.Tensor,
+  ])[] = [
+    ['all', () => [mask(2, 3)], tf.all],
+    ['any', () => [mask(2, 3)], tf.any],
+    ['equal', () => [row(), tf.ones([3, 1])], tf.equal],
+    ['floorDiv', () => [row(), tf.ones([3, 1])], tf.floorDiv],
+    ['greater', () => [row(), tf.scalar(0)], tf.greater],
+    ['logicalAnd', () => [mask(1, 2), mask(3, 1)], tf.logicalAnd],
+    ['logicalNot', () => [mask(1, 2)], tf.logicalNot],
+    ['logicalOr', () => [mask(1, 2), mask(3, 1)], tf.logicalOr],
+    ['multinomial', () => [row()], (x: tf.Tensor2D) => tf.multinomial(x, 3, 1)],
+    ['searchSorted', () => [row(), row()], tf.searchSorted],
+  ];
+  test.each(direct)('the gradient of %s is zeros of the shapes of its inputs', (_, make, of) => {
+    tf.tidy(() => {
+      const inputs = make();
+      const compute = of as (...inputs: tf.Tensor[]) => tf.Tensor;
+      const { grads } = tf.engine().gradients(() => tf.cast(compute(...inputs), 'float32'), inputs);
+      for (const [i, gradient] of grads.entries()) {
+        expect(gradient.shape).toEqual(inputs[i]!.shape);
+        expect([...gradient.dataSync()].every((value) => value === 0)).toBe(true);
       }
-    },
-  );
+    });
+  });
+
+  test('a comparison that is recorded keeps no copies', () => {
+    tf.tidy(() => {
+      tf.grad((x: tf.Tensor) => {
+        const mask = tf.greater(x, tf.tensor1d([1.5, 1.5]));
+        const node = tf.engine().state.activeTape.find(({ outputs }) => outputs[0] === mask);
+        expect(node!.saved).toEqual([]);
+        return tf.mul(x, tf.cast(mask, 'float32'));
+      })(tf.tensor1d([1, 2]));
+    });
+  });
 });

@@ -4,9 +4,7 @@ import {
   Cast,
   type CastAttrs,
   cast,
-  type DataType,
   Equal,
-  engine,
   FloorDiv,
   floorDiv,
   type GradConfig,
@@ -26,6 +24,7 @@ import {
 import { attributes } from '../attributes.ts';
 import { ofDtype } from './complex.ts';
 import type { Gradient } from './gradient.ts';
+import { inputsOf } from './tape.ts';
 
 /** Operations whose results change only in jumps, with their inputs: their derivative is zero. */
 const CONSTANT: Readonly<Record<string, readonly string[]>> = {
@@ -47,9 +46,8 @@ const CONSTANT: Readonly<Record<string, readonly string[]>> = {
 
 const constant = (kernelName: string, inputs: readonly string[]): GradConfig => ({
   kernelName,
-  inputsToSave: [...inputs],
   gradFunc: (_, saved) =>
-    Object.fromEntries(inputs.map((name, i) => [name, () => zeros((saved[i] as Tensor).shape)])),
+    Object.fromEntries(inputs.map((name) => [name, () => zeros(inputsOf(saved)[name]!.shape)])),
 });
 
 /**
@@ -62,15 +60,9 @@ const castGradient: GradConfig = {
     const dy = gradient as Tensor;
     const { dtype } = attributes<CastAttrs>(attrs);
     if (dtype === 'int32' || dtype === 'bool') return { x: () => zeros(dy.shape) };
-    return { x: () => ofDtype(dy, dtypeOfInput(saved)) };
+    return { x: () => ofDtype(dy, inputsOf(saved)['x']!.dtype) };
   },
 };
-
-/** The dtype of what was cast. It is looked up on the tape, because a saved input would be a copy for every cast. */
-function dtypeOfInput(saved: readonly Tensor[]): DataType | undefined {
-  const node = engine().state.activeTape?.findLast((node) => node.saved === saved);
-  return node?.inputs['x']?.dtype;
-}
 
 /**
  * The zero gradients of comparisons, of logical operations and of other operations that are constant between jumps.

@@ -14,6 +14,7 @@ import {
   grad,
   LRN,
   type LRNAttrs,
+  LRNGrad,
   less,
   localResponseNormalization,
   matMul,
@@ -65,31 +66,42 @@ const batchNormGradient: GradConfig = {
 };
 
 /**
- * The gradient of local response normalization, y = x · n^−β with n = bias + α Σ x² over neighbouring channels: the sums
- * over neighbours are a product with a band of ones, so that it has a gradient itself.
+ * The gradient of local response normalization, y = x · n^−β with n = bias + α Σ x² over neighbouring channels, as
+ * operations that have gradients: the sums over neighbours are a product with a band of ones.
+ */
+function lrnByBand(x: Tensor4D, dy: Tensor4D, attrs: LRNAttrs): Tensor {
+  const { depthRadius, bias, alpha, beta } = attrs;
+  const channels = x.shape[3];
+  const band = tensor2d(
+    Array.from({ length: channels }, (_, i) =>
+      Array.from({ length: channels }, (_, j) => (Math.abs(i - j) <= depthRadius ? 1 : 0)),
+    ),
+  );
+  const neighbours = (t: Tensor): Tensor =>
+    reshape(matMul(reshape(t, [-1, channels]), band), x.shape);
+  const n = add(mul(neighbours(square(x)), alpha), bias);
+  const direct = mul(dy, pow(n, -beta));
+  const through = neighbours(div(mul(direct, x), n));
+  return sub(direct, mul(mul(x, through), 2 * alpha * beta));
+}
+
+/**
+ * By the kernel, whose time does not grow with the square of the channels; by the band where an outer gradient is being
+ * recorded, since the kernel has no gradient.
  */
 const lrnGradient: GradConfig = {
   kernelName: LRN,
   inputsToSave: ['x'],
-  gradFunc: (gradient, saved, attrs) => {
+  outputsToSave: [true],
+  gradFunc: (gradient, saved, config) => {
     const dy = gradient as Tensor4D;
-    const [x] = saved as [Tensor4D];
-    const { depthRadius, bias, alpha, beta } = attributes<LRNAttrs>(attrs);
+    const [x, y] = saved as [Tensor4D, Tensor4D];
+    const attrs = attributes<LRNAttrs>(config);
     return {
-      x: () => {
-        const channels = x.shape[3];
-        const band = tensor2d(
-          Array.from({ length: channels }, (_, i) =>
-            Array.from({ length: channels }, (_, j) => (Math.abs(i - j) <= depthRadius ? 1 : 0)),
-          ),
-        );
-        const neighbours = (t: Tensor): Tensor =>
-          reshape(matMul(reshape(t, [-1, channels]), band), x.shape);
-        const n = add(mul(neighbours(square(x)), alpha), bias);
-        const direct = mul(dy, pow(n, -beta));
-        const through = neighbours(div(mul(direct, x), n));
-        return sub(direct, mul(mul(x, through), 2 * alpha * beta));
-      },
+      x: () =>
+        engine().state.gradientDepth > 0
+          ? lrnByBand(x, dy, attrs)
+          : engine().runKernel<Tensor>(LRNGrad, { x, y, dy }, { ...attrs }),
     };
   },
 };

@@ -32,13 +32,13 @@ import { attributes } from '../attributes.ts';
 import { stridedSliceInfo } from '../strided-slice-info.ts';
 import { aroundAxis, padAny, padAxis, sliceAxis } from './axes.ts';
 import type { Gradient } from './gradient.ts';
+import { inputsOf } from './tape.ts';
 
 /** Each element goes back to its original position: zeros between the elements of each axis, and around them. */
 const stridedSliceGradient: GradConfig = {
   kernelName: StridedSlice,
-  inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
-    const [x] = saved as [Tensor];
+    const x = inputsOf(saved)['x']!;
     const { begin, end, strides } = stridedSliceInfo(x.shape, attrs);
     return {
       x: () => {
@@ -166,10 +166,9 @@ const splitGradient: GradConfig = {
 
 const sliceGradient: GradConfig = {
   kernelName: Slice,
-  inputsToSave: ['x'],
   gradFunc: (gradient, saved, attrs) => {
     const dy = gradient as Tensor;
-    const [x] = saved as [Tensor];
+    const x = inputsOf(saved)['x'] as Tensor;
     const { begin, size } = attributes<SliceAttrs>(attrs);
     const [starts] = slice_util.parseSliceParams(x, begin, size) as [number[], number[]];
     const paddings = starts.map((start, axis): [number, number] => [
@@ -182,15 +181,13 @@ const sliceGradient: GradConfig = {
 
 const diagGradient: GradConfig = {
   kernelName: Diag,
-  inputsToSave: ['x'],
   gradFunc: (dy, saved) => {
-    const [x] = saved as [Tensor];
-    const { size } = x;
+    const { size, shape } = inputsOf(saved)['x']!;
     return {
       x: () => {
         // Elements of the diagonal are size + 1 apart.
         const elements = reshape(dy as Tensor, [size * size]);
-        return reshape(stridedSlice(elements, [0], [size * size], [size + 1]), x.shape);
+        return reshape(stridedSlice(elements, [0], [size * size], [size + 1]), shape);
       },
     };
   },

@@ -14,13 +14,15 @@ import {
   unsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import type { Gradient } from './gradient.ts';
+import { inputsOf } from './tape.ts';
 
 /** Each row gets the gradients of the segments that contain it, divided by the segment sizes for means. */
 const gradientOf = (kernelName: string, isMean: boolean): GradConfig => ({
   kernelName,
-  inputsToSave: ['data', 'indices', 'segmentIds'],
+  inputsToSave: ['indices', 'segmentIds'],
   gradFunc: (gradient, saved) => {
-    const [data, indices, segments] = saved as [Tensor, Tensor1D, Tensor1D];
+    const [indices, segments] = saved as [Tensor1D, Tensor1D];
+    const data = inputsOf(saved)['data']!;
     const dy = gradient as Tensor;
     return {
       data: () => {

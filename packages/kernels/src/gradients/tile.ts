@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
+import { inputsOf } from './tape.ts';
 
 /**
  * The gradient of `tf.tile` as one sum over the repetitions, for every rank. In tfjs it is one slice and one addition
@@ -16,11 +17,10 @@ import type { Gradient } from './gradient.ts';
  */
 const gradient: GradConfig = {
   kernelName: Tile,
-  inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
-    const [x] = saved as [Tensor];
+    const { shape } = inputsOf(saved)['x']!;
     const { reps } = attributes<TileAttrs>(attrs);
-    return { x: () => sumOfRepetitions(dy as Tensor, x.shape, reps) };
+    return { x: () => sumOfRepetitions(dy as Tensor, shape, reps) };
   },
 };
 

@@ -6,8 +6,8 @@ export interface CompileOptions {
   /** Whether TensorFlow's XLA compiles the function. It takes longer to start and then runs faster. */
   readonly xla?: boolean | undefined;
   /**
-   * `'mixed'` lets TensorFlow run matrix products, and what lies between them, in bfloat16 where the processor has it
-   * (AVX512_BF16, AMX); elsewhere it changes nothing. Variables and updates stay float32. Not with `xla`.
+   * `'mixed'` lets TensorFlow run matrix products, and what lies between them, in bfloat16. It is meant for processors
+   * that have it (AVX512_BF16, AMX); others may emulate it, or stay with float32. Variables stay float32. Not with `xla`.
    */
   readonly precision?: 'float32' | 'mixed' | undefined;
   /**

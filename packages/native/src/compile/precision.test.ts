@@ -43,8 +43,8 @@ onTensorFlow(() => {
     const [single, mixed] = [fit('float32'), fit('mixed')];
     const difference = Math.max(...single.map((w, i) => Math.abs(w - (mixed[i] as number))));
     expect(difference).toBeLessThan(0.05);
-    // Else the option would do nothing.
-    expect(difference > 0).toBe(hasBfloat16());
+    // Else the option would do nothing. Other processors may emulate it, or stay with float32.
+    if (hasBfloat16()) expect(difference).toBeGreaterThan(0);
   });
 
   it('refuses mixed precision with XLA, and what it does not know', () => {
