@@ -86,6 +86,7 @@ export { copyStanding, PROPERTY_PREFIXES } from './standing.ts';
 export type { Keyed, Matching, SavedState } from './state.ts';
 export { StateStore } from './state-store.ts';
 export { drawTable } from './table.ts';
+export { isTapeOn } from './tape.ts';
 export { isModel, isVariable, variableOf } from './tfjs-objects.ts';
 export type {
   AdamRule,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isTapeOn } from './tape.ts';
 
 /** A formula that `@tfjs-lrm/kernels` computes in one pass over memory on wasm. */
 export type OnePass =
@@ -25,9 +26,7 @@ export function runOnePass(
   attributes: Readonly<Record<string, number>> = {},
 ): tf.Tensor[] | null {
   const engine = tf.engine();
-  const { gradientDepth, kernelDepth } = engine.state;
-  const isTapeOn = gradientDepth > 0 && kernelDepth === 0;
-  if (isTapeOn || tf.getKernel(name, engine.backendName) === undefined) return null;
+  if (isTapeOn() || tf.getKernel(name, engine.backendName) === undefined) return null;
   const outputs = engine.runKernel(
     name,
     { ...inputs },

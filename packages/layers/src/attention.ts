@@ -119,11 +119,11 @@ export function attention(
   const { heads, keyHeads } = settings;
   return withGradient(
     [query, key, value],
-    (query0, key0, value0) => {
+    (query0, key0, value0, added?: tf.Tensor) => {
       const q = turned(splitHeads(query0, heads), settings, 0);
       const k = turned(splitHeads(key0, keyHeads), settings, 0);
       const v = splitHeads(value0, keyHeads);
-      const p = probabilities(q, k, mask, settings);
+      const p = probabilities(q, k, added ?? null, settings);
       const out = tf.matMul(p, v);
       const byHead = tf.reshape(out, [q.shape[0], q.shape[1], v.shape[2]]);
       return { value: mergeHeads(byHead, heads), saved: [q, k, v, p, out] };
@@ -149,6 +149,7 @@ export function attention(
         mergeHeads(dV, keyHeads),
       ];
     },
+    mask === null ? [] : [mask],
   );
 }
 

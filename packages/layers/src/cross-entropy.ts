@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, numberRule } from '@tfjs-lrm/core/kit';
+import { checkOptions, isTapeOn, numberRule } from '@tfjs-lrm/core/kit';
 import { withGradient } from './with-gradient.ts';
 
 /** What `crossEntropy` adds to the plain loss. */
@@ -18,9 +18,9 @@ const RULES = {
   ignore: numberRule({ integer: true, try: '0' }),
 };
 
-/** Whether the backend can change some elements of a tensor; else a one-hot matrix serves. */
+/** Whether some elements of a tensor can be changed; else a one-hot matrix serves. tfjs has no gradient of the former. */
 const canScatter = (): boolean =>
-  tf.getKernel('TensorScatterUpdate', tf.getBackend()) !== undefined;
+  !isTapeOn() && tf.getKernel('TensorScatterUpdate', tf.getBackend()) !== undefined;
 
 /**
  * The mean cross-entropy between token ids and predicted logits, in nats a token:
@@ -65,18 +65,18 @@ export function crossEntropy(
     const places = tf.add(target, tf.tensor1d(first, 'int32')) as tf.Tensor1D;
     const loss = withGradient(
       [tf.reshape(logits, [rows, vocabulary])],
-      (l) => {
+      (l, share, place, column) => {
         const largest = tf.max(l, 1, true);
         const exps = tf.exp(tf.sub(l, largest));
         const sums = tf.sum(exps, 1, true);
         const logSum = tf.reshape(tf.add(tf.log(sums), largest), [rows]);
-        const at = tf.gather(tf.reshape(l, [-1]), places);
+        const at = tf.gather(tf.reshape(l, [-1]), place as tf.Tensor1D);
         const hit = tf.sub(logSum, smoothing === 0 ? at : tf.mul(at, 1 - smoothing));
         const smooth = smoothing === 0 ? hit : tf.sub(hit, tf.mul(tf.mean(l, 1), smoothing));
         const each = zLoss === 0 ? smooth : tf.add(smooth, tf.mul(tf.square(logSum), zLoss));
         return {
-          value: tf.sum(tf.mul(each, shares)),
-          saved: [tf.div(exps, sums), logSum, shares, places, target],
+          value: tf.sum(tf.mul(each, share)),
+          saved: [tf.div(exps, sums), logSum, share, place, column],
         };
       },
       (dy, saved) => {
@@ -93,6 +93,7 @@ export function crossEntropy(
         const slope = subtractAt(spread, 1 - smoothing, place, column);
         return [tf.mul(slope, tf.reshape(tf.mul(share, dy), [rows, 1]))];
       },
+      [shares, places, target],
     );
     return tf.reshape(loss, []);
   });

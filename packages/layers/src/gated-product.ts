@@ -53,6 +53,11 @@ const ACTIVATIONS: Readonly<Record<Exclude<GateActivation, 'silu'>, Activation>>
   },
 };
 
+function gatedSiluGradient(dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
+  const [gate, up, sigmoid] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+  return runOnePass('LrmGatedSiluGradient', { dy, gate, sigmoid, up }) as tf.Tensor[];
+}
+
 /** silu(gate) · up, whose gradient in one pass needs σ(gate) alone. */
 function gatedSilu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
   return withGradient(
@@ -60,18 +65,15 @@ function gatedSilu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
     (g, u) => {
       const sigmoid = tf.sigmoid(g);
       const [value] = runOnePass('LrmGatedSilu', { gate: g, sigmoid, up: u }) ?? [];
-      if (value !== undefined) return { value, saved: [g, u, sigmoid] };
+      if (value !== undefined) {
+        return { value, saved: [g, u, sigmoid], backward: gatedSiluGradient };
+      }
       const silu = tf.mul(g, sigmoid);
-      return { value: tf.mul(silu, u), saved: [g, u, sigmoid, silu] };
+      return { value: tf.mul(silu, u), saved: [u, sigmoid, silu] };
     },
     (dy, saved) => {
-      const [g, u, sigmoid, savedSilu] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];
-      const gradients = runOnePass('LrmGatedSiluGradient', { dy, gate: g, sigmoid, up: u });
-      if (gradients !== null) return gradients;
-      // A gradient of this gradient: the saved sigmoid is a constant to the tape.
-      const s = savedSilu === undefined ? tf.sigmoid(g) : sigmoid;
-      const silu = savedSilu ?? tf.mul(g, s);
-      const slope = tf.add(s, tf.mul(silu, tf.sub(1, s)));
+      const [u, sigmoid, silu] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const slope = tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)));
       return [tf.mul(tf.mul(dy, u), slope), tf.mul(dy, silu)];
     },
   );

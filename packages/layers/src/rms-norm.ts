@@ -37,43 +37,31 @@ export function rmsNormalize(
 ): tf.Tensor {
   const width = x.shape.at(-1) as number;
   const grouped = [x.size / width, groups, width / groups];
-  /** [rows, groups, 1] */
-  const scaleOf = (flat: tf.Tensor): tf.Tensor =>
-    tf.rsqrt(tf.add(tf.mean(tf.square(flat), -1, true), epsilon));
-  // Whether x itself is saved for the gradient in the place of the normalised vectors.
-  let isInOnePass = false;
   const named = (input: tf.Tensor, factor: tf.Tensor | undefined) => ({
     x: input,
     ...(factor === undefined ? {} : { gain: factor }),
   });
   const forward = (input: tf.Tensor, factor?: tf.Tensor) => {
     const outputs = runOnePass('LrmRmsNorm', named(input, factor), { epsilon, groups });
-    isInOnePass = outputs !== null;
     if (outputs !== null) {
       const [value, scale] = outputs as [tf.Tensor, tf.Tensor];
-      return { value, saved: [input, scale, ...(factor === undefined ? [] : [factor])] };
+      const saved = [input, scale, ...(factor === undefined ? [] : [factor])];
+      return { value, saved, backward: backwardInOnePass };
     }
     const flat = tf.reshape(input, grouped);
-    const scale = scaleOf(flat);
+    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(flat), -1, true), epsilon)); // [rows, groups, 1]
     const unit = tf.reshape(tf.mul(flat, scale), [-1, width]);
     const value = factor === undefined ? unit : tf.mul(unit, factor);
     const saved = factor === undefined ? [unit, scale] : [unit, scale, factor];
     return { value: tf.reshape(value, x.shape), saved };
   };
-  const backward = (dy0: tf.Tensor, [first, scale, factor]: tf.Tensor[]) => {
-    const [vectors, savedScale] = [first, scale] as [tf.Tensor, tf.Tensor];
-    const gradients = isInOnePass
-      ? runOnePass(
-          'LrmRmsNormGradient',
-          { dy: dy0, scale: savedScale, ...named(vectors, factor) },
-          { groups },
-        )
-      : null;
-    if (gradients !== null) return gradients;
-    // A gradient of this gradient: saved results are constants to the tape, x is not.
-    const flat = tf.reshape(vectors, grouped);
-    const r = isInOnePass ? scaleOf(flat) : savedScale;
-    const u = isInOnePass ? tf.reshape(tf.mul(flat, r), [-1, width]) : vectors;
+  const backwardInOnePass = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+    const [input, scale, factor] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
+    const inputs = { dy, scale, ...named(input, factor) };
+    return runOnePass('LrmRmsNormGradient', inputs, { groups }) as tf.Tensor[];
+  };
+  const backward = (dy0: tf.Tensor, saved: tf.Tensor[]) => {
+    const [u, r, factor] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
     const dy = tf.reshape(dy0, [-1, width]);
     const slope = tf.mul(dy, u);
     // The component of the gradient along the normalised vector, which a scale of x cannot change.

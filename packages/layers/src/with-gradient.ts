@@ -1,27 +1,50 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isTapeOn } from '@tfjs-lrm/core/kit';
+
+/** One gradient for each input, from that of the value and what the forward pass saved. */
+type Backward = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[];
 
 /** What a forward pass gives: its value, and what its gradient needs. */
 interface Forward {
   readonly value: tf.Tensor;
   readonly saved: tf.Tensor[];
+  /** Replaces the common backward pass where this forward pass saved something else. */
+  readonly backward?: Backward;
 }
 
 /**
  * Applies a function of tensors whose gradient is written out: fewer operations than the ones that tfjs derives, and
- * none that a backend lacks. Gradients reach the inputs alone; a tensor that the functions close over is a constant.
+ * none that a backend lacks. Gradients reach the inputs alone.
  *
- * @param backward gives one gradient for each input
+ * What a forward pass saves is a constant to the tape. For a gradient of the gradient, the forward pass therefore runs
+ * again, on the tape: both functions must consist of operations that have gradients where the tape records, and must
+ * not close over tensors, which may be disposed of by then.
+ *
+ * @param constants further arguments of `forward`, without a gradient
  */
 export function withGradient<T extends tf.Tensor[]>(
   inputs: [...T],
-  forward: (...inputs: T) => Forward,
-  backward: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[],
+  forward: (...tensors: [...T, ...constants: tf.Tensor[]]) => Forward,
+  backward: Backward,
+  constants: readonly tf.Tensor[] = [],
 ): tf.Tensor {
   const apply = tf.customGrad((...args) => {
     const save = args.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
-    const { value, saved } = forward(...(args.slice(0, -1) as T));
-    save(saved);
-    return { value, gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => backward(dy, kept) };
+    const read = [...(args.slice(0, -1) as T), ...constants] as const;
+    const { value, saved, backward: gradients = backward } = forward(...read);
+    const isNested = tf.engine().state.gradientDepth > 1;
+    save(isNested ? [...saved, ...read] : saved);
+    const gradFunc = (dy: tf.Tensor, copies: tf.Tensor[]): tf.Tensor[] => {
+      if (!isTapeOn()) return gradients(dy, copies.slice(0, saved.length));
+      const again = isNested ? copies.slice(saved.length) : [...read];
+      if (again.some(({ isDisposed }) => isDisposed)) {
+        throw new Error(
+          'A gradient of a gradient needs the inputs of each layer. Received a layer that ran before the inner gradient began, and whose inputs are disposed of. Try applying the layer within the function that the inner gradient is taken of.',
+        );
+      }
+      return backward(dy, forward(...(again as [...T, ...tf.Tensor[]])).saved);
+    };
+    return { value, gradFunc };
   });
   return apply(...inputs);
 }

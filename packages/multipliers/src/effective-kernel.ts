@@ -3,12 +3,13 @@ import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
   holderOf,
   isRecording,
+  isTapeOn,
   type KernelAxes,
   type KernelPlace,
   variableOf,
 } from '@tfjs-lrm/core/kit';
 import { type Factor, multiplyAlong } from './factors.ts';
-import { type Initializer, isTapeOn } from './internals.ts';
+import type { Initializer } from './internals.ts';
 
 /** A kernel of a layer with multipliers, and the factors that belong to it. */
 export interface MultipliedKernel {

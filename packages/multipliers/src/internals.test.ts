@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { constraints, initializers, layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
-import { initializerFrom, internals, isTapeOn, layerToConfig, takesStates } from './internals.ts';
+import { initializerFrom, internals, layerToConfig, takesStates } from './internals.ts';
 
 onCpu(() => {
   test('Layer.initialWeights: those of the configuration', () => {
@@ -68,16 +68,5 @@ onCpu(() => {
     expect(initializerFrom('zeros').getClassName()).toBe('Zeros');
     const config = { className: 'Constant', config: { value: 2 } };
     expect(initializerFrom(config as never).getConfig()).toEqual({ value: 2 });
-  });
-
-  test('Engine.isTapeOn: within a gradient only', () => {
-    expect(isTapeOn()).toBe(false);
-    const seen: boolean[] = [];
-    const gradient = tf.grad((x) => {
-      seen.push(isTapeOn());
-      return tf.square(x);
-    })(tf.scalar(1));
-    expect(seen).toEqual([true]);
-    gradient.dispose();
   });
 });

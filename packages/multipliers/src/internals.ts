@@ -2,7 +2,7 @@
  * The parts of tfjs that this package uses beyond its public types. A test names each one that the installed tfjs
  * lacks.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { type initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 
 /** What a layer has at run time that tfjs-layers leaves out of its types. */
@@ -71,9 +71,4 @@ export type Initializer = ReturnType<typeof initializers.ones>;
 export function initializerFrom(initializer: InitializerLike): Initializer {
   const layer = layers.dense({ units: 1, name: 'initializer', kernelInitializer: initializer });
   return (layer as unknown as { kernelInitializer: Initializer }).kernelInitializer;
-}
-
-/** True while operations are being recorded for a gradient. */
-export function isTapeOn(): boolean {
-  return (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn();
 }

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isRecording, runOnePass } from '@tfjs-lrm/core/kit';
-import { isTapeOn } from './internals.ts';
+import { isRecording, isTapeOn, runOnePass } from '@tfjs-lrm/core/kit';
 
 const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1]);
 const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
