@@ -33,3 +33,59 @@ test('one buffer under two shapes multiplies rightly', () => {
     }
   });
 });
+
+const BATCHES = [[], [1], [3]];
+const TRANSPOSES = [false, true];
+const ACTIVATIONS = [
+  undefined,
+  'linear',
+  'relu',
+  'relu6',
+  'elu',
+  'sigmoid',
+  'leakyrelu',
+  'prelu',
+] as const;
+
+test('transposes, batches, biases and activations are right in every combination', () => {
+  const apart = (transposeA: boolean, transposeB: boolean, batch: number[]): number[] =>
+    [false, true].flatMap((hasBias) =>
+      ACTIVATIONS.map((activation) =>
+        tf.tidy(() => {
+          const operand = (rows: number, columns: number, isTransposed: boolean, seed: number) => {
+            const shape = [...batch, ...(isTransposed ? [columns, rows] : [rows, columns])];
+            return tf.tensor(noise(random(seed), tf.util.sizeFromShape(shape)), shape);
+          };
+          const [a, b] = [operand(5, 7, transposeA, 1), operand(7, 4, transposeB, 2)];
+          const bias = tf.tensor1d(noise(random(3), 4));
+          const preluActivationWeights = tf.tensor1d([0.1, 0.2, 0.3, 0.4]);
+          const product = tf.matMul(a, b, transposeA, transposeB);
+          const sum = hasBias ? tf.add(product, bias) : product;
+          const expected = {
+            linear: () => sum,
+            relu: () => tf.relu(sum),
+            relu6: () => tf.relu6(sum),
+            elu: () => tf.elu(sum),
+            sigmoid: () => tf.sigmoid(sum),
+            leakyrelu: () => tf.leakyRelu(sum, 0.3),
+            prelu: () => tf.prelu(sum, preluActivationWeights),
+          }[activation ?? 'linear']();
+          const options = { a, b, transposeA, transposeB, ...(hasBias && { bias }) };
+          const fused = tf.fused.matMul({
+            ...(options as typeof options & { a: tf.Tensor2D; b: tf.Tensor2D }),
+            ...(activation && { activation }),
+            ...(activation === 'prelu' && { preluActivationWeights }),
+            ...(activation === 'leakyrelu' && { leakyreluAlpha: 0.3 }),
+          });
+          return values(tf.max(tf.abs(tf.sub(fused, expected))))[0]!;
+        }),
+      ),
+    );
+  for (const transposeA of TRANSPOSES)
+    for (const transposeB of TRANSPOSES)
+      for (const batch of BATCHES) {
+        const { numTensors, numDataBuffers } = tf.memory();
+        expect(Math.max(...apart(transposeA, transposeB, batch))).toBeLessThan(1e-6);
+        expect(tf.memory()).toMatchObject({ numTensors, numDataBuffers });
+      }
+});

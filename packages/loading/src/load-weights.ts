@@ -37,7 +37,8 @@ function checkModel(model: unknown): void {
  * @throws RangeError that names the weight, and the nearest one, where names or shapes differ; what `loadModel` throws for
  *   a file that is damaged
  * @example
- * await loadWeights(model, 'model.weights.h5');
+ * // A file of model.save_weights in Python, or of modelToKeras here.
+ * await loadWeights(model, new File([await modelToKeras(model)], 'model.keras'));
  */
 export async function loadWeights(
   model: LayersModel,

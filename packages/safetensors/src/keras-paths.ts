@@ -1,7 +1,7 @@
 /** The names that Keras 3 gives the weights of a model: `weight.path` in Python. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isLayer, isModel } from '@tfjs-lrm/core/kit';
-import type { Weight } from './names.ts';
+import type { Weight } from './weight.ts';
 
 /** The cell inside a recurrent layer, which Keras names by its class. */
 const CELLS: Readonly<Record<string, string>> = {
@@ -42,7 +42,8 @@ function noteLayer(layer: layers.Layer, scope: string, note: Note): void {
     noteModel(layer, note);
     return;
   }
-  const className = layer.getClassName();
+  // `@tfjs-lrm/loading` gives recurrent layers on padded input classes of its own, such as `LSTMOnPadding`.
+  const className = layer.getClassName().replace(/OnPadding$/, '');
   const path = `${scope}${layer.name}`;
   const cell = insideOf(layer, 'cell');
   if (cell !== null) {

@@ -8,8 +8,9 @@ import {
   show,
   variableOf,
 } from '@tfjs-lrm/core/kit';
-import { checkModel, functionRule, type NameOf, type Weight, weightsByName } from './names.ts';
+import { checkModel, functionRule, type NameOf, weightsByName } from './names.ts';
 import { readSafetensors } from './read.ts';
+import type { Weight } from './weight.ts';
 import type { Stored } from './write.ts';
 
 /** The options of `loadSafetensors`. */

@@ -2,8 +2,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { isModel, type Rule, show } from '@tfjs-lrm/core/kit';
 import { kerasPaths } from './keras-paths.ts';
-
-export type Weight = LayersModel['weights'][number];
+import type { Weight } from './weight.ts';
 
 /** Maps the model's name of a weight, such as `dense_1/kernel`, to its name in the file. */
 export type NameOf = (name: string) => string;
