@@ -61,8 +61,10 @@ function findLoss(name: string): (labels: tf.Tensor, predictions: tf.Tensor) => 
     layers: [layers.activation({ activation: 'linear', inputShape: [1] })],
   });
   model.compile({ optimizer: 'sgd', loss: name });
-  return (model as unknown as { model: { lossFunctions: Callable[] } }).model
-    .lossFunctions[0] as ReturnType<typeof findLoss>;
+  const { lossFunctions } = (model as unknown as { model: { lossFunctions: Callable[] } }).model;
+  // With it goes the learning rate of its optimizer.
+  model.dispose();
+  return lossFunctions[0] as ReturnType<typeof findLoss>;
 }
 
 export function build(subject: Case): Graph {
