@@ -36,10 +36,10 @@ function passesMask(entry: Config): boolean {
 }
 
 /**
- * For each layer of a graph, whether it gets a mask. Keras 3 saves that with most calls; otherwise it passes from layer to
- * layer. Layers that merge several inputs pass it on where all have one; in Keras 2, where any has one.
+ * For each call of each layer of a graph, whether it gets a mask. Keras 3 saves that with most calls; otherwise it passes from
+ * layer to layer. Layers that merge several inputs pass it on where all have one; in Keras 2, where any has one.
  */
-function maskedInGraph(entries: readonly Config[], major: Major): readonly boolean[] {
+function maskedInGraph(entries: readonly Config[], major: Major): readonly (readonly boolean[])[] {
   const masked = new Set<unknown>();
   const gets = (entry: Config, call: unknown): boolean => {
     const kwargs = isObject(call) && isObject(call['kwargs']) ? call['kwargs'] : {};
@@ -61,26 +61,74 @@ function maskedInGraph(entries: readonly Config[], major: Major): readonly boole
       }
     }
   }
-  return entries.map((entry) => {
-    const calls = callsOf(entry).map((call) => gets(entry, call));
-    const isMasked = calls.includes(true);
-    if (isMasked && calls.includes(false) && recurrentIn(entry) !== null) {
-      const what = `layer ${preview(configOf(entry)['name'])} (${classOf(entry)})`;
-      const advice = 'tfjs cannot tell its calls apart. Try a layer for each in Keras.';
-      refuse(what, 'see padding in all of its calls, or in none', calls, advice);
-    }
-    return isMasked;
-  });
+  return entries.map((entry) => callsOf(entry).map((call) => gets(entry, call)));
 }
 
-/** For each layer of a sequence, whether it gets a mask. */
-function maskedInSequence(entries: readonly Config[]): readonly boolean[] {
+/** For the one call of each layer of a sequence, whether it gets a mask. */
+function maskedInSequence(entries: readonly Config[]): readonly (readonly boolean[])[] {
   let isMasked = false;
   return entries.map((entry) => {
     const own = isMasked;
     isMasked = paddingOf(entry) !== undefined || (isMasked && passesMask(entry));
-    return own;
+    return [own];
   });
+}
+
+/**
+ * What a layer does on padding: a recurrent one as `keras-layers/on-padding.ts` says, attention sees `'none'`, and a
+ * pooling that is `'masked'` leaves it out. Undefined where the layer of tfjs does what Keras does.
+ */
+export type PaddingRule = 'none' | 'zeros' | 'repeat' | 'masked' | undefined;
+
+function ruleFor(entry: Config, isMasked: boolean, merges: boolean): PaddingRule {
+  const className = classOf(entry);
+  const recurrent = recurrentIn(entry);
+  if (recurrent !== null) {
+    const { zero_output_for_mask: zeros, return_sequences: sequences } = configOf(recurrent);
+    if (!isMasked) return 'none';
+    // Keras sets the option of the layers in a Bidirectional itself.
+    if (recurrent === entry ? zeros === true : sequences === true) return 'zeros';
+    return merges ? 'repeat' : undefined;
+  }
+  if (className === 'GlobalAveragePooling1D' && isMasked) return 'masked';
+  return className === 'MultiHeadAttention' && !isMasked ? 'none' : undefined;
+}
+
+interface OnPadding {
+  /** For each call, whether it gets a mask. */
+  readonly calls: readonly boolean[];
+  readonly rule: PaddingRule;
+}
+
+/** What Keras makes of padding in each layer of a model; null where no layer marks any. */
+export function paddingIn(
+  className: string,
+  layers: readonly Config[],
+  major: Major,
+): readonly OnPadding[] | null {
+  if (layers.every((layer) => paddingOf(layer) === undefined)) return null;
+  const masked =
+    className === 'Sequential' ? maskedInSequence(layers) : maskedInGraph(layers, major);
+  const merges = layers.some((layer) => MERGES.test(classOf(layer)));
+  return layers.map((layer, i) => {
+    const calls = masked[i] as readonly boolean[];
+    return { calls, rule: ruleFor(layer, calls.includes(true), merges) };
+  });
+}
+
+/** Rejects a recurrent layer that tfjs computes otherwise on padding. */
+function checkRecurrent(entry: Config, recurrent: Config, calls: readonly boolean[]): void {
+  if (!calls.includes(true)) return;
+  const what = `layer ${preview(configOf(entry)['name'])} (${classOf(entry)})`;
+  if (calls.includes(false)) {
+    const advice = 'tfjs cannot tell its calls apart. Try a layer for each in Keras.';
+    refuse(what, 'see padding in all of its calls, or in none', calls, advice);
+  }
+  const { cell } = configOf(recurrent);
+  if (isObject(cell) && classOf(cell) === 'StackedRNNCells') {
+    const advice = 'tfjs repeats the state of the first one there. Try a layer for each cell.';
+    refuse(what, 'have one cell in a model with padding', classOf(cell), advice);
+  }
 }
 
 const withOption = (entry: Config, key: string, value: unknown): Config => ({
@@ -88,43 +136,18 @@ const withOption = (entry: Config, key: string, value: unknown): Config => ({
   config: { ...configOf(entry), [key]: value },
 });
 
-/** A recurrent layer with the option of `keras-layers/on-padding.ts` that it needs, if any. */
-function recurrentOnPadding(
-  entry: Config,
-  recurrent: Config,
-  masked: boolean,
-  merges: boolean,
-): Config {
-  const { zero_output_for_mask: zeros, cell } = configOf(recurrent);
-  if (masked && isObject(cell) && classOf(cell) === 'StackedRNNCells') {
-    const what = `layer ${preview(configOf(entry)['name'])} (${classOf(entry)})`;
-    const advice = 'tfjs repeats the state of the first one there. Try a layer for each cell.';
-    refuse(what, 'have one cell in a model with padding', classOf(cell), advice);
-  }
-  const rule = !masked ? 'none' : zeros === true ? 'zeros' : merges ? 'repeat' : null;
-  if (rule === null) return entry;
-  if (recurrent === entry) return withOption(entry, 'on_padding', rule);
-  const { layer, backward_layer: backward } = configOf(entry);
-  const both = isObject(backward)
-    ? { backward_layer: withOption(backward, 'on_padding', rule) }
-    : {};
-  return {
-    ...entry,
-    config: { ...configOf(entry), layer: withOption(layer as Config, 'on_padding', rule), ...both },
-  };
-}
-
-function onPadding(entry: Config, masked: boolean, merges: boolean): Config {
+/** A layer with the option that says what it does on padding. */
+function withRule(entry: Config, { calls, rule }: OnPadding): Config {
   const recurrent = recurrentIn(entry);
-  if (recurrent !== null) return recurrentOnPadding(entry, recurrent, masked, merges);
-  const className = classOf(entry);
-  if (className === 'GlobalAveragePooling1D' && masked) {
-    return withOption(entry, 'masked', true);
-  }
-  if (className === 'MultiHeadAttention' && !masked) {
-    return withOption(entry, 'on_padding', 'none');
-  }
-  return entry;
+  if (recurrent !== null) checkRecurrent(entry, recurrent, calls);
+  if (rule === undefined) return entry;
+  if (rule === 'masked') return withOption(entry, 'masked', true);
+  if (recurrent === null || recurrent === entry) return withOption(entry, 'on_padding', rule);
+  const { backward_layer: backward } = configOf(entry);
+  const inner = withOption(entry, 'layer', withOption(recurrent, 'on_padding', rule));
+  return isObject(backward)
+    ? withOption(inner, 'backward_layer', withOption(backward, 'on_padding', rule))
+    : inner;
 }
 
 /**
@@ -138,12 +161,10 @@ export function withPadding(
   major: Major,
 ): readonly unknown[] {
   const layers = entries.filter(isObject);
-  if (layers.every((layer) => paddingOf(layer) === undefined)) return entries;
-  const masked =
-    className === 'Sequential' ? maskedInSequence(layers) : maskedInGraph(layers, major);
-  const merges = layers.some((layer) => MERGES.test(classOf(layer)));
+  const padding = paddingIn(className, layers, major);
+  if (padding === null) return entries;
   return entries.map((entry) => {
     const at = layers.indexOf(entry as Config);
-    return at < 0 ? entry : onPadding(entry as Config, masked[at] as boolean, merges);
+    return at < 0 ? entry : withRule(entry as Config, padding[at] as OnPadding);
   });
 }

@@ -36,6 +36,35 @@ onCpu(() => {
     free(again);
   });
 
+  type Layered = tf.SymbolicTensor | tf.SymbolicTensor[] | tf.Tensor | tf.Tensor[];
+  const lstm = (returnSequences = false) =>
+    L.lstm({ units: 2, recurrentActivation: 'sigmoid', returnSequences });
+  const both = (returnSequences: boolean) =>
+    L.bidirectional({ layer: lstm(returnSequences) as tf.RNN, mergeMode: 'concat' });
+
+  /** A model of words, some of which are padding. */
+  function padded(then: (words: tf.SymbolicTensor) => Layered): tf.LayersModel {
+    const inputs = tf.input({ shape: [4] });
+    const words = L.embedding({ inputDim: 5, outputDim: 3, maskZero: true }).apply(inputs);
+    return tf.model({
+      inputs,
+      outputs: then(words as tf.SymbolicTensor) as tf.SymbolicTensor,
+    });
+  }
+
+  test('takes layers of tfjs that do on padding what Keras does', async () => {
+    for (const layer of [lstm(), both(false)]) {
+      const model = padded((words) => layer.apply(words));
+      const again = await loadModel(await modelToKeras(model));
+      const x = tf.tensor2d([[1, 2, 0, 0]]);
+      const [a, b] = [model, again].map((each) => (each.predict(x) as tf.Tensor).dataSync());
+      expect(a).toEqual(b);
+      tf.dispose(x);
+      free(model);
+      free(again);
+    }
+  });
+
   describe('refuses', () => {
     const one = (layer: tf.layers.Layer): tf.LayersModel => tf.sequential({ layers: [layer] });
     test.each([
@@ -53,6 +82,21 @@ onCpu(() => {
         'ThresholdedReLU',
         () => one(L.thresholdedReLU({ inputShape: [3] })),
         /same meaning. Received "ThresholdedReLU"/,
+      ],
+      [
+        'pooling that takes padding in',
+        () => padded((words) => L.globalAveragePooling1d({}).apply(words)),
+        /"global_average_pooling1d_\w+" \(GlobalAveragePooling1D\) must leave padding out.*"take padding in"/,
+      ],
+      [
+        'both directions of padding',
+        () => padded((words) => both(true).apply(words)),
+        /must output zeros for padding, as it will in Keras. Received "repeat its last output/,
+      ],
+      [
+        'a branch without padding',
+        () => padded((words) => lstm().apply(L.repeatVector({ n: 2 }).apply(lstm().apply(words)))),
+        /\(LSTM\) must see no padding, as it will in Keras/,
       ],
       ['no model', () => 'model.json', /must be a tf.LayersModel/],
     ])('%s', async (_, make, message) => {

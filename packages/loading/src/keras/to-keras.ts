@@ -2,6 +2,7 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isLayer, isModel } from '@tfjs-lrm/core/kit';
 import { KERAS_ACTIVATIONS } from '../keras-layers/names.ts';
+import { type PaddingRule, paddingIn } from '../keras3-padding.ts';
 import { preview } from '../load-error.ts';
 import { type Config, isObject } from '../saved.ts';
 import { type KerasLayer, layersOf } from './kinds.ts';
@@ -149,6 +150,44 @@ function layerOf(inTfjs: KerasLayer, layer: layers.Layer | undefined): Config {
 const layerIn = (model: LayersModel | undefined, entry: KerasLayer): layers.Layer | undefined =>
   isModel(model) ? model.layers.find(({ name }) => name === entry.config['name']) : undefined;
 
+/** What a layer of tfjs, or of this package, does on padding. */
+function ruleOf({ class_name: className, config }: KerasLayer): PaddingRule {
+  if (className === 'KerasMaskedAveragePooling1D') return 'masked';
+  const { layer } = config;
+  const own = className === 'Bidirectional' && isSaved(layer) ? layer.config : config;
+  return (own['on_padding'] ?? undefined) as PaddingRule;
+}
+
+/** What a layer does by a rule. */
+function deedOf({ class_name: className }: KerasLayer, rule: PaddingRule): string {
+  if (rule === 'none') return 'see no padding';
+  if (rule === 'zeros') return 'output zeros for padding';
+  if (rule === 'masked' || className === 'MultiHeadAttention') return 'leave padding out';
+  if (/Pooling/.test(className)) return 'take padding in';
+  return 'repeat its last output for padding';
+}
+
+/**
+ * Rejects a layer that does on padding what it does not do in Keras, where a mask passes by the rules of the newest version: a
+ * model may have come from a version with others, or have been built here.
+ */
+function checkPadding(saved: KerasLayer, written: readonly Config[]): void {
+  const entries = layersOf(saved) ?? [];
+  const className = saved.class_name === 'Sequential' ? 'Sequential' : 'Functional';
+  paddingIn(className, written, 3)?.forEach(({ rule }, i) => {
+    const entry = entries[i] as KerasLayer;
+    const [own, wanted] = [ruleOf(entry), rule].map((each) => deedOf(entry, each));
+    if (own === wanted) return;
+    const what = `layer ${preview(entry.config['name'])} (${entry.class_name})`;
+    refuse(
+      what,
+      `${wanted}, as it will in Keras`,
+      own,
+      'Try maskZero: false, or modelToSafetensors for its weights, and build the layer in Python.',
+    );
+  });
+}
+
 /** A tensor: one output of one call of a layer. tfjs counts the call that created a model, Keras 3 does not. */
 const historyOf = (source: readonly unknown[], models: ReadonlySet<unknown>): unknown[] => {
   const [layer, call, output] = source;
@@ -198,6 +237,7 @@ function graphOf(saved: KerasLayer, model: LayersModel | undefined): Config {
       callOf(entry, call, models, model),
     ),
   }));
+  checkPadding(saved, layers);
   return {
     module: 'keras.src.models.functional',
     class_name: 'Functional',
@@ -215,6 +255,7 @@ function graphOf(saved: KerasLayer, model: LayersModel | undefined): Config {
 function sequenceOf(saved: KerasLayer, model: LayersModel | undefined): Config {
   const { config } = saved;
   const layers = (layersOf(saved) ?? []).map((entry) => layerOf(entry, layerIn(model, entry)));
+  checkPadding(saved, layers);
   const [first] = layersOf(saved) ?? [];
   const shape = first?.config['batch_input_shape'];
   // Without an input, Keras builds the model with the first data.

@@ -21,12 +21,16 @@ onCpu(() => {
       async (_, saved, bytes) => {
         const model = await loadModel(bytes);
         const folded = foldMultipliers(addMultipliers(model));
-        const back = await loadModel(await modelToKeras(folded));
-        // A sum passes masks on since Keras 3.6, so the same model goes back with another meaning.
-        const isSame = saved.name !== 'transformer' || version === '3.6.0';
-        const gaps = [model, folded, ...(isSame ? [back] : [])].map((each) =>
-          gapOf(each, saved, saved.outputs),
-        );
+        const models = [model, folded];
+        // A sum passes masks on since Keras 3.6: there, the same model would mean something else.
+        if (saved.name === 'transformer' && version !== '3.6.0') {
+          await expect(modelToKeras(folded)).rejects.toThrow(
+            /must leave padding out, as it will in Keras/,
+          );
+        } else {
+          models.push(await loadModel(await modelToKeras(folded)));
+        }
+        const gaps = models.map((each) => gapOf(each, saved, saved.outputs));
         tf.disposeVariables();
         expect(Math.max(...gaps), JSON.stringify(gaps)).toBeLessThan(1e-5);
       },
