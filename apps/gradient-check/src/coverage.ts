@@ -28,12 +28,16 @@ export function watchGradients(): Coverage {
   for (const name of registered) {
     const config = tf.getGradient(name);
     const original = Object.getPrototypeOf(config) as tf.GradConfig;
-    const gradFunc: tf.GradFunc = (...args) => {
-      computed.add(name);
-      if (tf.engine().state.gradientDepth > 0) differentiated.add(name);
-      return original.gradFunc(...args);
+    // That of a division depends on the operation that tfjs records.
+    const get = (): tf.GradFunc => {
+      const { gradFunc } = original;
+      return (...args) => {
+        computed.add(name);
+        if (tf.engine().state.gradientDepth > 0) differentiated.add(name);
+        return gradFunc(...args);
+      };
     };
-    Object.defineProperty(config, 'gradFunc', { value: gradFunc });
+    Object.defineProperty(config, 'gradFunc', { get });
   }
   return { registered, computed, differentiated };
 }
