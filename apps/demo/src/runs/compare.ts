@@ -32,9 +32,10 @@ export async function compare(
   const say = (text: string): void => {
     output.write(`${text}\n`);
   };
-  say(introduction(folder, isResumed));
+  // Before anything is printed: who reads it may press Ctrl-C.
   const stop = stopping(output);
   try {
+    say(introduction(folder, isResumed));
     await attachBoard(folder);
     await runToTheEnd(folder, stop.signal, new Status(folder, output));
     folder.close();
