@@ -4,7 +4,6 @@ import {
   Add,
   BatchMatMul,
   Elu,
-  getKernel,
   type KernelFunc,
   LeakyRelu,
   Prelu,
@@ -43,7 +42,7 @@ export function fusedMatMul(stock: KernelFunc): KernelFunc {
     const isLinear = activation == null || activation === 'linear';
     const isProduct = bias === undefined && isLinear;
     const isRight = isOne && !transposeA && !transposeB && bias?.shape.length === 1;
-    if ((isRight && !isProduct) || getKernel(BatchMatMul, 'wasm') === undefined) return stock(call);
+    if (isRight && !isProduct) return stock(call);
     return compose('wasm', call.backend, (run) => {
       const product = run(BatchMatMul, { a: a!, b: b! }, { transposeA, transposeB });
       const sum = bias === undefined ? product : run(Add, { a: product, b: bias });

@@ -3,7 +3,7 @@
  * over memory. The packages that need them look for them by name (`runOnePass` in `@tfjs-lrm/core/kit`), and compute the
  * formula by operations of tfjs on other backends and where a kernel gives no output: where our wasm module cannot be.
  */
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
 import { addressOf, roomForSums, type WasmBackend } from './wasm-backend.ts';
 import { type Passes, passesOf } from './wasm-passes.ts';
@@ -51,8 +51,6 @@ function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
   };
 }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, side) => size * side, 1);
-
 /** w [n, m] scaled by u [n] along rows and v [m] along columns; either may be left out. */
 const scale = onePass(({ passes, input, address, output }) => {
   const { shape } = input('w');
@@ -85,7 +83,7 @@ const adam = onePass(({ passes, input, address, output, attrs }) => {
   passes.adam(
     ...['value', 'gradient', 'm', 'v', 'step', 'epsilon'].map(address),
     ...outputs.map(([, to]) => to),
-    ...[sizeOf(shape), beta1, beta2, 1 - beta1, 1 - beta2],
+    ...[util.sizeFromShape(shape), beta1, beta2, 1 - beta1, 1 - beta2],
   );
   return outputs.map(([out]) => out);
 });
@@ -95,7 +93,7 @@ const rmsNorm = onePass(({ passes, input, address, output, attrs }) => {
   const { shape } = input('x');
   const { groups, epsilon } = attrs as { groups: number; epsilon: number };
   const width = shape.at(-1) as number;
-  const rows = sizeOf(shape.slice(0, -1));
+  const rows = util.sizeFromShape(shape.slice(0, -1));
   const [out, to] = output([...shape]);
   const [scales, toScales] = output([rows, groups, 1]);
   passes.rmsNorm(
@@ -115,7 +113,7 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
   passes.rmsNormGradient(
     ...['dy', 'x', 'scale', 'gain'].map(address),
     ...[toX, dgain?.[1] ?? 0, dgain === null ? 0 : sums(width)],
-    ...[sizeOf(shape.slice(0, -1)), groups, width / groups],
+    ...[util.sizeFromShape(shape.slice(0, -1)), groups, width / groups],
   );
   return [dx, ...(dgain === null ? [] : [dgain[0]])];
 });
@@ -124,7 +122,7 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
 const gatedSilu = onePass(({ passes, input, address, output }) => {
   const { shape } = input('gate');
   const [out, to] = output([...shape]);
-  passes.gatedSilu(...['gate', 'sigmoid', 'up'].map(address), to, sizeOf(shape));
+  passes.gatedSilu(...['gate', 'sigmoid', 'up'].map(address), to, util.sizeFromShape(shape));
   return [out];
 });
 
@@ -134,7 +132,7 @@ const gatedSiluGradient = onePass(({ passes, input, address, output }) => {
   const [[dgate, toGate], [dup, toUp]] = [output([...shape]), output([...shape])];
   passes.gatedSiluGradient(
     ...['dy', 'gate', 'sigmoid', 'up'].map(address),
-    ...[toGate, toUp, sizeOf(shape)],
+    ...[toGate, toUp, util.sizeFromShape(shape)],
   );
   return [dgate, dup];
 });

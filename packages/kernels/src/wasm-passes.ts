@@ -1,4 +1,5 @@
 import type { WasmBackend } from './wasm-backend.ts';
+import { decode, onceABackend, onMemory } from './wasm-module.ts';
 import { simd } from './wasm-passes-code.ts';
 
 /** A function of addresses in the heap of tfjs, of sizes and of numbers, in the order that wasm-passes.c says. */
@@ -21,27 +22,12 @@ export type Passes = Readonly<
   >
 >;
 
-const passesByBackend = new WeakMap<WasmBackend, Passes | undefined>();
+/** The module on this memory. */
+export const connectPasses = (memory: WebAssembly.Memory | undefined): Passes | undefined =>
+  onMemory(memory, (instantiate) => instantiate(decode(simd)) as unknown as Passes);
 
 /**
- * Passes over memory by a wasm module of our own, which works in the memory of the backend. Undefined where that is
- * impossible: in an engine without SIMD, under a policy that forbids to compile, and in memory that threads share.
+ * Passes over memory by a wasm module of our own, which works in the memory of the backend; undefined where that is
+ * impossible.
  */
-export function passesOf(backend: WasmBackend): Passes | undefined {
-  if (!passesByBackend.has(backend)) {
-    passesByBackend.set(backend, connectPasses(backend.wasm.asm?.memory));
-  }
-  return passesByBackend.get(backend);
-}
-
-/** The module on this memory. */
-export function connectPasses(memory: WebAssembly.Memory | undefined): Passes | undefined {
-  if (memory === undefined) return undefined;
-  try {
-    const code = Uint8Array.from(atob(simd), (character) => character.charCodeAt(0));
-    const module = new WebAssembly.Module(code);
-    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Passes;
-  } catch {
-    return undefined; // what needs the module is computed by several kernels of tfjs
-  }
-}
+export const passesOf: (backend: WasmBackend) => Passes | undefined = onceABackend(connectPasses);

@@ -1,4 +1,5 @@
 import type { WasmBackend } from './wasm-backend.ts';
+import { decode, onceABackend, onMemory } from './wasm-module.ts';
 import { relaxedSimd, simd } from './wasm-products-code.ts';
 
 /** What wasm-products.c exports. Addresses are those of float32 matrices in the heap of tfjs. */
@@ -24,32 +25,14 @@ export interface Products {
   ): void;
 }
 
-const productsByBackend = new WeakMap<WasmBackend, Products | undefined>();
-
-/**
- * Products by our own wasm module, which works in the memory of the backend. Undefined where that is impossible: in an engine
- * without SIMD, under a policy that forbids to compile, and in memory that threads share.
- */
-export function productsOf(backend: WasmBackend): Products | undefined {
-  if (!productsByBackend.has(backend)) {
-    productsByBackend.set(backend, connect(backend.wasm.asm?.memory));
-  }
-  return productsByBackend.get(backend);
-}
-
 /** The fastest module that the engine takes, on this memory. */
-export function connect(memory: WebAssembly.Memory | undefined): Products | undefined {
-  if (memory === undefined) return undefined;
-  try {
+export const connect = (memory: WebAssembly.Memory | undefined): Products | undefined =>
+  onMemory(memory, (instantiate) => {
     const relaxed = decode(relaxedSimd);
     const isRelaxed = WebAssembly.validate(relaxed);
-    const module = new WebAssembly.Module(isRelaxed ? relaxed : decode(simd));
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    const exports = instantiate(isRelaxed ? relaxed : decode(simd));
     return { ...(exports as unknown as Products), isRelaxed };
-  } catch {
-    return undefined; // tfjs' own products remain
-  }
-}
+  });
 
-const decode = (base64: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+/** Products by our own wasm module, which works in the memory of the backend; undefined where that is impossible. */
+export const productsOf: (backend: WasmBackend) => Products | undefined = onceABackend(connect);

@@ -5,10 +5,7 @@ import {
   cast,
   expandDims,
   type GradConfig,
-  greaterEqual,
   image,
-  lessEqual,
-  logicalAnd,
   mul,
   range,
   reshape,
@@ -21,7 +18,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import type { Gradient } from './gradient.ts';
-import { scatterBilinear, scatterNearest } from './scatter-pixels.ts';
+import { isWithin, scatterBilinear, scatterNearest } from './scatter-pixels.ts';
 import { inputsOf } from './tape.ts';
 
 /** The gradient of `tf.image.cropAndResize` with respect to the images: each crop goes back to the pixels it was read from. */
@@ -39,7 +36,7 @@ const gradient: GradConfig = {
         const rows = reshape(placesOf(boxes, 0, cropSize[0], height), [crops, cropSize[0], 1]);
         const columns = reshape(placesOf(boxes, 1, cropSize[1], width), [crops, 1, cropSize[1]]);
         // A pixel of a crop that is outside the image is filled in, even where a neighbour of it is inside.
-        const isInside = logicalAnd(isWithin(rows, height), isWithin(columns, width));
+        const isInside = isWithin({ rows, columns }, height, width);
         const read = mul(dy as Tensor, cast(expandDims(isInside, -1), 'float32'));
         if (method === 'bilinear') return scatterBilinear(read, { rows, columns }, shape, boxInd);
         return scatterNearest(read, { rows, columns }, shape, boxInd);
@@ -53,9 +50,6 @@ const gradient: GradConfig = {
     };
   },
 };
-
-const isWithin = (places: Tensor, size: number): Tensor =>
-  logicalAnd(greaterEqual(places, 0), lessEqual(places, size - 1));
 
 /** The row, or the column, of the image that each row or column of each crop is read from: [crops, cropSize]. */
 function placesOf(boxes: Tensor2D, axis: 0 | 1, cropSize: number, size: number): Tensor {

@@ -24,6 +24,13 @@ export interface Places {
   readonly columns: Tensor;
 }
 
+/** Where positions are within an image of this size. */
+export const isWithin = ({ rows, columns }: Places, height: number, width: number): Tensor => {
+  const inside = (places: Tensor, size: number): Tensor =>
+    logicalAnd(greaterEqual(places, 0), lessEqual(places, size - 1));
+  return logicalAnd(inside(rows, height), inside(columns, width));
+};
+
 /** Pixels that each pixel of the result was read from, with the share that each has in it; all of it where there is none. */
 interface Part extends Places {
   readonly share?: Tensor;
@@ -42,12 +49,10 @@ function scatter(
   images: Tensor = range(0, shape[0], 1, 'int32'),
 ): Tensor {
   const [batch, height, width, channels] = shape;
-  const inside = (places: Tensor, size: number): Tensor =>
-    logicalAnd(greaterEqual(places, 0), lessEqual(places, size - 1));
   // In integers: a batch may have more pixels than float32 counts.
   const starts = reshape(mul(images, tensor(height * width, [], 'int32')), [images.size, 1, 1]);
   const scattered = parts.map(({ rows, columns, share }) => {
-    const isInside = cast(logicalAnd(inside(rows, height), inside(columns, width)), 'float32');
+    const isInside = cast(isWithin({ rows, columns }, height, width), 'float32');
     const weights = share === undefined ? isInside : mul(isInside, share);
     const row = mul(clipByValue(rows, 0, height - 1), width);
     const inImage = cast(add(row, clipByValue(columns, 0, width - 1)), 'int32');

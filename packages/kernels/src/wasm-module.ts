@@ -1,0 +1,33 @@
+import type { WasmBackend } from './wasm-backend.ts';
+
+export const decode = (base64: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+/**
+ * What `connect` makes of a module that works in this memory. Undefined where that is impossible: in an engine without
+ * SIMD, under a policy that forbids to compile, and in memory that threads share.
+ */
+export function onMemory<T>(
+  memory: WebAssembly.Memory | undefined,
+  connect: (instantiate: (code: Uint8Array<ArrayBuffer>) => WebAssembly.Exports) => T,
+): T | undefined {
+  if (memory === undefined) return undefined;
+  try {
+    return connect(
+      (code) => new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } }).exports,
+    );
+  } catch {
+    return undefined; // the kernels of tfjs remain
+  }
+}
+
+/** What `connect` makes of the memory of each backend, once. */
+export function onceABackend<T>(
+  connect: (memory: WebAssembly.Memory | undefined) => T | undefined,
+): (backend: WasmBackend) => T | undefined {
+  const byBackend = new WeakMap<WasmBackend, T | undefined>();
+  return (backend) => {
+    if (!byBackend.has(backend)) byBackend.set(backend, connect(backend.wasm.asm?.memory));
+    return byBackend.get(backend);
+  };
+}
