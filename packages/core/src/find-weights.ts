@@ -18,11 +18,13 @@ type TargetsByLayer = ReadonlyMap<string, readonly Target[]>;
 /** Whether weights are saved by number, as in TensorFlow's own format. */
 const areNumbered = (names: readonly string[]): boolean => /\/\d+$/.test(names[0] ?? '');
 
-function endsOf(layer: layers.Layer, end: string): string[] {
-  return layer.getClassName() === 'DepthwiseConv2D' && end === 'depthwise_kernel'
-    ? [end, 'kernel']
-    : [end];
-}
+/** The last part of a weight's name in tfjs, as Keras 3 has it. */
+export const kerasEndOf = (layer: layers.Layer, end: string): string =>
+  layer.getClassName() === 'DepthwiseConv2D' && end === 'depthwise_kernel' ? 'kernel' : end;
+
+const endsOf = (layer: layers.Layer, end: string): string[] => [
+  ...new Set([end, kerasEndOf(layer, end)]),
+];
 
 /**
  * The weights of layers, by the name of the layer.

@@ -24,7 +24,7 @@ export {
   type ProductTerm,
 } from './describe-layer.ts';
 export { type DividedByLargest, dividedByLargest } from './divided-by-largest.ts';
-export { findWeights, meanings, targetsIn } from './find-weights.ts';
+export { findWeights, kerasEndOf, meanings, targetsIn } from './find-weights.ts';
 export { type AddWeight, checkSize, guardedBuild } from './guarded-build.ts';
 export {
   copyKernelAxes,

@@ -15,6 +15,7 @@ export type OnePass =
 /**
  * Runs a kernel that `enableTraining()` of `@tfjs-lrm/kernels` registers beside those of tfjs.
  *
+ * @param inputs undefined for one that is left out
  * @returns its outputs; null where the backend has no such kernel, and while the tape records, because the kernel has no
  *   gradient: compute the formula by operations of tfjs then
  * @example
@@ -22,15 +23,13 @@ export type OnePass =
  */
 export function runOnePass(
   name: OnePass,
-  inputs: Readonly<Record<string, tf.Tensor>>,
+  inputs: Readonly<Record<string, tf.Tensor | undefined>>,
   attributes: Readonly<Record<string, number>> = {},
 ): tf.Tensor[] | null {
   const engine = tf.engine();
   if (isTapeOn() || tf.getKernel(name, engine.backendName) === undefined) return null;
-  const outputs = engine.runKernel(
-    name,
-    { ...inputs },
-    { ...attributes },
-  ) as unknown as tf.Tensor[];
+  const outputs = engine.runKernel(name, inputs as tf.NamedTensorMap, {
+    ...attributes,
+  }) as unknown as tf.Tensor[];
   return outputs.length === 0 ? null : outputs;
 }

@@ -37,12 +37,8 @@ export function rmsNormalize(
 ): tf.Tensor {
   const width = x.shape.at(-1) as number;
   const grouped = [x.size / width, groups, width / groups];
-  const named = (input: tf.Tensor, factor: tf.Tensor | undefined) => ({
-    x: input,
-    ...(factor === undefined ? {} : { gain: factor }),
-  });
   const forward = (input: tf.Tensor, factor?: tf.Tensor) => {
-    const outputs = runOnePass('LrmRmsNorm', named(input, factor), { epsilon, groups });
+    const outputs = runOnePass('LrmRmsNorm', { x: input, gain: factor }, { epsilon, groups });
     if (outputs !== null) {
       const [value, scale] = outputs as [tf.Tensor, tf.Tensor];
       const saved = [input, scale, ...(factor === undefined ? [] : [factor])];
@@ -57,7 +53,7 @@ export function rmsNormalize(
   };
   const backwardInOnePass = (dy: tf.Tensor, saved: tf.Tensor[]) => {
     const [input, scale, factor] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
-    const inputs = { dy, scale, ...named(input, factor) };
+    const inputs = { dy, scale, x: input, gain: factor };
     return runOnePass('LrmRmsNormGradient', inputs, { groups }) as tf.Tensor[];
   };
   const backward = (dy0: tf.Tensor, saved: tf.Tensor[]) => {

@@ -61,15 +61,11 @@ export function scaleMatrix(
     v: v === undefined ? undefined : tensors[u === undefined ? 0 : 1],
   });
   const vectors = [u, v].filter((vector): vector is tf.Tensor => vector !== undefined);
-  const named = (w: tf.Tensor, factors: readonly tf.Tensor[]): Record<string, tf.Tensor> => {
-    const { u, v } = vectorsOf(factors);
-    return { w, ...(u === undefined ? {} : { u }), ...(v === undefined ? {} : { v }) };
-  };
   // tfjs passes gradients only to the arguments, so everything that needs one must be an argument.
   const scaled = tf.customGrad((...inputs) => {
     const save = inputs.pop() as tf.GradSaveFunc;
     const [w, ...factors] = inputs as tf.Tensor[] as [tf.Tensor, ...tf.Tensor[]];
-    const [inOnePass] = runOnePass('LrmScale', named(w, factors)) ?? [];
+    const [inOnePass] = runOnePass('LrmScale', { w, ...vectorsOf(factors) }) ?? [];
     const { u, v } = vectorsOf(factors);
     const column = u === undefined || inOnePass !== undefined ? undefined : asColumn(u);
     const scales = inOnePass === undefined ? scalesOf(column, v, m) : undefined;
@@ -79,7 +75,7 @@ export function scaleMatrix(
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [w, ...rest] = saved as [tf.Tensor, ...tf.Tensor[]];
       const factors = rest.slice(0, vectors.length);
-      const gradients = runOnePass('LrmScaleGradient', { dy, ...named(w, factors) });
+      const gradients = runOnePass('LrmScaleGradient', { dy, w, ...vectorsOf(factors) });
       if (gradients !== null) return gradients;
       const [savedScales, savedColumn] = rest.slice(vectors.length);
       const { u, v } = vectorsOf(factors);

@@ -1,7 +1,6 @@
 /** The names that Keras 3 gives the weights of a model: `weight.path` in Python. */
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { isLayer, isModel } from '@tfjs-lrm/core/kit';
-import type { Weight } from './weight.ts';
+import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { isLayer, isModel, kerasEndOf } from '@tfjs-lrm/core/kit';
 
 /** The cell inside a recurrent layer, which Keras names by its class. */
 const CELLS: Readonly<Record<string, string>> = {
@@ -12,7 +11,7 @@ const CELLS: Readonly<Record<string, string>> = {
   ConvLSTM2D: 'conv_lstm_cell',
 };
 
-type Note = (weight: Weight, path: string) => void;
+type Note = (weight: LayerVariable, path: string) => void;
 
 const insideOf = (layer: layers.Layer, key: string): layers.Layer | null => {
   const inside = (layer as unknown as Record<string, unknown>)[key];
@@ -20,13 +19,13 @@ const insideOf = (layer: layers.Layer, key: string): layers.Layer | null => {
 };
 
 /** What follows the name of the layer in that of its weight, or the name of the wrapper that built it. */
-function endOf(layer: layers.Layer, wrapper: string, { originalName }: Weight): string {
+function endOf(layer: layers.Layer, wrapper: string, { originalName }: LayerVariable): string {
   const scope = [layer.name, wrapper].find((name) => originalName.startsWith(`${name}/`));
   const end = scope === undefined ? originalName : originalName.slice(scope.length + 1);
-  return layer.getClassName() === 'DepthwiseConv2D' && end === 'depthwise_kernel' ? 'kernel' : end;
+  return kerasEndOf(layer, end);
 }
 
-const lastOf = ({ originalName }: Weight): string => originalName.replace(/^.*\//s, '');
+const lastOf = ({ originalName }: LayerVariable): string => originalName.replace(/^.*\//s, '');
 
 function noteCell(cell: layers.Layer, scope: string, note: Note): void {
   const { cells } = cell as { cells?: unknown };
@@ -71,8 +70,8 @@ function noteModel(model: LayersModel, note: Note): void {
  * The path of each weight in Keras 3, in a model that Python code builds as this one: `mlp/dense/kernel` in a Sequential
  * model named mlp, `dense/kernel` in another one, `lstm/lstm_cell/kernel`, `both/forward_lstm/lstm_cell/bias`.
  */
-export function kerasPaths(model: LayersModel): ReadonlyMap<Weight, string> {
-  const paths = new Map<Weight, string>();
+export function kerasPaths(model: LayersModel): ReadonlyMap<LayerVariable, string> {
+  const paths = new Map<LayerVariable, string>();
   noteModel(model, (weight, path) => paths.set(weight, path));
   return paths;
 }

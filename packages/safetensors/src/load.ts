@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import {
   booleanRule,
   checkOptions,
@@ -10,7 +10,6 @@ import {
 } from '@tfjs-lrm/core/kit';
 import { checkModel, functionRule, type NameOf, weightsByName } from './names.ts';
 import { readSafetensors } from './read.ts';
-import type { Weight } from './weight.ts';
 import type { Stored } from './write.ts';
 
 /** The options of `loadSafetensors`. */
@@ -45,9 +44,9 @@ function checkNames(weights: readonly string[], tensors: readonly string[]): voi
 }
 
 /** The weights of a model by their names in the file, or by their own where it has none. */
-function weightsOf(model: LayersModel, names: readonly string[]): Map<string, Weight> {
+function weightsOf(model: LayersModel, names: readonly string[]): Map<string, LayerVariable> {
   const targets = findWeights(WHERE, model, names);
-  const weights = new Map<string, Weight>();
+  const weights = new Map<string, LayerVariable>();
   targets.forEach((weight, i) => {
     if (weight !== undefined) weights.set(names[i] as string, weight);
   });
@@ -58,7 +57,7 @@ function weightsOf(model: LayersModel, names: readonly string[]): Map<string, We
   return weights;
 }
 
-function checkTensor(name: string, weight: Weight, { dtype, shape }: Stored): void {
+function checkTensor(name: string, weight: LayerVariable, { dtype, shape }: Stored): void {
   if (dtype !== weight.dtype || shape.join() !== weight.shape.join()) {
     throw new RangeError(
       `${WHERE}: tensor ${show(name)} must be ${weight.dtype} of shape [${weight.shape}], as in the model. Received ${dtype} of shape [${shape}]. Build the model as the one that was saved.`,

@@ -1,8 +1,7 @@
 /** The names under which a file stores the weights of a model. */
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { isModel, type Rule, show } from '@tfjs-lrm/core/kit';
 import { kerasPaths } from './keras-paths.ts';
-import type { Weight } from './weight.ts';
 
 /** Maps the model's name of a weight, such as `dense_1/kernel`, to its name in the file. */
 export type NameOf = (name: string) => string;
@@ -24,7 +23,7 @@ export function checkModel(where: string, model: unknown): asserts model is Laye
   );
 }
 
-function namer(model: LayersModel, name: NameOf | 'keras'): (weight: Weight) => unknown {
+function namer(model: LayersModel, name: NameOf | 'keras'): (weight: LayerVariable) => unknown {
   if (name !== 'keras') return ({ originalName }) => name(originalName);
   const paths = kerasPaths(model);
   return (weight) => paths.get(weight) ?? weight.originalName;
@@ -41,9 +40,9 @@ export function weightsByName(
   where: string,
   model: LayersModel,
   name: NameOf | 'keras' = (own) => own,
-): Map<string, Weight> {
+): Map<string, LayerVariable> {
   const nameOf = namer(model, name);
-  const weights = new Map<string, Weight>();
+  const weights = new Map<string, LayerVariable>();
   // A layer that is called twice can come twice.
   for (const weight of new Set(model.weights)) {
     const key = nameOf(weight);
