@@ -13,7 +13,7 @@ import { localHandler } from './local-handler.ts';
 import type { Config } from './saved.ts';
 import { bytesOf, checkSource, fetchOf, type ModelSource } from './source.ts';
 import { weightAddresses } from './weight-addresses.ts';
-import { joined } from './weight-data.ts';
+import { chunksOf } from './weight-data.ts';
 
 type Artifacts = tf.io.ModelArtifacts;
 type Spec = tf.io.WeightsManifestEntry;
@@ -66,11 +66,11 @@ async function fromKeras(bytes: Uint8Array): Promise<Read> {
   };
 }
 
-/** Weights that come as a stream, as of `tf.io.http(url, { streamWeights: true })`, in one buffer. */
+/** Weights that come as a stream, as of `tf.io.http(url, { streamWeights: true })`, as a list of its chunks. */
 async function withoutStream(artifacts: Artifacts): Promise<Artifacts> {
   const { weightData, getWeightStream } = artifacts;
   if (weightData != null || getWeightStream === undefined) return artifacts;
-  return { ...artifacts, weightData: await joined(getWeightStream()) };
+  return { ...artifacts, weightData: await chunksOf(getWeightStream()) };
 }
 
 function checkWeights(artifacts: Artifacts): void {

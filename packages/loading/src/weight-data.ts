@@ -19,21 +19,14 @@ function halves(buffer: ArrayBuffer): ArrayBuffer[] {
   return [buffer.slice(0, middle), buffer.slice(middle)];
 }
 
-/** The chunks of a stream in one buffer. */
-export async function joined(stream: ReadableStream<unknown>): Promise<ArrayBuffer> {
+/** The chunks of a stream. */
+export async function chunksOf(stream: ReadableStream<unknown>): Promise<ArrayBuffer[]> {
   const chunks: ArrayBuffer[] = [];
   for (const reader = stream.getReader(); ; ) {
     const { done, value } = await reader.read();
-    if (done) break;
+    if (done) return chunks;
     chunks.push(bufferOf(value));
   }
-  const bytes = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(new Uint8Array(chunk), at);
-    at += chunk.byteLength;
-  }
-  return bytes.buffer;
 }
 
 /**
