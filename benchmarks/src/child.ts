@@ -1,6 +1,7 @@
 /** One side of a comparison, in its own process, which measures a round on request and sleeps otherwise. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Side } from './comparisons.ts';
+import { cpuMs } from './machine.ts';
 import { makeStep, type Step } from './workloads.ts';
 
 export type Request =
@@ -44,10 +45,9 @@ async function prepare(side: Side): Promise<void> {
 
 async function measure(steps: number): Promise<number> {
   const began = performance.now();
-  const usage = process.cpuUsage();
+  const cpu = cpuMs();
   for (let i = 0; i < steps; i++) await step?.();
-  const { user, system } = process.cpuUsage(usage);
-  return (isCpuTime ? (user + system) / 1000 : performance.now() - began) / steps;
+  return (isCpuTime ? cpuMs() - cpu : performance.now() - began) / steps;
 }
 
 async function countKernels(): Promise<Work> {

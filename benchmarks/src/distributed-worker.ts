@@ -17,15 +17,15 @@ import {
 } from '@tfjs-lrm/language-model';
 import { compile } from '@tfjs-lrm/native';
 import { FORMS, type Form, type Message, type Steps } from './distributed-cost.ts';
+import { cpuMs } from './machine.ts';
 import { summarize } from './statistics.ts';
 
 const VOCABULARY = 64;
 
 function timed(body: () => void): { wall: number; cpu: number } {
-  const [began, used] = [performance.now(), process.cpuUsage()];
+  const [began, cpu] = [performance.now(), cpuMs()];
   body();
-  const { user, system } = process.cpuUsage(used);
-  return { wall: performance.now() - began, cpu: (user + system) / 1000 };
+  return { wall: performance.now() - began, cpu: cpuMs() - cpu };
 }
 
 /** A step of the language model on this worker's part of the batch, in turn with and without the others. */

@@ -131,19 +131,29 @@ export async function inTurn(
   return times;
 }
 
-/** Starts runners, one after the other, measures them in turn, and stops them. */
-export async function measure(
+/** Starts runners one after the other, uses them, and stops them all. */
+export async function withRunners<T>(
   starts: readonly (() => Promise<Runner>)[],
-  counts: Counts,
-): Promise<number[][]> {
+  use: (runners: readonly Runner[]) => Promise<T>,
+): Promise<T> {
   const runners: Runner[] = [];
   try {
     for (const start of starts) runners.push(await start());
-    const turns = runners.map((runner) => ({ runner, steps: counts.stepsPerRound }));
-    return await inTurn(turns, counts.rounds);
+    return await use(runners);
   } finally {
     for (const runner of runners) runner.stop();
   }
+}
+
+/** Starts runners, one after the other, measures them in turn, and stops them. */
+export function measure(
+  starts: readonly (() => Promise<Runner>)[],
+  counts: Counts,
+): Promise<number[][]> {
+  return withRunners(starts, (runners) => {
+    const turns = runners.map((runner) => ({ runner, steps: counts.stepsPerRound }));
+    return inTurn(turns, counts.rounds);
+  });
 }
 
 /** The ratio of two runners' times, round by round. */

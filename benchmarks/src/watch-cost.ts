@@ -9,6 +9,7 @@ import { languageModel, PRESETS } from '@tfjs-lrm/language-model';
 import { crossEntropy } from '@tfjs-lrm/layers';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { type LayersModelName, layersModel } from './layers-models.ts';
+import { cpuMs } from './machine.ts';
 import { ratios } from './runner.ts';
 import { VOCABULARY } from './workloads.ts';
 
@@ -87,12 +88,11 @@ export async function watchCost(name: Watched, way: Way, ms: number): Promise<Co
   const measure = (kind: keyof Times): void => {
     // Untimed: a point, after which the block has exactly one.
     if (kind === 'watched') watch.record();
-    const [began, usage] = [performance.now(), process.cpuUsage()];
+    const [began, cpu] = [performance.now(), cpuMs()];
     const within = takeSteps(() => step(x, y), kind === 'watched' ? watch : null);
     if (kind === 'watched') cost.within.push(within);
-    const { user, system } = process.cpuUsage(usage);
     cost.wall[kind].push(performance.now() - began);
-    cost.cpu[kind].push((user + system) / 1000);
+    cost.cpu[kind].push(cpuMs() - cpu);
   };
   // Recorded steps and points run from the recording from their third time on.
   const warmUps = way.compiles === 'nothing' ? 1 : 4;
@@ -124,10 +124,9 @@ function takeSteps(step: () => tf.Scalar, watch: ScaleWatch | null): number {
     const loss = step();
     if (i < EVERY - 2) watch?.record();
     else {
-      const usage = process.cpuUsage();
+      const began = cpuMs();
       watch?.record();
-      const { user, system } = process.cpuUsage(usage);
-      within += (user + system) / 1000;
+      within += cpuMs() - began;
     }
     if (i === EVERY - 1) loss.dataSync();
     loss.dispose();

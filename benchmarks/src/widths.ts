@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { adam } from '@tfjs-lrm/adam';
+import { mean } from '@tfjs-lrm/language-model';
 import { mup } from '@tfjs-lrm/mup';
 import { indexOfLeast, lowestRate } from './lowest-rate.ts';
 
@@ -76,9 +77,6 @@ async function lossOf(
   }
   return mean(losses.slice(-Math.ceil(losses.length / 4)));
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export interface Sweep {
   readonly widths: readonly number[];

@@ -1,7 +1,6 @@
 /** `npm run bench:distributed`: what several workers cost and win, and a model of many. Needs tensorflow. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { drawTable } from '@tfjs-lrm/core/kit';
 import type { PresetName } from '@tfjs-lrm/language-model';
@@ -25,6 +24,7 @@ import {
   type MessageCost,
   type Steps,
 } from '../distributed-cost.ts';
+import { machineName } from '../machine.ts';
 import { summarize } from '../statistics.ts';
 
 interface Chosen {
@@ -198,7 +198,7 @@ async function main(args: readonly string[]): Promise<number> {
     writeFileSync(out, drawing(cost, measured));
     return 0;
   }
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
+  const machine = `${machineName()}, Node ${process.version}`;
   console.log(
     `${machine}; ${launches} launches of ${rounds} rounds of ${steps} steps, compiled, one thread a worker\n`,
   );

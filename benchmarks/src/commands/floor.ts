@@ -1,6 +1,6 @@
 /** `npm run bench:floor`: a training step in every way there is, as a ratio to what the machine could do at best. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
   describeFlags,
@@ -15,6 +15,7 @@ import {
 import { measureModel, type Report } from '../floor/measure.ts';
 import { MODELS, type ModelName } from '../floor/paths.ts';
 import { between, kernelsOf, section } from '../floor/table.ts';
+import { machineName } from '../machine.ts';
 import { PYTHON } from '../variants.ts';
 
 interface Chosen {
@@ -53,7 +54,7 @@ async function conditionsOf(rounds: number, isCpuTime: boolean): Promise<string>
   const { info } = await import('@tfjs-lrm/native').catch(() => ({ info: null }));
   const tensorflow = info === null ? [] : [`TensorFlow ${info().tensorflow}`];
   return [
-    `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+    machineName(),
     ...[`Node ${process.version.slice(1)}`, ...tensorflow],
     `load ${(loadavg()[0] as number).toFixed(1)} at the start`,
     `${rounds} rounds in turn, medians`,

@@ -1,6 +1,5 @@
 /** `npm run bench:growth`: how the time of a step grows with width, depth and batch, drawn as an SVG. */
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import {
   describeFlags,
   type Flags,
@@ -13,6 +12,7 @@ import {
   someOf,
   whole,
 } from '@tfjs-lrm/shared';
+import { machineName } from '../machine.ts';
 import { type Summary, summarize } from '../statistics.ts';
 import { measureVariants, PYTHON, type Task, VARIANTS, type Variant } from '../variants.ts';
 import { sizeOf } from '../workloads.ts';
@@ -81,7 +81,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   // The axes meet in the base size, which is measured once.
   const sizes = new Map(points.map(({ axis, at, size }) => [keyOf(size), { axis, at, size }]));
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
+  const machine = `${machineName()}, Node ${process.version}`;
   console.log(`${machine}; ${rounds} rounds of ${steps} steps in turn`);
   const counts = { rounds, stepsPerRound: steps };
   const measured = new Map<string, Times>();

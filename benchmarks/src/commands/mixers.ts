@@ -3,7 +3,6 @@
  * how it grows with the length of the sequence.
  */
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { MIXERS, type Mixer } from '@tfjs-lrm/language-model';
 import {
   describeFlags,
@@ -18,6 +17,7 @@ import {
   someOf,
   whole,
 } from '@tfjs-lrm/shared';
+import { machineName } from '../machine.ts';
 import { type Counts, measure, ratios } from '../runner.ts';
 import { type Summary, summarize } from '../statistics.ts';
 import { PYTHON, start, VARIANTS, type Variant } from '../variants.ts';
@@ -120,7 +120,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { python = PYTHON, rounds = 5, steps = 2, batch = 4, out = 'mixers.svg' } = values;
   const { only: variants = DEFAULT, lengths = LENGTHS } = values;
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
+  const machine = `${machineName()}, Node ${process.version}`;
   console.log(`${machine}; ${rounds} rounds of ${steps} steps in turn, ${batch} sequences`);
   const counts = { rounds, stepsPerRound: steps };
   const rows: Row[] = [];

@@ -1,7 +1,7 @@
 /** `npm run bench:since`: training steps with the kernels package of an earlier commit, and with the present one. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import {
   describeFlags,
@@ -15,7 +15,8 @@ import {
 import type { Work } from '../child.ts';
 import type { Side } from '../comparisons.ts';
 import type { LayersModelName } from '../layers-models.ts';
-import { measure, nodeRunner, type Runner, ratios } from '../runner.ts';
+import { machineName } from '../machine.ts';
+import { measure, nodeRunner, type Runner, ratios, withRunners } from '../runner.ts';
 import { summarize } from '../statistics.ts';
 
 interface Chosen {
@@ -103,14 +104,10 @@ function compareTimes([after, before]: readonly [number[], number[]]): string {
 }
 
 /** Kernels and bytes before and after, and the kernels that changed in number. */
-async function compareWork(starts: readonly (() => Promise<Runner>)[]): Promise<string> {
-  const runners: Runner[] = [];
-  try {
-    for (const start of starts) runners.push(await start());
-    const [after, before] = (await Promise.all(runners.map((runner) => runner.count()))) as [
-      Work,
-      Work,
-    ];
+const compareWork = (starts: readonly (() => Promise<Runner>)[]): Promise<string> =>
+  withRunners(starts, async (runners) => {
+    const work = await Promise.all(runners.map((runner) => runner.count()));
+    const [after, before] = work as [Work, Work];
     const total = ({ kernels }: Work): number =>
       Object.values(kernels).reduce((sum, count) => sum + count, 0);
     const names = new Set([...Object.keys(before.kernels), ...Object.keys(after.kernels)]);
@@ -120,10 +117,7 @@ async function compareWork(starts: readonly (() => Promise<Runner>)[]): Promise<
     });
     const bytes = `${(after.bytes / before.bytes).toFixed(4)} × the bytes`;
     return `${total(before)} → ${total(after)} kernels, ${bytes}; ${changes.join(', ') || 'the same kernels'}`;
-  } finally {
-    for (const runner of runners) runner.stop();
-  }
-}
+  });
 
 async function main(args: readonly string[]): Promise<number> {
   const { commit, rounds = 9, steps = 5, wall, counts, only = '', help } = readFlags(args, FLAGS);
@@ -136,9 +130,7 @@ async function main(args: readonly string[]): Promise<number> {
   const what = counts
     ? 'kernels and bytes of a step'
     : `${clock}, ${rounds} rounds of ${steps} steps in turn`;
-  console.log(
-    `${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]!.toFixed(1)}; ${what}`,
-  );
+  console.log(`${machineName()}, load ${loadavg()[0]!.toFixed(1)}; ${what}`);
   for (const backend of ['wasm', 'tensorflow'] as const) {
     for (const workload of WORKLOADS.filter(({ label }) => label.startsWith(only))) {
       // A compiled step runs as one function, whose kernels tfjs does not see.

@@ -1,6 +1,5 @@
 /** `npm run bench:step`: one training step of the demo's model, against PyTorch, JAX and tfjs op by op. */
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { PRESETS, type PresetName } from '@tfjs-lrm/language-model';
 import {
   describeFlags,
@@ -13,6 +12,7 @@ import {
   someOf,
   whole,
 } from '@tfjs-lrm/shared';
+import { machineName } from '../machine.ts';
 import { type Counts, ratios } from '../runner.ts';
 import { type Summary, summarize } from '../statistics.ts';
 import { measureVariants, PYTHON, type Task, VARIANTS, type Variant } from '../variants.ts';
@@ -82,7 +82,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { python = PYTHON, preset = 'small', rounds = 9, steps = 5 } = values;
   const { only: variants = VARIANTS, tasks = TASKS } = values;
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
+  const machine = `${machineName()}, Node ${process.version}`;
   console.log(`${machine}, ${preset}; ${rounds} rounds of ${steps} steps in turn`);
   const sizes = { rounds, stepsPerRound: steps };
   const rows: Row[] = [];

@@ -1,6 +1,6 @@
 /** `npm run bench:watch`: what watching scales adds to training. */
 import { writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { drawTable } from '@tfjs-lrm/core/kit';
 import { enableTraining } from '@tfjs-lrm/kernels';
@@ -14,6 +14,7 @@ import {
   readFlags,
   runCommand,
 } from '@tfjs-lrm/shared';
+import { machineName } from '../machine.ts';
 import { ratios } from '../runner.ts';
 import { medianInterval, type Summary } from '../statistics.ts';
 import { added, EVERY, type Watched, type Way, watchCost } from '../watch-cost.ts';
@@ -72,7 +73,7 @@ async function main(args: readonly string[]): Promise<number> {
   else console.log('tfjs-node is not linked: wasm alone. Try npm run native:link.');
   const conditions = CONDITIONS.filter(({ way }) => isThere || way.backend === 'wasm');
   console.log(
-    `${cpus().length} × ${cpus()[0]?.model.trim()}, load ${(loadavg()[0] as number).toFixed(1)}; pairs of ${EVERY} steps`,
+    `${machineName()}, load ${(loadavg()[0] as number).toFixed(1)}; pairs of ${EVERY} steps`,
   );
   enableTraining();
   const rows: string[][] = [];

@@ -16,6 +16,7 @@ import {
   whole,
 } from '@tfjs-lrm/shared';
 import { lowestRate } from '../lowest-rate.ts';
+import { cpuMs } from '../machine.ts';
 import {
   batchOf,
   build,
@@ -132,7 +133,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { widths = [64, 128, 256, 512], steps = 150, seeds = 1, out = 'widths.svg' } = values;
   await useBackend();
-  const started = process.cpuUsage();
+  const started = cpuMs();
   const checks = new Map<Parametrization, CoordinateCheck>();
   for (const parametrization of BOTH) {
     const check = await checkOf(parametrization, widths, seeds);
@@ -149,10 +150,9 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(`${parametrization}, width ${width}: best at ${power(RATES[best] as number)}`);
     curves.push(...(await sweep(parametrization, { widths, rates: RATES, steps, seeds }, report)));
   }
-  const { user, system } = process.cpuUsage(started);
   console.log(`\n${tableOf(curves)}`);
   console.log(
-    `${tf.getBackend()}, ${steps} steps, ${seeds} seed(s), ${((user + system) / 6e7).toFixed(1)} minutes of CPU`,
+    `${tf.getBackend()}, ${steps} steps, ${seeds} seed(s), ${((cpuMs() - started) / 60_000).toFixed(1)} minutes of CPU`,
   );
   writeFileSync(out, drawingOf(curves, steps, seeds));
   const slopes = BOTH.map((each) => [each, checks.get(each)?.slopes]);

@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { adam } from '@tfjs-lrm/adam';
 import { assignRoles } from '@tfjs-lrm/core';
 import { type Diagnosis, diagnose, watchScales } from '@tfjs-lrm/diagnostics';
+import { mean } from '@tfjs-lrm/language-model';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { mobilenet } from '../mobilenet.ts';
 import { lstm, randomOf } from './tasks.ts';
@@ -72,9 +73,9 @@ async function* fineTuned(): AsyncGenerator<{ title: string; diagnosis: Diagnosi
     tf.dispose([x, y]);
   }
   const diagnosis = await diagnose(watch);
-  const mean = (of: readonly number[]): string =>
-    (of.reduce((sum, loss) => sum + loss, 0) / of.length).toFixed(2);
-  const [first, last] = [mean(losses.slice(0, 20)), mean(losses.slice(-20))];
+  const [first, last] = [losses.slice(0, 20), losses.slice(-20)].map((some) =>
+    mean(some).toFixed(2),
+  );
   yield {
     title: `MobileNetV2 of nsfwjs, ${steps} steps of AdamW at ${learningRate}, decay ${decay}; ${BATCH} images of ${SIDE} × ${SIDE} a step, loss ${first} in the first 20 and ${last} in the last`,
     diagnosis,
