@@ -67,6 +67,7 @@ export class ScaleWatch extends CustomCallback {
   #pending: Pending[] = [];
   #reading: Promise<void> = Promise.resolve();
   #last: number;
+  #isHolding = false;
 
   /** @internal */
   constructor(model: LayersModel, optimizer: tf.Optimizer, { every, resume }: Watching) {
@@ -96,8 +97,10 @@ export class ScaleWatch extends CustomCallback {
    * but a look at the step.
    */
   record(): void {
-    if (this.#since >= this.#every) this.#take();
-    else if (!this.#holdIfDue()) this.#drop();
+    const since = this.#since;
+    if (since >= this.#every) this.#take();
+    else if (since === this.#every - 1) this.#hold();
+    else this.#drop();
   }
 
   /**
@@ -167,19 +170,20 @@ export class ScaleWatch extends CustomCallback {
   }
 
   /** Holds the weights where the next step ends at a point, which measures the update of that step. */
-  #holdIfDue(): boolean {
-    if (this.#since !== this.#every - 1) return false;
-    this.#hold();
-    return true;
+  #holdIfDue(): void {
+    if (this.#since === this.#every - 1) this.#hold();
   }
 
   #hold(): void {
+    this.#isHolding = true;
     const onHost = areOnHost();
     for (const subject of this.#subjects)
       subject.before ??= hold(this.#end(subject.variable).variable, onHost);
   }
 
   #drop(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
     for (const subject of this.#subjects) {
       if (subject.before !== null) release(subject.before);
       subject.before = null;
