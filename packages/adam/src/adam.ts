@@ -96,12 +96,7 @@ class Adam extends TensorOptimizer {
     scalars: { readonly step: tf.Tensor; readonly epsilon: tf.Tensor },
   ): boolean {
     const listed = (key: keyof Item): tf.Tensor[] => items.map((item) => item[key]);
-    const [value, gradient, m, v] = [
-      listed('value'),
-      listed('gradient'),
-      listed('m'),
-      listed('v'),
-    ];
+    const [value, gradient, m, v] = [listed('value'), listed('gradient'), listed('m'), listed('v')];
     const attributes = { beta1: this.#beta1, beta2: this.#beta2 };
     const outputs = runOnePass('LrmAdam', { ...scalars, value, gradient, m, v }, attributes);
     if (outputs === null) return false;

@@ -135,7 +135,11 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
 const gatedSilu = onePass(({ passes, input, address, output }) => {
   const { shape } = input('gate');
   const [out, to] = output([...shape]);
-  passes.gatedSilu(...['gate', 'sigmoid', 'up'].map((name) => address(name)), to, util.sizeFromShape(shape));
+  passes.gatedSilu(
+    ...['gate', 'sigmoid', 'up'].map((name) => address(name)),
+    to,
+    util.sizeFromShape(shape),
+  );
   return [out];
 });
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "loops.h"
+#include "parallel.h"
 #include "status.h"
 #include "tensorflow/c/c_api.h"
 // Without it, kernels.h includes a header for devices of other vendors, which is not among those of the C functions.
@@ -139,8 +140,13 @@ struct ScaleKernel {
     factors.Check(call, shape, 1);
     float *out = call->output(0, shape);
     if (!call->ok()) return;
-    loops::Scale(call->input(0), factors.has_u ? call->input(1) : nullptr,
-                 factors.has_v ? call->input(factors.v_after(1)) : nullptr, out, shape[0], shape[1]);
+    const float *w = call->input(0);
+    const float *u = factors.has_u ? call->input(1) : nullptr;
+    const float *v = factors.has_v ? call->input(factors.v_after(1)) : nullptr;
+    const int64_t width = shape[1];
+    InParts(shape[0], width, [=](int64_t from, int64_t to) {
+      loops::Scale(w + from * width, u ? u + from : nullptr, v, out + from * width, to - from, width);
+    });
   }
 };
 
@@ -156,11 +162,15 @@ struct ScaleGradientKernel {
     float *du = factors.has_u ? call->output(1, {shape[0]}) : nullptr;
     float *dv = factors.has_v ? call->output(factors.v_after(1), {shape[1]}) : nullptr;
     if (!call->ok()) return;
-    std::vector<double> sums(factors.has_v ? shape[1] : 0);
-    loops::ScaleGradient(call->input(0), call->input(1), factors.has_u ? call->input(2) : nullptr,
-                         factors.has_v ? call->input(factors.v_after(2)) : nullptr, dw, du, sums.data(), shape[0],
-                         shape[1]);
-    std::copy(sums.begin(), sums.end(), dv);
+    const float *dy = call->input(0), *w = call->input(1);
+    const float *u = factors.has_u ? call->input(2) : nullptr;
+    const float *v = factors.has_v ? call->input(factors.v_after(2)) : nullptr;
+    const int64_t width = shape[1];
+    SumInParts(shape[0], width, v ? width : 0, dv, [=](int64_t from, int64_t to, double *sums) {
+      const int64_t at = from * width;
+      loops::ScaleGradient(dy + at, w + at, u ? u + from : nullptr, v, dw + at, du ? du + from : nullptr, sums,
+                           to - from, width);
+    });
   }
 };
 
@@ -187,8 +197,12 @@ struct AdamKernel {
       float *new_m = call->output(count + i, shape);
       float *new_v = call->output(2 * count + i, shape);
       if (!call->ok()) return;
-      loops::Adam(call->input(value), call->input(gradient), call->input(m), call->input(v), new_value, new_m, new_v,
-                  SizeOf(shape), rates);
+      const float *old_value = call->input(value), *g = call->input(gradient), *old_m = call->input(m),
+                  *old_v = call->input(v);
+      InParts(SizeOf(shape), 1, [=](int64_t from, int64_t to) {
+        loops::Adam(old_value + from, g + from, old_m + from, old_v + from, new_value + from, new_m + from,
+                    new_v + from, to - from, rates);
+      });
     }
   }
 };
@@ -208,8 +222,12 @@ struct RmsNormKernel {
     float *y = call->output(0, shape);
     float *scales = call->output(1, {rows, groups, 1});
     if (!call->ok()) return;
-    loops::RmsNorm(call->input(0), has_gain ? call->input(1) : nullptr, y, scales, rows, groups, shape.back() / groups,
-                   epsilon);
+    const float *x = call->input(0), *gain = has_gain ? call->input(1) : nullptr;
+    const int64_t width = shape.back(), groups = this->groups;
+    InParts(rows, width, [=, epsilon = epsilon](int64_t from, int64_t to) {
+      loops::RmsNorm(x + from * width, gain, y + from * width, scales + from * groups, to - from, groups, width / groups,
+                     epsilon);
+    });
   }
 };
 
@@ -229,10 +247,14 @@ struct RmsNormGradientKernel {
     float *dx = call->output(0, shape);
     float *dgain = has_gain ? call->output(1, {width}) : nullptr;
     if (!call->ok()) return;
-    std::vector<double> sums(has_gain ? width : 0);
-    loops::RmsNormGradient(call->input(0), call->input(1), call->input(2), has_gain ? call->input(3) : nullptr, dx,
-                           sums.data(), rows, groups, width / groups);
-    std::copy(sums.begin(), sums.end(), dgain);
+    const float *dy = call->input(0), *x = call->input(1), *scale = call->input(2);
+    const float *gain = has_gain ? call->input(3) : nullptr;
+    const int64_t groups = this->groups;
+    SumInParts(rows, width, gain ? width : 0, dgain, [=](int64_t from, int64_t to, double *sums) {
+      const int64_t at = from * width;
+      loops::RmsNormGradient(dy + at, x + at, scale + from * groups, gain, dx + at, sums, to - from, groups,
+                             width / groups);
+    });
   }
 };
 
@@ -243,7 +265,10 @@ struct GatedSiluKernel {
     call->Require(call->shape(1) == shape && call->shape(2) == shape, "sigmoid and up must have the shape of gate");
     float *out = call->output(0, shape);
     if (!call->ok()) return;
-    loops::GatedSilu(call->input(0), call->input(1), call->input(2), out, SizeOf(shape));
+    const float *gate = call->input(0), *sigmoid = call->input(1), *up = call->input(2);
+    InParts(SizeOf(shape), 1, [=](int64_t from, int64_t to) {
+      loops::GatedSilu(gate + from, sigmoid + from, up + from, out + from, to - from);
+    });
   }
 };
 
@@ -256,8 +281,10 @@ struct GatedSiluGradientKernel {
     float *dgate = call->output(0, shape);
     float *dup = call->output(1, shape);
     if (!call->ok()) return;
-    loops::GatedSiluGradient(call->input(0), call->input(1), call->input(2), call->input(3), dgate, dup,
-                             SizeOf(shape));
+    const float *dy = call->input(0), *gate = call->input(1), *sigmoid = call->input(2), *up = call->input(3);
+    InParts(SizeOf(shape), 1, [=](int64_t from, int64_t to) {
+      loops::GatedSiluGradient(dy + from, gate + from, sigmoid + from, up + from, dgate + from, dup + from, to - from);
+    });
   }
 };
 
@@ -274,8 +301,12 @@ struct RotateKernel {
     call->Require(call->shape(1) == table && call->shape(2) == table, "cosine and sine must be time by width");
     float *out = call->output(0, shape);
     if (!call->ok()) return;
-    loops::Rotate(call->input(0), call->input(1), call->input(2), out, shape[0] * shape[1], 0, shape[1], shape[2],
-                  is_halves, sign);
+    const float *x = call->input(0), *cosine = call->input(1), *sine = call->input(2);
+    const int64_t time = shape[1], width = shape[2];
+    InParts(shape[0] * time, width, [=, is_halves = is_halves, sign = sign](int64_t from, int64_t to) {
+      loops::Rotate(x + from * width, cosine, sine, out + from * width, to - from, from % time, time, width, is_halves,
+                    sign);
+    });
   }
 };
 

@@ -77,8 +77,8 @@ const listOf = (input: Inputs[string]): readonly TensorInfo[] =>
   input === undefined ? [] : Array.isArray(input) ? input : [input as TensorInfo];
 
 function attributesOf(addon: Addon, { attributes = {} }: Operation, attrs: Numbers): Attribute[] {
-  return Object.entries(attributes).map(([name, [type, valueOf]]) => {
-    const value = valueOf(attrs);
+  return Object.entries(attributes).map(([name, [type, numberOf]]) => {
+    const value = numberOf(attrs);
     return { name, type: addon[`TF_ATTR_${type}`], value: type === 'BOOL' ? value !== 0 : value };
   });
 }
@@ -115,7 +115,9 @@ function kernelOf(name: string, operation: Operation): KernelFunc {
   return ({ inputs, backend: anyBackend, attrs }) => {
     const backend = anyBackend as NodeBackend;
     const given = inputs as unknown as Inputs;
-    const isFloat = Object.values(given).flatMap(listOf).every(({ dtype }) => dtype === 'float32');
+    const isFloat = Object.values(given)
+      .flatMap(listOf)
+      .every(({ dtype }) => dtype === 'float32');
     if (!isFloat || backend.binding.composes === true) return [];
     return run(backend, name, operation, given, attrs as unknown as Numbers);
   };
