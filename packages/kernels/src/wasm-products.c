@@ -132,11 +132,13 @@ __attribute__((export_name("scratchFloats"))) int scratch_floats(int inner, int 
   return TILE_ROWS * TILE_COLUMNS + depth * (ROUND_UP(BLOCK_ROWS, TILE_ROWS) + ROUND_UP(MIN(columns, BLOCK_COLUMNS), TILE_COLUMNS));
 }
 
-/** a is [rows, inner], or [inner, rows] if transposed; b is [inner, columns], or [columns, inner]. No side is 0. */
+/**
+ * a is [rows, inner], or [inner, rows] if transposed; b is [inner, columns], or [columns, inner]. No side is 0. The strides are
+ * between rows as stored, so that a part of a product, rows or columns of it, is a product too: threads share one that way.
+ */
 __attribute__((export_name("multiply"))) void multiply(const float *a, const float *b, float *c, int rows, int inner, int columns,
-                                                       int transpose_a, int transpose_b, float *scratch) {
-  int a_stride = transpose_a ? rows : inner;
-  int b_stride = transpose_b ? inner : columns;
+                                                       int transpose_a, int transpose_b, int a_stride, int b_stride, int c_stride,
+                                                       float *scratch) {
   float *edge = scratch;
   float *a_panels = edge + TILE_ROWS * TILE_COLUMNS;
   float *b_panels = a_panels + ROUND_UP(BLOCK_ROWS, TILE_ROWS) * MIN(inner, BLOCK_INNER);
@@ -158,17 +160,17 @@ __attribute__((export_name("multiply"))) void multiply(const float *a, const flo
             int tile_height = MIN(height - m, TILE_ROWS);
             int is_whole = tile_width == TILE_COLUMNS && tile_height == TILE_ROWS;
             const float *right = b_panels + n * depth;
-            float *out = c + (m0 + m) * columns + n0 + n;
+            float *out = c + (m0 + m) * c_stride + n0 + n;
             float *tile = is_whole ? out : edge;
-            int tile_stride = is_whole ? columns : TILE_COLUMNS;
+            int tile_stride = is_whole ? c_stride : TILE_COLUMNS;
             if (!is_whole && k0 > 0)
               KEEP_LOOP for (int i = 0; i < tile_height; i++)
-                KEEP_LOOP for (int j = 0; j < tile_width; j++) edge[i * TILE_COLUMNS + j] = out[i * columns + j];
+                KEEP_LOOP for (int j = 0; j < tile_width; j++) edge[i * TILE_COLUMNS + j] = out[i * c_stride + j];
             if (m < in_place) tile_in_place(a + (m0 + m) * a_stride + k0, a_stride, right, tile, tile_stride, depth, k0 > 0);
             else tile_of_panel(a_panels + (m - in_place) * depth, right, tile, tile_stride, depth, k0 > 0);
             if (!is_whole)
               KEEP_LOOP for (int i = 0; i < tile_height; i++)
-                KEEP_LOOP for (int j = 0; j < tile_width; j++) out[i * columns + j] = edge[i * TILE_COLUMNS + j];
+                KEEP_LOOP for (int j = 0; j < tile_width; j++) out[i * c_stride + j] = edge[i * TILE_COLUMNS + j];
           }
         }
       }
