@@ -1,5 +1,6 @@
 /** `npm run study:widths`: the sizes of activations and the best learning rate at each width, with µP and without. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { drawTable } from '@tfjs-lrm/core/kit';
 import { spread } from '@tfjs-lrm/language-model';
@@ -183,6 +184,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const settings = settingsOf(values);
   const { out = 'widths.svg' } = values;
+  mkdirSync(dirname(out), { recursive: true });
   const cells = cellsIn(`${out}.runs.ndjson`);
   await useBackend();
   const started = cpuMs();
