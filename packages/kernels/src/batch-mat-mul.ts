@@ -194,6 +194,9 @@ function multiplyPacked(products: Products, memory: Matrices, batch: Batch): voi
       columns,
       left.isTransposed,
       right.isTransposed,
+      left.isTransposed ? rows : inner,
+      right.isTransposed ? inner : columns,
+      columns,
       scratch,
     );
   }

@@ -82,7 +82,11 @@ import {
 } from './tensorflow-padding.ts';
 import { withEveryImage } from './transform.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
-import { withImagesOfBoxes, withOuterProducts } from './webgl-kernels.ts';
+import {
+  unsortedSegmentSumInOnePass,
+  withImagesOfBoxes,
+  withOuterProducts,
+} from './webgl-kernels.ts';
 import {
   withFloats,
   withForwardScan,
@@ -178,6 +182,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       ...ofShaders('webgl'),
       [BatchMatMul]: (stock) => withOuterProducts(withBroadcastBatches('webgl')(stock)),
       [CropAndResize]: withImagesOfBoxes,
+      [UnsortedSegmentSum]: () => unsortedSegmentSumInOnePass,
     },
   },
   webgpu: {

@@ -294,7 +294,20 @@ describe('the choice', () => {
         cost,
       );
     }
-    expect(packedCost({ ...product, transposeA: true }, false, SIMD)).toBeGreaterThan(cost);
+  });
+
+  test('takes an A that is stored transposed for dearer only if it is too large to be read where it is', () => {
+    const costOf = (rows: number, transposeA: boolean): number =>
+      packedCost(
+        {
+          ...{ batches: 1, rows, inner: 50, columns: 50, matricesA: 1, matricesB: 1 },
+          ...{ transposeA, transposeB: false },
+        },
+        false,
+        SIMD,
+      );
+    expect(costOf(50, true)).toBe(costOf(50, false));
+    expect(costOf(500, true)).toBeGreaterThan(costOf(500, false));
   });
 });
 

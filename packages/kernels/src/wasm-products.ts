@@ -10,7 +10,8 @@ export interface Products {
   scratchFloats(inner: number, columns: number): number;
   /**
    * out[rows, columns] = a · b, for a [rows, inner], stored as [inner, rows] if `transposeA`, and b [inner, columns],
-   * stored as [columns, inner] if `transposeB`. No side may be 0.
+   * stored as [columns, inner] if `transposeB`. No side may be 0. Strides are the floats between rows as stored: larger than a row
+   * where the matrix is part of a wider one.
    */
   multiply(
     a: number,
@@ -21,6 +22,9 @@ export interface Products {
     columns: number,
     transposeA: boolean,
     transposeB: boolean,
+    strideA: number,
+    strideB: number,
+    strideOut: number,
     scratch: number,
   ): void;
 }
