@@ -14,7 +14,9 @@ export interface Path {
   readonly label: string;
   readonly engine: Engine;
   /** Where the step runs; PyTorch has another way to start. */
-  readonly side: Pick<Side, 'backend' | 'kernels' | 'threads' | 'compile' | 'precision'> | 'PyTorch';
+  readonly side:
+    | Pick<Side, 'backend' | 'kernels' | 'threads' | 'compile' | 'precision'>
+    | 'PyTorch';
   /** Models that it cannot train, or not in a reasonable time. */
   readonly without?: readonly ModelName[];
 }
