@@ -57,6 +57,7 @@ import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.
 import { withExplicitPadding, withRounding } from './conv-padding.ts';
 import { conv3D } from './conv3d.ts';
 import { withMetElements, withUnmetZeros } from './conv3d-padding.ts';
+import { denseKernels } from './dense.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { dilation2D } from './dilation2d.ts';
@@ -82,7 +83,11 @@ import {
 } from './tensorflow-padding.ts';
 import { withEveryImage } from './transform.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
-import { withImagesOfBoxes, withOuterProducts } from './webgl-kernels.ts';
+import {
+  unsortedSegmentSumInOnePass,
+  withImagesOfBoxes,
+  withOuterProducts,
+} from './webgl-kernels.ts';
 import {
   withFloats,
   withForwardScan,
@@ -178,6 +183,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       ...ofShaders('webgl'),
       [BatchMatMul]: (stock) => withOuterProducts(withBroadcastBatches('webgl')(stock)),
       [CropAndResize]: withImagesOfBoxes,
+      [UnsortedSegmentSum]: () => unsortedSegmentSumInOnePass,
     },
   },
   webgpu: {
@@ -194,6 +200,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   },
   wasm: {
     missing: {
+      ...denseKernels,
       ...onePassKernels,
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,

@@ -22,13 +22,8 @@ import { isWasm, makeZeros, valuesOf } from './typed-arrays.ts';
 export const unsortedSegmentSum: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x, segmentIds } = inputs as { x: TensorInfo; segmentIds: TensorInfo };
   const numSegments = attrs?.numSegments as number;
+  checkIds(x, segmentIds);
   const [rows = 0, ...rowShape] = x.shape;
-  if (x.shape.length === 0 || segmentIds.shape.length !== 1 || segmentIds.shape[0] !== rows) {
-    throw new RangeError(
-      `kernels/unsortedSegmentSum: segmentIds must have one id for each row of x. Received x of shape [${x.shape}] and segmentIds of shape [${segmentIds.shape}]. Try reshaping segmentIds to [${rows}].`,
-    );
-  }
-
   const shape = [numSegments, ...rowShape];
   const isSegment = (id: number): boolean => id >= 0 && id < numSegments;
   // On wasm, ScatterNd adds up rows with the same index, two to three times as fast as a loop here, but it writes
@@ -53,3 +48,12 @@ export const unsortedSegmentSum: KernelFunc = ({ inputs, backend, attrs }) => {
   }
   return out;
 };
+
+/** @throws RangeError if segmentIds is not one id for each row of x */
+export function checkIds(x: TensorInfo, segmentIds: TensorInfo): void {
+  const [rows] = x.shape;
+  if (rows === undefined || segmentIds.shape.length !== 1 || segmentIds.shape[0] !== rows)
+    throw new RangeError(
+      `kernels/unsortedSegmentSum: segmentIds must have one id for each row of x. Received x of shape [${x.shape}] and segmentIds of shape [${segmentIds.shape}]. Try reshaping segmentIds to [${rows ?? 1}].`,
+    );
+}

@@ -1,13 +1,28 @@
-/** Correct kernels in place of wrong ones of webgl, composed of other kernels. */
+/** Correct kernels in place of wrong ones of webgl. */
 import {
   type BatchMatMulAttrs,
+  type DataType,
   Fill,
   GatherV2,
   type KernelFunc,
   Multiply,
+  Reshape,
+  sumOutType,
   type TensorInfo,
+  type UnsortedSegmentSumAttrs,
+  util,
 } from '@tensorflow/tfjs-core';
+import { attributes } from './attributes.ts';
 import { compose } from './compose.ts';
+import { checkIds } from './unsorted-segment-sum.ts';
+
+interface WebglBackend {
+  runWebGLProgram(
+    program: { variableNames: string[]; outputShape: number[]; userCode: string },
+    inputs: TensorInfo[],
+    dtype: DataType,
+  ): TensorInfo;
+}
 
 /**
  * `CropAndResize`, whose stock shader crops the i-th image to the i-th box and ignores `boxInd`: so it gets the image
@@ -39,3 +54,39 @@ export const withOuterProducts =
     const column = { ...a, shape: [...a.shape.slice(0, -2), a.shape.at(-1)!, 1] };
     return compose('webgl', call.backend, (run) => run(Multiply, { a: column, b }));
   };
+
+/**
+ * `UnsortedSegmentSum` in one pass: the stock shader sums windows of more than thirty rows first, and finds a window by
+ * dividing floats. Where the quotient falls just below a whole number, it sums the window before it once more.
+ */
+export const unsortedSegmentSumInOnePass: KernelFunc = ({ inputs, backend, attrs }) => {
+  const { x, segmentIds } = inputs as { x: TensorInfo; segmentIds: TensorInfo };
+  const { numSegments } = attributes<UnsortedSegmentSumAttrs>(attrs);
+  checkIds(x, segmentIds);
+  const [rows = 0, ...rowShape] = x.shape;
+  const size = util.sizeFromShape(rowShape);
+  const shape = [numSegments, ...rowShape];
+  const dtype = sumOutType(x.dtype);
+  return compose('webgl', backend, (run) => {
+    if (rows * size * numSegments === 0) return run(Fill, {}, { shape, value: 0, dtype });
+    const program = {
+      variableNames: ['x', 'segmentIds'],
+      outputShape: [numSegments, size],
+      userCode: `
+        void main() {
+          ivec2 place = getOutputCoords();
+          float sum = 0.0;
+          for (int row = 0; row < ${rows}; row++)
+            if (int(getSegmentIds(row)) == place.x) sum += getX(row, place.y);
+          setOutput(sum);
+        }`,
+    };
+    const sums = (): TensorInfo =>
+      (backend as WebglBackend).runWebGLProgram(
+        program,
+        [run(Reshape, { x }, { shape: [rows, size] }), segmentIds],
+        dtype,
+      );
+    return run(Reshape, { x: run(sums, {}) }, { shape });
+  });
+};
