@@ -7,9 +7,13 @@ import {
   slowCost,
   swappedCost,
 } from './product-cost.ts';
+import { type Parts, partsOf } from './product-parts.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, type Matrices, matricesOf } from './wasm-matrices.ts';
 import { type Products, productsOf } from './wasm-products.ts';
+
+/** Which argument of `multiply` is the memory that it works in. */
+const SCRATCH = 11;
 
 const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
 
@@ -75,8 +79,11 @@ export function batchMatMul(
     const direct = directCost(product);
     const swapped = swappedCost(product);
     const products = connectProducts(backend);
-    const packed =
-      products === undefined ? Number.POSITIVE_INFINITY : costOfPacked(product, products.isRelaxed);
+    const costOf = (part: Product): number =>
+      products === undefined ? Number.POSITIVE_INFINITY : costOfPacked(part, products.isRelaxed);
+    const parts = partsOf(product, products?.threads?.count ?? 1, costOf);
+    // With relaxed SIMD the bits depend on the way, so that the way must not depend on the number of threads.
+    const packed = products?.isRelaxed ? costOf(product) : parts.cost;
     let isPacked = packed < Math.min(direct, swapped);
     if (product.batches === 1 && !transposeA && !transposeB) {
       const isRepeated = multipliedBefore.has(b.dataId);
@@ -112,7 +119,7 @@ export function batchMatMul(
       isOutTransposed: isSwapped,
     };
     if (isPacked && products !== undefined) {
-      multiplyPacked(products, matricesOf(backend), batch);
+      multiplyPacked(products, matricesOf(backend), batch, parts);
     } else {
       multiplyBatch(matricesOf(backend), batch);
     }
@@ -142,6 +149,8 @@ function hasShapeOfCreation(backend: WasmBackend, { dataId, shape }: TensorInfo)
   const created = backend.dataIdMap.get(dataId).shape;
   return created.at(-1) === shape.at(-1) && created.at(-2) === shape.at(-2);
 }
+
+const roundUp = (size: number, to: number): number => Math.ceil(size / to) * to;
 
 function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
   const out = backend.makeOutput(shape, 'float32');
@@ -180,27 +189,50 @@ interface Batch {
 }
 
 /** out = left · right for each product of a batch, by our own module, which reads transposed matrices where they are. */
-function multiplyPacked(products: Products, memory: Matrices, batch: Batch): void {
+function multiplyPacked(products: Products, memory: Matrices, batch: Batch, parts: Parts): void {
   const { left, right, out } = batch;
   const [rows, inner, columns] = batch.shape;
-  const scratch = memory.allocate(products.scratchFloats(inner, columns));
+  const strideLeft = left.isTransposed ? rows : inner;
+  const strideRight = right.isTransposed ? inner : columns;
+  const { threads } = products;
+  // A multiple of cache lines, so that no thread waits for another one.
+  const scratchBytes = roundUp(products.scratchFloats(inner, parts.columns) * BYTES, 64);
+  const scratch = memory.allocate(((threads?.count ?? 1) * scratchBytes) / BYTES);
+  const calls: number[][] = [];
   for (const [i, index] of left.indices.entries()) {
-    products.multiply(
-      left.address + index * rows * inner * BYTES,
-      right.address + right.indices[i]! * inner * columns * BYTES,
-      out + i * rows * columns * BYTES,
-      rows,
-      inner,
-      columns,
-      left.isTransposed,
-      right.isTransposed,
-      left.isTransposed ? rows : inner,
-      right.isTransposed ? inner : columns,
-      columns,
-      scratch,
-    );
+    for (let row = 0; row < rows; row += parts.rows) {
+      for (let column = 0; column < columns; column += parts.columns) {
+        const [fromLeft, fromRight, to] = [
+          index * rows * inner + row * (left.isTransposed ? 1 : inner),
+          right.indices[i]! * inner * columns + column * (right.isTransposed ? inner : 1),
+          (i * rows + row) * columns + column,
+        ];
+        calls.push([
+          left.address + fromLeft * BYTES,
+          right.address + fromRight * BYTES,
+          out + to * BYTES,
+          Math.min(parts.rows, rows - row),
+          inner,
+          Math.min(parts.columns, columns - column),
+          Number(left.isTransposed),
+          Number(right.isTransposed),
+          strideLeft,
+          strideRight,
+          columns,
+          scratch,
+        ]);
+      }
+    }
   }
-  memory.free(scratch);
+  try {
+    if (threads !== undefined && calls.length > 1) {
+      threads.run('multiply', calls, { argument: SCRATCH, bytes: scratchBytes });
+    } else {
+      for (const call of calls) products.multiply(...(call as Parameters<Products['multiply']>));
+    }
+  } finally {
+    memory.free(scratch);
+  }
 }
 
 /** out = left · right for each product of a batch by XNNPACK; transposed matrices pass through scratch memory. */

@@ -53,43 +53,52 @@ export interface PackedConstants {
 /*
  * The constants that lose least time by choosing wrong over 300 random products (batches of 1 to 64, sides of 1 to
  * 2048, all transposes), least CPU time of 5 rounds in turn, on 2 busy cores of an AMD EPYC: `npm run wasm:measure -- --seed 77`.
- * Choosing by them takes 1.006 × the time of always choosing best, on Node 20.20 with SIMD and on Node 24.22 with relaxed
- * SIMD; always our own module 1.08 × and 1.04 ×; never, 1.28 × and 1.53 ×.
+ * Choosing by them takes 1.002 × the time of always choosing best on Node 20.20 with SIMD, and 1.003 × on Node 24.22 with relaxed
+ * SIMD; always our own module 1.045 × and 1.028 ×; never, 1.56 × and 1.77 ×.
  */
 export const SIMD: PackedConstants = {
   call: 240,
-  multiply: 0.0752,
+  multiply: 0.0434,
   packLeft: 0.4,
   packRight: 0.25,
   packTransposed: 0.122,
-  write: 0.25,
+  write: 0.41,
 };
 export const RELAXED_SIMD: PackedConstants = {
   call: 333,
-  multiply: 0.0294,
+  multiply: 0.0255,
   packLeft: 0.4,
   packRight: 0.4,
-  packTransposed: 0.426,
+  packTransposed: 0.5,
   write: 0.25,
 };
 
-/** The cost of our own module: it packs B, and A where that is stored transposed, whatever their order. */
+const TILE_COLUMNS = 8;
+const RESIDENT = 8192;
+
+/** The cost of our own module: it packs large matrices, except an A that is not stored transposed. */
 export function packedCost(
   product: Product,
   isRelaxed: boolean,
   constants: PackedConstants = isRelaxed ? RELAXED_SIMD : SIMD,
 ): number {
   const { batches, rows, inner, columns, transposeA, transposeB } = product;
-  const tiledRows = tiled(rows, isRelaxed ? 6 : 4);
-  const tiledColumns = tiled(columns, isRelaxed ? 8 : 12);
-  const blocks = Math.ceil(inner / 256);
+  const tileRows = isRelaxed ? 6 : 4;
+  const tiledRows = tiled(rows, tileRows);
+  const tiledColumns = tiled(columns, TILE_COLUMNS);
+  const depth = Math.min(inner, 256);
+  // As in wasm-products.c: what stays in the cache is read where it is.
+  const packsLeft = rows < tileRows || (transposeA && depth * rows > RESIDENT);
+  const packsRight = columns < TILE_COLUMNS || transposeB || depth * columns > RESIDENT;
   return (
     batches *
     (constants.call +
       constants.multiply * inner * tiledRows * tiledColumns +
-      (transposeA ? constants.packLeft * inner * tiledRows * Math.ceil(columns / 1536) : 0) +
-      (transposeB ? constants.packTransposed : constants.packRight) * inner * tiledColumns +
-      constants.write * blocks * rows * columns)
+      (packsLeft ? constants.packLeft * inner * tiledRows * Math.ceil(columns / 1536) : 0) +
+      (packsRight
+        ? (transposeB ? constants.packTransposed : constants.packRight) * inner * tiledColumns
+        : 0) +
+      constants.write * Math.ceil(inner / 256) * rows * columns)
   );
 }
 

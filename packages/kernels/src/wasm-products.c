@@ -13,14 +13,16 @@
 #include <wasm_simd128.h>
 
 #ifdef RELAXED
-/* 12 accumulators, 2 vectors of B and one element of A: 15 of the 16 registers of x64. */
+/* 12 accumulators, 2 vectors of B and one element of A: the 15 registers that V8 has on x64. */
 #define TILE_ROWS 6
 #define TILE_VECTORS 2
+#define STEPS 1
 #define MULTIPLY_ADD(a, b, c) __builtin_wasm_relaxed_madd_f32x4(a, b, c)
 #else
-/* 12 accumulators, and 3 vectors of B, since an addition waits for its multiplication. */
+/* 8 accumulators, a product, 2 vectors of B and 4 elements of A, since V8 of Node 20 loads all of them first: 15. */
 #define TILE_ROWS 4
-#define TILE_VECTORS 3
+#define TILE_VECTORS 2
+#define STEPS 2
 #define MULTIPLY_ADD(a, b, c) wasm_f32x4_add(c, wasm_f32x4_mul(a, b))
 #endif
 
@@ -29,6 +31,10 @@
 #define BLOCK_INNER 256
 #define BLOCK_COLUMNS 1536
 #define BLOCK_ROWS 96
+/* Floats of a block that is read where it is in any order, since it stays in the cache of the first level. */
+#ifndef RESIDENT
+#define RESIDENT 8192
+#endif
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define ROUND_UP(n, to) (((n) + (to) - 1) / (to) * (to))
@@ -46,34 +52,42 @@ INLINE void step(v128_t tile[TILE_ROWS][TILE_VECTORS], const float *a, int row_s
   }
 }
 
-/** c (+)= a · b for one tile c; a has the given strides between rows and along the inner axis, b is a panel. */
-INLINE void multiply_tile(const float *a, int row_stride, int inner_stride, const float *b, float *c,
-                          int c_stride, int inner, int adds) {
+/**
+ * c (+)= a · b for one tile c, with any strides, so that matrices and panels, transposed or not, are all read by this loop.
+ * Each step of it is a basic block of its own: compilers move the loads of a block together, and what they load for two steps does not
+ * fit into registers. An accumulator that leaves its register waits for memory in each step, which halves the speed.
+ */
+static __attribute__((noinline)) void multiply_tile(const float *a, int row_stride, int inner_stride, const float *b, int b_stride,
+                                                    float *c, int c_stride, int inner, int adds) {
   v128_t tile[TILE_ROWS][TILE_VECTORS];
   UNROLL for (int i = 0; i < TILE_ROWS; i++)
     UNROLL for (int j = 0; j < TILE_VECTORS; j++)
       tile[i][j] = adds ? wasm_v128_load(c + i * c_stride + 4 * j) : wasm_f32x4_const(0, 0, 0, 0);
-  int k = inner;
-  KEEP_LOOP for (; k >= 4; k -= 4) {
-    UNROLL for (int o = 0; o < 4; o++) step(tile, a + o * inner_stride, row_stride, b + o * TILE_COLUMNS);
-    a += 4 * inner_stride;
-    b += 4 * TILE_COLUMNS;
-  }
-  KEEP_LOOP for (; k > 0; k--) {
+  const float *end = b + inner * b_stride;
+  KEEP_LOOP do {
     step(tile, a, row_stride, b);
     a += inner_stride;
-    b += TILE_COLUMNS;
-  }
+    b += b_stride;
+#if STEPS == 2
+    if (b == end) break;
+    step(tile, a, row_stride, b);
+    a += inner_stride;
+    b += b_stride;
+#endif
+  } while (b != end);
   UNROLL for (int i = 0; i < TILE_ROWS; i++)
     UNROLL for (int j = 0; j < TILE_VECTORS; j++) wasm_v128_store(c + i * c_stride + 4 * j, tile[i][j]);
 }
 
-/** The tile for a in place and for a in a panel: a stride that the compiler knows saves an addition per element of a. */
-static __attribute__((noinline)) void tile_in_place(const float *a, int a_stride, const float *b, float *c, int c_stride, int inner, int adds) {
-  multiply_tile(a, a_stride, 1, b, c, c_stride, inner, adds);
-}
-static __attribute__((noinline)) void tile_of_panel(const float *a, const float *b, float *c, int c_stride, int inner, int adds) {
-  multiply_tile(a, 1, TILE_ROWS, b, c, c_stride, inner, adds);
+/** Copies a part of a tile. */
+INLINE void copy(const float *from, int from_stride, float *to, int to_stride, int height, int width) {
+  KEEP_LOOP for (; height > 0; height--, from += from_stride, to += to_stride) {
+    if (width == TILE_COLUMNS) {
+      UNROLL for (int j = 0; j < TILE_COLUMNS; j += 4) wasm_v128_store(to + j, wasm_v128_load(from + j));
+    } else {
+      KEEP_LOOP for (int j = 0; j < width; j++) to[j] = from[j];
+    }
+  }
 }
 
 /** Copies source[inner, width] into panels [inner, tile], one after the other; what the last one lacks is 0. */
@@ -121,7 +135,7 @@ INLINE void pack_columns(const float *source, int stride, int inner, int width, 
 }
 
 /** Copies source[height, inner], fewer rows than a tile has, into one panel [inner, TILE_ROWS]. */
-INLINE void pack_last_rows(const float *source, int stride, int inner, int height, float *panel) {
+INLINE void pack_few_rows(const float *source, int stride, int inner, int height, float *panel) {
   KEEP_LOOP for (int k = 0; k < inner; k++, panel += TILE_ROWS)
     KEEP_LOOP for (int i = 0; i < TILE_ROWS; i++) panel[i] = i < height ? source[i * stride + k] : 0;
 }
@@ -142,35 +156,44 @@ __attribute__((export_name("multiply"))) void multiply(const float *a, const flo
   float *edge = scratch;
   float *a_panels = edge + TILE_ROWS * TILE_COLUMNS;
   float *b_panels = a_panels + ROUND_UP(BLOCK_ROWS, TILE_ROWS) * MIN(inner, BLOCK_INNER);
+  int resident_stride = RESIDENT / MIN(inner, BLOCK_INNER);
+  int packs_a = rows < TILE_ROWS || (transpose_a && a_stride > resident_stride);
+  int packs_b = columns < TILE_COLUMNS || transpose_b || b_stride > resident_stride;
   for (int n0 = 0; n0 < columns; n0 += BLOCK_COLUMNS) {
     int width = MIN(columns - n0, BLOCK_COLUMNS);
     for (int k0 = 0; k0 < inner; k0 += BLOCK_INNER) {
       int depth = MIN(inner - k0, BLOCK_INNER);
-      if (transpose_b) pack_columns(b + n0 * b_stride + k0, b_stride, depth, width, b_panels);
-      else pack_rows(b + k0 * b_stride + n0, b_stride, depth, width, TILE_COLUMNS, b_panels);
+      int adds = k0 > 0;
+      const float *b_block = transpose_b ? b + n0 * b_stride + k0 : b + k0 * b_stride + n0;
+      if (packs_b) {
+        if (transpose_b) pack_columns(b_block, b_stride, depth, width, b_panels);
+        else pack_rows(b_block, b_stride, depth, width, TILE_COLUMNS, b_panels);
+      }
       for (int m0 = 0; m0 < rows; m0 += BLOCK_ROWS) {
         int height = MIN(rows - m0, BLOCK_ROWS);
-        /* Whole tiles of a plain A are read where they are. */
-        int in_place = transpose_a ? 0 : height / TILE_ROWS * TILE_ROWS;
-        if (transpose_a) pack_rows(a + k0 * a_stride + m0, a_stride, depth, height, TILE_ROWS, a_panels);
-        else if (in_place < height) pack_last_rows(a + (m0 + in_place) * a_stride + k0, a_stride, depth, height - in_place, a_panels);
+        const float *a_block = transpose_a ? a + k0 * a_stride + m0 : a + m0 * a_stride + k0;
+        if (packs_a) {
+          if (transpose_a) pack_rows(a_block, a_stride, depth, height, TILE_ROWS, a_panels);
+          else pack_few_rows(a_block, a_stride, depth, height, a_panels);
+        }
         for (int n = 0; n < width; n += TILE_COLUMNS) {
           int tile_width = MIN(width - n, TILE_COLUMNS);
+          /* What a panel lacks is 0. In place, the last tile begins before what remains and computes some of it again. */
+          int again_columns = packs_b ? 0 : TILE_COLUMNS - tile_width;
+          const float *right = packs_b ? b_panels + n * depth : b_block + n - again_columns;
           for (int m = 0; m < height; m += TILE_ROWS) {
             int tile_height = MIN(height - m, TILE_ROWS);
-            int is_whole = tile_width == TILE_COLUMNS && tile_height == TILE_ROWS;
-            const float *right = b_panels + n * depth;
+            int again_rows = packs_a ? 0 : TILE_ROWS - tile_height;
+            const float *left = packs_a ? a_panels + m * depth : a_block + (m - again_rows) * (transpose_a ? 1 : a_stride);
+            int row_stride = packs_a || transpose_a ? 1 : a_stride;
+            int inner_stride = packs_a ? TILE_ROWS : transpose_a ? a_stride : 1;
             float *out = c + (m0 + m) * c_stride + n0 + n;
-            float *tile = is_whole ? out : edge;
-            int tile_stride = is_whole ? c_stride : TILE_COLUMNS;
-            if (!is_whole && k0 > 0)
-              KEEP_LOOP for (int i = 0; i < tile_height; i++)
-                KEEP_LOOP for (int j = 0; j < tile_width; j++) edge[i * TILE_COLUMNS + j] = out[i * c_stride + j];
-            if (m < in_place) tile_in_place(a + (m0 + m) * a_stride + k0, a_stride, right, tile, tile_stride, depth, k0 > 0);
-            else tile_of_panel(a_panels + (m - in_place) * depth, right, tile, tile_stride, depth, k0 > 0);
-            if (!is_whole)
-              KEEP_LOOP for (int i = 0; i < tile_height; i++)
-                KEEP_LOOP for (int j = 0; j < tile_width; j++) out[i * c_stride + j] = edge[i * TILE_COLUMNS + j];
+            int is_whole = tile_width == TILE_COLUMNS && tile_height == TILE_ROWS;
+            float *part = edge + again_rows * TILE_COLUMNS + again_columns;
+            if (!is_whole && adds) copy(out, c_stride, part, TILE_COLUMNS, tile_height, tile_width);
+            multiply_tile(left, row_stride, inner_stride, right, packs_b ? TILE_COLUMNS : b_stride, is_whole ? out : edge,
+                          is_whole ? c_stride : TILE_COLUMNS, depth, adds);
+            if (!is_whole) copy(part, TILE_COLUMNS, out, c_stride, tile_height, tile_width);
           }
         }
       }
