@@ -204,7 +204,7 @@ function multiplyPacked(products: Products, memory: Matrices, batch: Batch): voi
 }
 
 /** out = left · right for each product of a batch by XNNPACK; transposed matrices pass through scratch memory. */
-function multiplyBatch(
+export function multiplyBatch(
   matrices: Matrices,
   { left, right, shape, out, isOutTransposed }: Batch,
 ): void {

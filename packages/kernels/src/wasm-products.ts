@@ -9,7 +9,7 @@ export interface Products {
   /** The floats of scratch memory that `multiply` needs. */
   scratchFloats(inner: number, columns: number): number;
   /**
-   * out[rows, columns] = a · b, for a [rows, inner], stored as [inner, rows] if `transposeA`, and b [inner, columns],
+   * out[rows, columns] = a · b, plus what out held if `adds`, or plus bias[columns] if that has an address, for a [rows, inner], stored as [inner, rows] if `transposeA`, and b [inner, columns],
    * stored as [columns, inner] if `transposeB`. No side may be 0. Strides are the floats between rows as stored: larger than a row
    * where the matrix is part of a wider one.
    */
@@ -26,6 +26,8 @@ export interface Products {
     strideB: number,
     strideOut: number,
     scratch: number,
+    adds?: boolean,
+    bias?: number,
   ): void;
 }
 
