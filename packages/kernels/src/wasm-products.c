@@ -138,6 +138,12 @@ INLINE void pack_few_rows(const float *source, int stride, int inner, int height
     KEEP_LOOP for (int i = 0; i < TILE_ROWS; i++) panel[i] = i < height ? source[i * stride + k] : 0;
 }
 
+/** Whether to copy a block into panels that is stored in the right order: it must be too large for the cache, and not just read once or twice. */
+INLINE int pays_to_pack(int stride, int resident_stride, int size, int tile) {
+  /* Rows that are a page apart are dear to read even twice. */
+  return stride > resident_stride && size > (stride < 1024 ? 2 * tile : tile);
+}
+
 /** The floats that `multiply` needs to work in, for products with this inner axis and number of columns. */
 __attribute__((export_name("scratchFloats"))) int scratch_floats(int inner, int columns) {
   int depth = MIN(inner, BLOCK_INNER);
@@ -156,8 +162,8 @@ __attribute__((export_name("multiply"))) void multiply(const float *a, const flo
   float *a_panels = edge + TILE_ROWS * TILE_COLUMNS;
   float *b_panels = a_panels + ROUND_UP(BLOCK_ROWS, TILE_ROWS) * MIN(inner, BLOCK_INNER);
   int resident_stride = RESIDENT / MIN(inner, BLOCK_INNER);
-  int packs_a = rows < TILE_ROWS || (transpose_a && a_stride > resident_stride);
-  int packs_b = columns < TILE_COLUMNS || transpose_b || b_stride > resident_stride;
+  int packs_a = rows < TILE_ROWS || (transpose_a && pays_to_pack(a_stride, resident_stride, columns, TILE_COLUMNS));
+  int packs_b = columns < TILE_COLUMNS || transpose_b || pays_to_pack(b_stride, resident_stride, rows, TILE_ROWS);
   for (int n0 = 0; n0 < columns; n0 += BLOCK_COLUMNS) {
     int width = MIN(columns - n0, BLOCK_COLUMNS);
     for (int k0 = 0; k0 < inner; k0 += BLOCK_INNER) {
