@@ -105,9 +105,17 @@ function enableGradients(): void {
     (gradient) => findGradient(nameOf(gradient))?.[STOCK] === undefined,
   );
   // A gradient that tfjs lacks needs no example.
-  const present = ofTfjs.filter((gradient) => findGradient(nameOf(gradient)) !== undefined);
-  const right = areRight(present.map(({ example }) => example));
-  const kept = new Set(present.filter((gradient, i) => right?.[i] && !isOnLoadedBackend(gradient)));
+  const tried = ofTfjs.flatMap((gradient) => {
+    const { example } = gradient;
+    const isPresent = findGradient(nameOf(gradient)) !== undefined;
+    return isPresent && example !== undefined ? [{ gradient, example }] : [];
+  });
+  const right = areRight(tried.map(({ example }) => example));
+  const kept = new Set(
+    tried.flatMap(({ gradient }, i) =>
+      right?.[i] && !isOnLoadedBackend(gradient) ? [gradient] : [],
+    ),
+  );
   for (const wanted of ofTfjs) {
     const stock = findGradient(nameOf(wanted));
     const config = 'create' in wanted ? stock && wanted.create(stock) : wanted.gradient;

@@ -57,6 +57,7 @@ import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.
 import { withExplicitPadding, withRounding } from './conv-padding.ts';
 import { conv3D } from './conv3d.ts';
 import { withMetElements, withUnmetZeros } from './conv3d-padding.ts';
+import { denseKernels } from './dense.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { dilation2D } from './dilation2d.ts';
@@ -199,6 +200,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   },
   wasm: {
     missing: {
+      ...denseKernels,
       ...onePassKernels,
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,

@@ -12,8 +12,10 @@ interface Call {
   readonly passes: Passes;
   /** An input that is always there. */
   input(name: string): TensorInfo;
-  /** The address of an input, or 0 where it was left out. */
-  address(name: string): number;
+  /** An input that is a list. */
+  list(name: string): readonly TensorInfo[];
+  /** The address of an input, or of one of a list, or 0 where it was left out. */
+  address(name: string, index?: number): number;
   /** An output, with its address. */
   output(shape: number[]): readonly [TensorInfo, number];
   /** The address of room for so many sums in float64, until the kernel has run. */
@@ -26,13 +28,18 @@ function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
     const backend = anyBackend as WasmBackend;
     const passes = passesOf(backend);
     if (passes === undefined) return [];
-    const tensors = inputs as Readonly<Record<string, TensorInfo | undefined>>;
+    const tensors = inputs as Readonly<
+      Record<string, TensorInfo | readonly TensorInfo[] | undefined>
+    >;
+    const listOf = (name: string): readonly TensorInfo[] =>
+      [tensors[name] ?? []].flat() as TensorInfo[];
     const scratch: TensorInfo[] = [];
     const outputs = compute({
       passes,
       input: (name) => tensors[name] as TensorInfo,
-      address(name) {
-        const tensor = tensors[name];
+      list: listOf,
+      address(name, index = 0) {
+        const tensor = listOf(name)[index];
         return tensor === undefined ? 0 : addressOf(backend, tensor);
       },
       output(shape) {
@@ -75,17 +82,23 @@ const scaleGradient = onePass(({ passes, input, address, output, sums }) => {
   return [dw, ...(du === null ? [] : [du[0]]), ...(dv === null ? [] : [dv[0]])];
 });
 
-/** New value and moments m and v of Adam; `step` and `epsilon` are scalars. */
-const adam = onePass(({ passes, input, address, output, attrs }) => {
-  const { shape } = input('value');
-  const outputs = [output([...shape]), output([...shape]), output([...shape])];
+/**
+ * New values and moments m and v of Adam, for lists of variables: all values, then all m, then all v. `step` and `epsilon` are
+ * scalars.
+ */
+const adam = onePass(({ passes, list, address, output, attrs }) => {
   const { beta1, beta2 } = attrs as { beta1: number; beta2: number };
-  passes.adam(
-    ...['value', 'gradient', 'm', 'v', 'step', 'epsilon'].map(address),
-    ...outputs.map(([, to]) => to),
-    ...[util.sizeFromShape(shape), beta1, beta2, 1 - beta1, 1 - beta2],
-  );
-  return outputs.map(([out]) => out);
+  const updated = list('value').map(({ shape }, i) => {
+    const outputs = [output([...shape]), output([...shape]), output([...shape])];
+    passes.adam(
+      ...['value', 'gradient', 'm', 'v'].map((name) => address(name, i)),
+      ...['step', 'epsilon'].map((name) => address(name)),
+      ...outputs.map(([, to]) => to),
+      ...[util.sizeFromShape(shape), beta1, beta2, 1 - beta1, 1 - beta2],
+    );
+    return outputs.map(([out]) => out);
+  });
+  return [0, 1, 2].flatMap((part) => updated.map((outputs) => outputs[part] as TensorInfo));
 });
 
 /** x [..., width] over the root mean square of each of `groups` parts of a row; with it one scale for each part. */
@@ -111,7 +124,7 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
   const [dx, toX] = output([...shape]);
   const dgain = address('gain') === 0 ? null : output([width]);
   passes.rmsNormGradient(
-    ...['dy', 'x', 'scale', 'gain'].map(address),
+    ...['dy', 'x', 'scale', 'gain'].map((name) => address(name)),
     ...[toX, dgain?.[1] ?? 0, dgain === null ? 0 : sums(width)],
     ...[util.sizeFromShape(shape.slice(0, -1)), groups, width / groups],
   );
@@ -122,7 +135,11 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
 const gatedSilu = onePass(({ passes, input, address, output }) => {
   const { shape } = input('gate');
   const [out, to] = output([...shape]);
-  passes.gatedSilu(...['gate', 'sigmoid', 'up'].map(address), to, util.sizeFromShape(shape));
+  passes.gatedSilu(
+    ...['gate', 'sigmoid', 'up'].map((name) => address(name)),
+    to,
+    util.sizeFromShape(shape),
+  );
   return [out];
 });
 
@@ -131,7 +148,7 @@ const gatedSiluGradient = onePass(({ passes, input, address, output }) => {
   const { shape } = input('gate');
   const [[dgate, toGate], [dup, toUp]] = [output([...shape]), output([...shape])];
   passes.gatedSiluGradient(
-    ...['dy', 'gate', 'sigmoid', 'up'].map(address),
+    ...['dy', 'gate', 'sigmoid', 'up'].map((name) => address(name)),
     ...[toGate, toUp, util.sizeFromShape(shape)],
   );
   return [dgate, dup];
@@ -144,7 +161,7 @@ const rotate = onePass(({ passes, input, address, output, attrs }) => {
   const { isHalves, sign } = attrs as { isHalves: number; sign: number };
   const [out, to] = output([...shape]);
   passes.rotate(
-    ...['x', 'cosine', 'sine'].map(address),
+    ...['x', 'cosine', 'sine'].map((name) => address(name)),
     ...[to, rows * time, time, width, isHalves, sign],
   );
   return [out];
