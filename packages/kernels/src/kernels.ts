@@ -224,7 +224,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('wasm')(stock)),
-      [_FusedMatMul]: fusedMatMul,
+      [_FusedMatMul]: () => fusedMatMul,
       [GatherV2]: gather,
       [Identity]: identity,
       [MaxPool]: withPadding,
