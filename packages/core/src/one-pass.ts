@@ -4,13 +4,19 @@ import { isTapeOn } from './tape.ts';
 /** A formula that `@tfjs-lrm/kernels` computes in one pass over memory on wasm. */
 export type OnePass =
   | 'LrmAdam'
+  | 'LrmCrossEntropy'
+  | 'LrmCrossEntropyGradient'
   | 'LrmGatedSilu'
   | 'LrmGatedSiluGradient'
+  | 'LrmMergeHeads'
   | 'LrmRmsNorm'
   | 'LrmRmsNormGradient'
   | 'LrmRotate'
   | 'LrmScale'
-  | 'LrmScaleGradient';
+  | 'LrmScaleGradient'
+  | 'LrmSoftmax'
+  | 'LrmSoftmaxGradient'
+  | 'LrmSplitHeads';
 
 /**
  * Runs a kernel that `enableTraining()` of `@tfjs-lrm/kernels` registers beside those of tfjs.
