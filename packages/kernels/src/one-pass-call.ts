@@ -8,8 +8,10 @@ export interface Call {
   readonly passes: Passes;
   /** An input that is always there. */
   input(name: string): TensorInfo;
-  /** The address of an input, or 0 where it was left out. */
-  address(name: string): number;
+  /** An input that is a list. */
+  list(name: string): readonly TensorInfo[];
+  /** The address of an input, or of one of a list, or 0 where it was left out. */
+  address(name: string, index?: number): number;
   /** An output, with its address. */
   output(shape: number[]): readonly [TensorInfo, number];
   /** The address of room for so many sums in float64, until the kernel has run. */
@@ -23,13 +25,18 @@ export function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
     const backend = anyBackend as WasmBackend;
     const passes = passesOf(backend);
     if (passes === undefined) return [];
-    const tensors = inputs as Readonly<Record<string, TensorInfo | undefined>>;
+    const tensors = inputs as Readonly<
+      Record<string, TensorInfo | readonly TensorInfo[] | undefined>
+    >;
+    const listOf = (name: string): readonly TensorInfo[] =>
+      [tensors[name] ?? []].flat() as TensorInfo[];
     const scratch: TensorInfo[] = [];
     const outputs = compute({
       passes,
       input: (name) => tensors[name] as TensorInfo,
-      address(name) {
-        const tensor = tensors[name];
+      list: listOf,
+      address(name, index = 0) {
+        const tensor = listOf(name)[index];
         return tensor === undefined ? 0 : addressOf(backend, tensor);
       },
       output(shape) {

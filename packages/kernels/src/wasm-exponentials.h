@@ -53,9 +53,9 @@ INLINE v128_t exp_of(v128_t x) {
   return wasm_f32x4_mul(wasm_f32x4_mul(y, power_of_two(half)), power_of_two(wasm_i32x4_sub(n, half)));
 }
 
-/** The same for x ≤ 0, where what is smaller than any normal number is 0. */
-INLINE v128_t exp_of_negative(v128_t x) {
-  v128_t n, y = exp_of_rest(wasm_f32x4_pmax(x, wasm_f32x4_splat(-88)), &n);
+/** The same, but 0 for what is smaller than any normal number, and infinite from 88.4 on. */
+INLINE v128_t normal_exp_of(v128_t x) {
+  v128_t n, y = exp_of_rest(wasm_f32x4_pmin(wasm_f32x4_pmax(x, wasm_f32x4_splat(-88)), wasm_f32x4_splat(89)), &n);
   return wasm_f32x4_mul(y, power_of_two(n));
 }
 
@@ -74,17 +74,17 @@ static __attribute__((noinline)) float largest_of_row(IN x, int width) {
   return largest_of(wasm_f32x4_pmax(most, load_part(x + i, width - i, -__builtin_inff())));
 }
 
-/** Writes e^(x − shift) for a shift that no x exceeds, and gives the sum. */
+/** Writes e^(x − shift) and gives the sum. */
 static __attribute__((noinline)) float exp_of_row(IN x, OUT out, int width, float shift) {
   v128_t by = wasm_f32x4_splat(shift), sums = wasm_f32x4_splat(0);
   int i = 0;
   KEEP_LOOP for (; i + 4 <= width; i += 4) {
-    v128_t four = exp_of_negative(wasm_f32x4_sub(wasm_v128_load(x + i), by));
+    v128_t four = normal_exp_of(wasm_f32x4_sub(wasm_v128_load(x + i), by));
     wasm_v128_store(out + i, four);
     sums = wasm_f32x4_add(sums, four);
   }
   float sum = sum_of(sums);
-  store_part(out + i, exp_of_negative(wasm_f32x4_sub(load_part(x + i, width - i, 0), by)), width - i);
+  store_part(out + i, normal_exp_of(wasm_f32x4_sub(load_part(x + i, width - i, 0), by)), width - i);
   KEEP_LOOP for (; i < width; i++) sum += out[i];
   return sum;
 }
@@ -163,7 +163,7 @@ EXPORT("crossEntropy") void cross_entropy(IN logits, const int *restrict ids, OU
     if (smoothing) each -= smoothing * (float)(sum_of_run(logits, width) / width);
     total += each * weight;
   }
-  *loss = total / counted;
+  *loss = rows ? total / counted : 0;
 }
 
 /** dlogits = dloss · weight / (number that count) · (softmax · (1 + 2 z · log Σ e^l) − smoothing / width − (1 − smoothing) at the id) */
@@ -175,7 +175,8 @@ EXPORT("crossEntropyGradient") void cross_entropy_gradient(IN dloss, IN logits, 
     float weight = weight_of(ids[row], width, has_ignored, ignore), share = *dloss * (weight / counted), spread = smoothing / width;
     float factor = 1 + 2 * z * log_sums[row];
     exp_of_row(logits, out, width, log_sums[row]);
-    EACH(i, width) out[i] = (out[i] * factor - spread) * share;
-    out[weight == 1 ? ids[row] : 0] -= (1 - smoothing) * share;
+    EACH(i, width) out[i] = out[i] * factor - spread;
+    out[weight == 1 ? ids[row] : 0] -= 1 - smoothing;
+    EACH(i, width) out[i] *= share;
   }
 }
