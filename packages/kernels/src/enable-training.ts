@@ -50,9 +50,8 @@ export interface TrainingOptions {
  * enableTraining();
  * await tf.setBackend('wasm');
  */
-export function enableTraining(options: TrainingOptions = {}): void {
-  // Not destructured: vitest takes such a parameter of a hook for its fixtures, and this is called as beforeAll(enableTraining).
-  if (options.threads !== undefined) useThreads(options.threads);
+export function enableTraining({ threads }: TrainingOptions = {}): void {
+  if (threads !== undefined) useThreads(threads);
   enableGradients();
   enableLayers();
   for (const [backendName, { missing, replaced }] of Object.entries(kernels)) {
