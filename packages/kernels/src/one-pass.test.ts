@@ -9,7 +9,7 @@ import type { WasmBackend } from './wasm-backend.ts';
 import { connectPasses, passesOf } from './wasm-passes.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(() => {
   disableTraining();
   vi.restoreAllMocks();

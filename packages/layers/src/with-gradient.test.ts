@@ -101,7 +101,7 @@ eachBackend((backend) => {
   // The wasm backend of tfjs lacks kernels that gradients need.
   describe.each(backend === 'wasm' ? [true] : [false, true])('training enabled: %s', (enabled) => {
     if (enabled) {
-      beforeEach(enableTraining);
+      beforeEach(() => enableTraining());
       afterEach(disableTraining);
     }
 
