@@ -15,7 +15,7 @@ export interface Products {
   /**
    * out[rows, columns] = a · b, for a [rows, inner], stored as [inner, rows] if `transposeA` is 1, and b [inner, columns],
    * stored as [columns, inner] if `transposeB` is 1. No side may be 0. Strides are the floats between rows as stored: larger than a row
-   * where the matrix is part of a wider one.
+   * where the matrix is part of a wider one. The same for `count` products in a row, whose matrices lie so many floats apart.
    */
   multiply(
     a: number,
@@ -30,6 +30,10 @@ export interface Products {
     strideB: number,
     strideOut: number,
     scratch: number,
+    count: number,
+    stepA: number,
+    stepB: number,
+    stepOut: number,
   ): void;
 }
 
