@@ -5,7 +5,7 @@ import { expectClose, kernelsRunBy, noise, random, values } from '../../../test/
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const matrix = (shape: [number, number], seed: number): tf.Tensor2D =>

@@ -19,6 +19,7 @@ import {
   DepthwiseConv2dNativeBackpropInput,
   Dilation2D,
   Einsum,
+  Exp,
   ExpandDims,
   FFT,
   FusedBatchNorm,
@@ -62,6 +63,7 @@ import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filte
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { dilation2D } from './dilation2d.ts';
 import { einsum } from './einsum.ts';
+import { exp } from './exponential-passes.ts';
 import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
 import { fusedMatMul } from './fused-mat-mul.ts';
 import { gather } from './gather.ts';
@@ -224,6 +226,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [FusedConv2D]: (stock) => pointwise(withExplicitPadding(FusedConv2D, stock)),
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
+      [Exp]: exp,
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('wasm')(stock)),
       [_FusedMatMul]: () => fusedMatMul,
       [GatherV2]: gather,
