@@ -47,6 +47,15 @@ describe.skipIf(registered().length === 0)('on tensorflow', () => {
     return { step, runs };
   }
 
+  /** The largest difference, relative to the larger of 1 and the value. */
+  const worst = (actual: tf.Tensor, expected: tf.Tensor): number =>
+    tf.tidy(
+      () =>
+        tf
+          .max(tf.div(tf.abs(tf.sub(actual, expected)), tf.maximum(tf.abs(expected), 1)))
+          .dataSync()[0] as number,
+    );
+
   it.each([
     ['a graph', false],
     ['XLA', true],
@@ -67,6 +76,33 @@ describe.skipIf(registered().length === 0)('on tensorflow', () => {
       }
       // The first call and the recording; XLA knows the operations of TensorFlow alone.
       expect(runs.inOnePass, name).toBe(xla ? 0 : 2);
+      compiled.dispose();
+    }
+  });
+
+  it('a graph lends the memory of what nothing reads any more, and of nothing else', () => {
+    for (const [name, at] of ONE_PASS_CASES) {
+      const keys = Object.keys(at.inputs(5, 7));
+      const { step } = stepOf(name, at, keys);
+      // Large enough for parts on several threads. The differences are new tensors in the graph; some are results too.
+      const compiled = compile((zero: tf.Tensor, ...tensors: tf.Tensor[]) => {
+        const differences = tensors.map((tensor) => tf.sub(tensor, zero));
+        return [...step(...differences), ...differences.filter((_, i) => i % 2 === 1)];
+      });
+      const [rows, width] = [300, 500];
+      for (let call = 0; call < 4; call++) {
+        tf.tidy(() => {
+          const inputs = onePassInputs(at, rows, width, call);
+          const tensors = keys.map((key) => inputs[key]!);
+          const expected = at.formula(inputs, rows, width);
+          const given = tensors.filter((_, i) => i % 2 === 1);
+          const outputs = compiled(tf.scalar(0), ...tensors);
+          expect(outputs).toHaveLength(expected.length + given.length);
+          [...expected, ...given].forEach((tensor, i) => {
+            expect(worst(outputs[i]!, tensor), `${name}, output ${i}`).toBeLessThan(1e-4);
+          });
+        });
+      }
       compiled.dispose();
     }
   });
