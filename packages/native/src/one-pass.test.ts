@@ -10,11 +10,31 @@ import {
   onePassTests,
   runOnePassKernel,
 } from '../../../test/one-pass.ts';
+import { build, inNewProcess } from '../../../test/process.ts';
 import { expectClose, values } from '../../../test/tensors.ts';
 import { nodeBackend } from './compile/backend.ts';
 import { compile } from './compile/compile.ts';
 import { isLinked } from './linked.ts';
 import { registerOnePass } from './one-pass.ts';
+
+/** Prints a hash of what each kernel gives on large inputs, each time the same, with so many threads. */
+const IN_PROCESS = `
+import { createHash } from 'node:crypto';
+await tf.setBackend('tensorflow');
+process.env.TF_NUM_INTRAOP_THREADS = String(input.threads);
+const hashes = input.calls.map(({ name, shapes, attrs }) => {
+  const inputs = Object.fromEntries(Object.entries(shapes).map(([key, shape], i) => {
+    const tensor = tf.randomUniform(shape, 0.1, 1, 'float32', i);
+    return [key, name === 'LrmAdam' && shape.length > 0 ? [tensor] : tensor];
+  }));
+  return Array.from({ length: 20 }, () => tf.tidy(() => {
+    const hash = createHash('sha256');
+    for (const output of tf.engine().runKernel(name, inputs, attrs)) hash.update(output.dataSync());
+    return hash.digest('hex');
+  }));
+});
+console.log(JSON.stringify(hashes));
+`;
 
 const names = [...new Set(ONE_PASS_CASES.map(([name]) => name))];
 const registered = (): string[] =>
@@ -105,6 +125,19 @@ describe.skipIf(registered().length === 0)('on tensorflow', () => {
       }
       compiled.dispose();
     }
+  });
+
+  it('one thread and several give the same bits', async () => {
+    await build(['native']);
+    const calls = ONE_PASS_CASES.map(([name, { inputs, attrs = {} }]) => ({
+      ...{ name, shapes: inputs(300, 500), attrs },
+    }));
+    const [one, several] = await Promise.all(
+      [1, 4].map((threads) => inNewProcess<string[][]>(['native'], IN_PROCESS, { threads, calls })),
+    );
+    expect(several).toEqual(one);
+    for (const hashes of one as string[][]) expect(new Set(hashes).size).toBe(1);
+    expect(new Set(one!.flat()).size).toBe(calls.length);
   });
 
   it('a graph calls the operation that was recorded', () => {
