@@ -3,7 +3,7 @@ import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Backend, eachBackend, onCpu } from '../../../test/backends.ts';
-import { gradientError, secondOrderError } from '../../../test/differences.ts';
+import { gradientError, higherOrderError } from '../../../test/differences.ts';
 import { inputsOf, OPERATIONS, type Operation } from '../../../test/operations.ts';
 import { kernelsRunBy, tensorsLeftBy } from '../../../test/tensors.ts';
 import type { Example } from './gradients/gradient.ts';
@@ -32,6 +32,13 @@ const isListed = (list: typeof REFUSED, name: string, backend: Backend): boolean
 /** The growth of these is stated: with the logarithm of the axis, since a division would be wrong beside a zero. */
 const isLogarithmic = (name: string): boolean => name.startsWith('cumprod');
 
+/** One of each kind of gradient, for derivatives that are too many to check for all. */
+const THIRD: readonly string[] = [
+  ...['exp', 'log', 'sigmoid', 'tanh', 'softmax', 'logSoftmax', 'where', 'sum, axis 1'],
+  ...['matMul', 'matMul, both transposed', 'conv2d, same', 'depthwiseConv2d, same', 'conv3d, same'],
+  ...['tile', 'gather', 'cumprod, axis 1', 'losses.softmaxCrossEntropy'],
+];
+
 const backward = (operation: Operation): void =>
   tf.tidy(() => {
     tf.grads((...inputs: tf.Tensor[]) => tf.sum(operation.of(...inputs)))(inputsOf(operation));
@@ -44,7 +51,11 @@ eachBackend((backend) => {
   test.each(trained)('the gradient of %s equals differences, and that of its gradient', (name) => {
     const operation = OPERATIONS[name]!(1);
     expect(gradientError(operation)).toBeLessThan(TOLERANCE);
-    expect(secondOrderError(operation)).toBeLessThan(TOLERANCE);
+    expect(higherOrderError(operation, 2)).toBeLessThan(TOLERANCE);
+  });
+
+  test.each(THIRD)('the third derivatives of %s equal differences of the second', (name) => {
+    expect(higherOrderError(OPERATIONS[name]!(1), 3)).toBeLessThan(TOLERANCE);
   });
 
   test('no backward pass runs more kernels for a larger size', () => {
