@@ -1,4 +1,5 @@
 import { broadcast_util, type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { type Batch, multiplyBatch, multiplyPacked, type Operand } from './product-batch.ts';
 import {
   directCost,
   keptCost,
@@ -7,13 +8,10 @@ import {
   slowCost,
   swappedCost,
 } from './product-cost.ts';
-import { type Parts, partsOf } from './product-parts.ts';
+import { partsOf } from './product-parts.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
-import { BYTES, type Matrices, matricesOf } from './wasm-matrices.ts';
-import { type Products, productsOf } from './wasm-products.ts';
-
-/** Which argument of `multiply` is the memory that it works in. */
-const SCRATCH = 11;
+import { matricesOf } from './wasm-matrices.ts';
+import { productsOf } from './wasm-products.ts';
 
 const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
 
@@ -30,6 +28,8 @@ const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
  * number, and only from its second product on, unless packing it is cheapest anyway: weights are replaced after every
  * step of training, so keeping them packed would be wasted work.
  *
+ * Beside those of tfjs it has an input `bias` [columns] of float32, added to every row; it may be left out.
+ *
  * @param stock tfjs' kernel, for the products that it computes best
  * @param connectProducts gives our own wasm module, if there can be one
  * @param costOfPacked what a product costs there
@@ -41,7 +41,7 @@ export function batchMatMul(
 ): KernelFunc {
   return (call) => {
     const backend = call.backend as WasmBackend;
-    const { a, b } = call.inputs as { a: TensorInfo; b: TensorInfo };
+    const { a, b, bias } = call.inputs as { a: TensorInfo; b: TensorInfo; bias?: TensorInfo };
     const transposeA = Boolean(call.attrs?.transposeA);
     const transposeB = Boolean(call.attrs?.transposeB);
 
@@ -54,7 +54,11 @@ export function batchMatMul(
     const outerB = b.shape.slice(0, -2);
     const outer = broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
     const shape = [...outer, rows, columns];
-    if (util.sizeFromShape(shape) * inner === 0) return zeros(backend, shape);
+    const plusBias = (out: TensorInfo): TensorInfo => {
+      if (bias !== undefined) addToRows(backend, out, bias);
+      return out;
+    };
+    if (util.sizeFromShape(shape) * inner === 0) return plusBias(zeros(backend, shape));
 
     const batches = util.sizeFromShape(outer);
     const matricesA = util.sizeFromShape(outerA);
@@ -71,10 +75,11 @@ export function batchMatMul(
       matricesA: isMerged ? 1 : matricesA,
       matricesB,
     };
-    const callStock = (): TensorInfo => ({
-      ...(stock({ ...call, inputs: asBatches(a, b, product) }) as TensorInfo),
-      shape,
-    });
+    const callStock = (): TensorInfo =>
+      plusBias({
+        ...(stock({ ...call, inputs: asBatches(a, b, product) }) as TensorInfo),
+        shape,
+      });
 
     const direct = directCost(product);
     const swapped = swappedCost(product);
@@ -119,11 +124,12 @@ export function batchMatMul(
       isOutTransposed: isSwapped,
     };
     if (isPacked && products !== undefined) {
-      multiplyPacked(products, matricesOf(backend), batch, parts);
-    } else {
-      multiplyBatch(matricesOf(backend), batch);
+      const address = bias === undefined ? 0 : addressOf(backend, bias);
+      multiplyPacked(products, matricesOf(backend), { ...batch, bias: address }, parts);
+      return out;
     }
-    return out;
+    multiplyBatch(matricesOf(backend), batch);
+    return plusBias(out);
   };
 }
 
@@ -150,12 +156,19 @@ function hasShapeOfCreation(backend: WasmBackend, { dataId, shape }: TensorInfo)
   return created.at(-1) === shape.at(-1) && created.at(-2) === shape.at(-2);
 }
 
-const roundUp = (size: number, to: number): number => Math.ceil(size / to) * to;
-
 function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
   const out = backend.makeOutput(shape, 'float32');
   backend.typedArrayFromHeap(out).fill(0);
   return out;
+}
+
+/** Adds a bias to every row of a new tensor. */
+function addToRows(backend: WasmBackend, out: TensorInfo, bias: TensorInfo): void {
+  const sums = backend.typedArrayFromHeap(out);
+  const terms = backend.typedArrayFromHeap(bias);
+  for (let row = 0; row < sums.length; row += terms.length) {
+    for (let i = 0; i < terms.length; i++) sums[row + i]! += terms[i]!;
+  }
 }
 
 /** For each matrix of a batch, the index of the matrix that it uses of an operand with leading axes `own`. */
@@ -168,107 +181,4 @@ function broadcastIndices(own: readonly number[], broadcast: readonly number[]):
     );
   }
   return indices;
-}
-
-interface Operand {
-  /** The addresses of its matrices. */
-  readonly address: number;
-  readonly matrices: number;
-  /** The matrix that each product of the batch uses. */
-  readonly indices: readonly number[];
-  /** Whether they are stored with their axes in the opposite order to the one that the product needs. */
-  readonly isTransposed: boolean;
-}
-
-interface Batch {
-  readonly left: Operand;
-  readonly right: Operand;
-  readonly shape: readonly [rows: number, inner: number, columns: number];
-  readonly out: number;
-  readonly isOutTransposed: boolean;
-}
-
-/** out = left · right for each product of a batch, by our own module, which reads transposed matrices where they are. */
-function multiplyPacked(products: Products, memory: Matrices, batch: Batch, parts: Parts): void {
-  const { left, right, out } = batch;
-  const [rows, inner, columns] = batch.shape;
-  const strideLeft = left.isTransposed ? rows : inner;
-  const strideRight = right.isTransposed ? inner : columns;
-  const { threads } = products;
-  // A multiple of cache lines, so that no thread waits for another one.
-  const scratchBytes = roundUp(products.scratchFloats(inner, parts.columns) * BYTES, 64);
-  const scratch = memory.allocate(((threads?.count ?? 1) * scratchBytes) / BYTES);
-  const calls: number[][] = [];
-  for (const [i, index] of left.indices.entries()) {
-    for (let row = 0; row < rows; row += parts.rows) {
-      for (let column = 0; column < columns; column += parts.columns) {
-        const [fromLeft, fromRight, to] = [
-          index * rows * inner + row * (left.isTransposed ? 1 : inner),
-          right.indices[i]! * inner * columns + column * (right.isTransposed ? inner : 1),
-          (i * rows + row) * columns + column,
-        ];
-        calls.push([
-          left.address + fromLeft * BYTES,
-          right.address + fromRight * BYTES,
-          out + to * BYTES,
-          Math.min(parts.rows, rows - row),
-          inner,
-          Math.min(parts.columns, columns - column),
-          Number(left.isTransposed),
-          Number(right.isTransposed),
-          strideLeft,
-          strideRight,
-          columns,
-          scratch,
-        ]);
-      }
-    }
-  }
-  try {
-    if (threads !== undefined && calls.length > 1) {
-      threads.run('multiply', calls, { argument: SCRATCH, bytes: scratchBytes });
-    } else {
-      for (const call of calls) products.multiply(...(call as Parameters<Products['multiply']>));
-    }
-  } finally {
-    memory.free(scratch);
-  }
-}
-
-/** out = left · right for each product of a batch by XNNPACK; transposed matrices pass through scratch memory. */
-function multiplyBatch(
-  matrices: Matrices,
-  { left, right, shape, out, isOutTransposed }: Batch,
-): void {
-  const [rows, inner, columns] = shape;
-  const batches = left.indices.length;
-  const leftScratch = left.isTransposed ? left.matrices * rows * inner : 0;
-  const rightScratch = right.isTransposed ? right.matrices * inner * columns : 0;
-  const outScratch = isOutTransposed ? batches * rows * columns : 0;
-  const scratch = matrices.allocate(leftScratch + rightScratch + outScratch);
-  const leftStart = left.isTransposed ? scratch : left.address;
-  const rightStart = right.isTransposed ? scratch + leftScratch * BYTES : right.address;
-  const outStart = isOutTransposed ? scratch + (leftScratch + rightScratch) * BYTES : out;
-  try {
-    if (left.isTransposed) matrices.transpose(left.address, leftStart, left.matrices, inner, rows);
-    if (right.isTransposed) {
-      matrices.transpose(right.address, rightStart, right.matrices, columns, inner);
-    }
-    let packed = -1;
-    for (let batch = 0; batch < batches; batch++) {
-      const index = right.indices[batch]!;
-      if (index !== packed) {
-        matrices.pack(rightStart + index * inner * columns * BYTES, rows, inner, columns);
-        packed = index;
-      }
-      matrices.multiply(
-        leftStart + left.indices[batch]! * rows * inner * BYTES,
-        outStart + batch * rows * columns * BYTES,
-      );
-    }
-    if (isOutTransposed) matrices.transpose(outStart, out, batches, rows, columns);
-  } finally {
-    matrices.unpack();
-    matrices.free(scratch);
-  }
 }

@@ -15,7 +15,7 @@ import {
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const draw = (shape: number[], seed: number): tf.Tensor =>

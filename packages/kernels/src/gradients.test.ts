@@ -10,7 +10,7 @@ import type { Example } from './gradients/gradient.ts';
 import { gradients } from './gradients.ts';
 import { disableTraining, enableTraining } from './index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 /** float32 keeps three to four digits of a difference of the fourth order. */

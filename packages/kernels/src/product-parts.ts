@@ -11,9 +11,9 @@ export interface Parts {
 
 /** What it costs to wake the other threads and to wait for the last of them. */
 const WAKE = 4000;
-/** Parts begin at whole tiles of either kind of SIMD: 4 × 12 and 6 × 8. */
+/** Parts begin at whole tiles of either kind of SIMD: 4 × 8 and 6 × 8. */
 const ROWS = 12;
-const COLUMNS = 24;
+const COLUMNS = 8;
 
 const portion = (size: number, parts: number, tile: number): number =>
   Math.min(size, Math.ceil(size / parts / tile) * tile);

@@ -14,7 +14,8 @@ export interface Products {
   scratchFloats(inner: number, columns: number): number;
   /**
    * out[rows, columns] = a · b, for a [rows, inner], stored as [inner, rows] if `transposeA` is 1, and b [inner, columns],
-   * stored as [columns, inner] if `transposeB` is 1. No side may be 0. Strides are the floats between rows as stored: larger than a row
+   * stored as [columns, inner] if `transposeB` is 1. If `adds` is 1, plus what out held; if `bias` is not 0, plus the bias [columns] at
+   * that address; not both. No side may be 0. Strides are the floats between rows as stored: larger than a row
    * where the matrix is part of a wider one.
    */
   multiply(
@@ -30,6 +31,8 @@ export interface Products {
     strideB: number,
     strideOut: number,
     scratch: number,
+    adds: number,
+    bias: number,
   ): void;
 }
 

@@ -16,7 +16,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 };
 
 eachBackend(() => {
-  beforeEach(enableTraining);
+  beforeEach(() => enableTraining());
   afterEach(disableTraining);
 
   it.each(Object.entries(OPERATIONS))('scaled along %s', (_, operation) => {

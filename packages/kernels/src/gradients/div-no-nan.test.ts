@@ -4,7 +4,7 @@ import { eachBackend } from '../../../../test/backends.ts';
 import { kernelsRunBy, values } from '../../../../test/tensors.ts';
 import { disableTraining, enableTraining } from '../index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;

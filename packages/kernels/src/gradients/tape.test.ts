@@ -6,7 +6,7 @@ import { onCpu } from '../../../../test/backends.ts';
 import { tensorsLeftBy, values } from '../../../../test/tensors.ts';
 import { disableTraining, enableTraining } from '../index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 onCpu(() => {
