@@ -25,6 +25,8 @@ export interface OnePassCase {
   /** Shapes that have to do with two sides. */
   readonly inputs: (rows: number, width: number) => Readonly<Record<string, number[]>>;
   readonly attrs?: Numbers;
+  /** Which input holds columns, as int32. */
+  readonly ids?: string;
   /** The formula, by operations of tfjs. */
   readonly formula: (inputs: Inputs, rows: number, width: number) => tf.Tensor[];
 }
@@ -188,7 +190,7 @@ export const ONE_PASS_CASES: readonly (readonly [string, OnePassCase])[] = [
 
 /** Random inputs; second moments and scales are positive. */
 export function onePassInputs(
-  { inputs }: OnePassCase,
+  { inputs, ids }: OnePassCase,
   rows: number,
   width: number,
   seed: number,
@@ -197,15 +199,24 @@ export function onePassInputs(
   return Object.fromEntries(
     Object.entries(inputs(rows, width)).map(([name, shape]) => {
       const data = noise(next, tf.util.sizeFromShape(shape));
+      if (name === ids)
+        return [
+          name,
+          tf.tensor(
+            data.map(() => next() * width),
+            shape,
+            'int32',
+          ),
+        ];
       const isPositive = ['v', 'scale', 'epsilon', 'sigmoid'].includes(name);
       return [name, tf.tensor(isPositive ? data.map((x) => Math.abs(x) + 0.01) : data, shape)];
     }),
   );
 }
 
-/** Tests of the kernels of the current backend. */
-export function onePassTests(): void {
-  describe.each(ONE_PASS_CASES)('%s', (name, at) => {
+/** What is true of every kernel. */
+export function onePassCaseTests(cases: readonly (readonly [string, OnePassCase])[]): void {
+  describe.each(cases)('%s', (name, at) => {
     test('equals its formula, for any sides', () => {
       fc.assert(
         fc.property(
@@ -234,7 +245,7 @@ export function onePassTests(): void {
     test('NaN and Infinity get where the formula has them, and nowhere else', () => {
       const kind = (x: number): string => (Number.isFinite(x) ? 'finite' : String(x));
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-        for (const marked of Object.keys(at.inputs(5, 7))) {
+        for (const marked of Object.keys(at.inputs(5, 7)).filter((key) => key !== at.ids)) {
           tf.tidy(() => {
             const inputs = onePassInputs(at, 5, 7, 1);
             const { shape } = inputs[marked]!;
@@ -255,6 +266,7 @@ export function onePassTests(): void {
         const inputs = onePassInputs(at, 6, 6, 2);
         const byShape = new Map<string, tf.Tensor>();
         for (const [key, tensor] of Object.entries(inputs)) {
+          if (key === at.ids) continue;
           const same = byShape.get(tensor.shape.join());
           byShape.set(tensor.shape.join(), same ?? tf.abs(tensor));
           inputs[key] = byShape.get(tensor.shape.join())!;
@@ -276,6 +288,11 @@ export function onePassTests(): void {
       tf.dispose(inputs);
     });
   });
+}
+
+/** Tests of the kernels of the current backend. */
+export function onePassTests(): void {
+  onePassCaseTests(ONE_PASS_CASES);
 
   test('Adam updates a list of variables of any shapes, and an empty one', () => {
     const at = ONE_PASS_CASES.find(([name]) => name === 'LrmAdam')![1];

@@ -7,13 +7,19 @@ import { isTapeOn } from './tape.ts';
  */
 export type OnePass =
   | 'LrmAdam'
+  | 'LrmCrossEntropy'
+  | 'LrmCrossEntropyGradient'
   | 'LrmGatedSilu'
   | 'LrmGatedSiluGradient'
+  | 'LrmMergeHeads'
   | 'LrmRmsNorm'
   | 'LrmRmsNormGradient'
   | 'LrmRotate'
   | 'LrmScale'
-  | 'LrmScaleGradient';
+  | 'LrmScaleGradient'
+  | 'LrmSoftmax'
+  | 'LrmSoftmaxGradient'
+  | 'LrmSplitHeads';
 
 /**
  * Runs a kernel that `enableTraining()` of `@tfjs-lrm/kernels`, or the import of `@tfjs-lrm/native`, registers beside those

@@ -19,6 +19,7 @@ import {
   DepthwiseConv2dNativeBackpropInput,
   Dilation2D,
   Einsum,
+  Exp,
   ExpandDims,
   FFT,
   FusedBatchNorm,
@@ -62,12 +63,14 @@ import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filte
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { dilation2D } from './dilation2d.ts';
 import { einsum } from './einsum.ts';
+import { exp } from './exponential-passes.ts';
 import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
 import { fusedMatMul } from './fused-mat-mul.ts';
 import { gather } from './gather.ts';
 import { identity } from './identity.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
 import { onePassKernels } from './one-pass.ts';
+import { pointwise, pointwiseBackpropFilter, pointwiseBackpropInput } from './pointwise.ts';
 import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
 import { resizeBilinearGrad, resizeNearestGrad } from './resize-grad.ts';
@@ -202,7 +205,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
     missing: {
       ...denseKernels,
       ...onePassKernels,
-      [Conv2DBackpropFilter]: conv2DBackpropFilter,
+      [Conv2DBackpropFilter]: pointwiseBackpropFilter(conv2DBackpropFilter),
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,
       [DepthwiseConv2dNativeBackpropInput]: depthwiseConv2dBackpropInput,
       [Einsum]: einsum('wasm'),
@@ -214,15 +217,16 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [AvgPool3D]: (stock) => withMetElements('wasm', stock),
       [BatchMatMul]: batchMatMul,
       [Cast]: cast,
-      [Conv2D]: (stock) => withExplicitPadding(Conv2D, stock),
-      [Conv2DBackpropInput]: conv2DBackpropInput,
+      [Conv2D]: (stock) => pointwise(withExplicitPadding(Conv2D, stock)),
+      [Conv2DBackpropInput]: (stock) => pointwiseBackpropInput(conv2DBackpropInput(stock)),
       [Conv3D]: (stock) => withMetElements('wasm', conv3D(stock)),
       [Conv3DBackpropFilterV2]: () => conv3DBackpropFilter,
       [Conv3DBackpropInputV2]: () => conv3DBackpropInput,
       [DepthwiseConv2dNative]: (stock) => withExplicitPadding(DepthwiseConv2dNative, stock),
-      [FusedConv2D]: (stock) => withExplicitPadding(FusedConv2D, stock),
+      [FusedConv2D]: (stock) => pointwise(withExplicitPadding(FusedConv2D, stock)),
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
+      [Exp]: exp,
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('wasm')(stock)),
       [_FusedMatMul]: () => fusedMatMul,
       [GatherV2]: gather,

@@ -12,15 +12,23 @@ type Pass = (...values: number[]) => number;
 export type Passes = Readonly<
   Record<
     | 'adam'
+    | 'crossEntropy'
+    | 'crossEntropyGradient'
+    | 'exp'
     | 'gatedSilu'
     | 'gatedSiluGradient'
     | 'gather'
+    | 'layerNorm'
+    | 'layerNormGradient'
     | 'rmsNorm'
     | 'rmsNormGradient'
     | 'rotate'
     | 'scale'
     | 'scaleGradient'
-    | 'sum',
+    | 'softmax'
+    | 'softmaxGradient'
+    | 'sum'
+    | 'turnHeads',
     Pass
   >
 >;

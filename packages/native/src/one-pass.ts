@@ -29,7 +29,7 @@ const FACTORS = [
   ['v', 'V'],
 ] as const;
 
-const OPERATIONS: Readonly<Record<OnePass, Operation>> = {
+const OPERATIONS: Readonly<Partial<Record<OnePass, Operation>>> = {
   LrmScale: { inputs: ['w', ...FACTORS], outputs: one },
   LrmScaleGradient: {
     inputs: ['dy', 'w', ...FACTORS],
