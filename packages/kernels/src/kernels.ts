@@ -68,6 +68,7 @@ import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
 import { fusedMatMul } from './fused-mat-mul.ts';
 import { gather } from './gather.ts';
 import { identity } from './identity.ts';
+import { layerNormKernels } from './layer-norm.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
 import { onePassKernels } from './one-pass.ts';
 import { withPadding, withSides } from './pool-padding.ts';
@@ -203,6 +204,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   wasm: {
     missing: {
       ...denseKernels,
+      ...layerNormKernels,
       ...onePassKernels,
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,
