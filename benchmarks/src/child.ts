@@ -1,7 +1,7 @@
 /** One side of a comparison, in its own process, which measures a round on request and sleeps otherwise. */
 import * as tf from '@tensorflow/tfjs-core';
+import { cpuMs } from '@tfjs-lrm/shared';
 import type { Side } from './comparisons.ts';
-import { cpuMs } from './machine.ts';
 import { makeStep, type Step } from './workloads.ts';
 
 export type Request =

@@ -7,9 +7,9 @@ import { variableOf } from '@tfjs-lrm/core/kit';
 import { type ScaleWatch, watchScales } from '@tfjs-lrm/diagnostics';
 import { languageModel, PRESETS } from '@tfjs-lrm/language-model';
 import { crossEntropy } from '@tfjs-lrm/layers';
+import { cpuMs } from '@tfjs-lrm/shared';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { type LayersModelName, layersModel } from './layers-models.ts';
-import { cpuMs } from './machine.ts';
 import { ratios } from './runner.ts';
 import { VOCABULARY } from './workloads.ts';
 

@@ -276,7 +276,7 @@ onCpu(() => {
   test('mistakes are named', () => {
     const { model, optimizer } = task();
     expect(() => watchScales(5 as never, optimizer)).toThrow(
-      'must be a model of layers. Received 5',
+      'watchScales: the model must be a tf.LayersModel. Received 5. Try watchScales(model, optimizer).',
     );
     expect(() => watchScales(model, optimizer, { every: 0 })).toThrow(
       'watchScales: "every" must be a finite whole number >= 1. Received 0',

@@ -2,14 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CustomCallback, type LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, ratesOf, roleOf } from '@tfjs-lrm/core';
 import {
+  checkModel,
   checkOptions,
-  isModel,
   type Member,
   nodeOf,
   numberRule,
   pathTo,
   type Station,
-  show,
   variableOf,
 } from '@tfjs-lrm/core/kit';
 import { type Held, hold, type Means, type Measured, measure, release } from './measure.ts';
@@ -350,11 +349,7 @@ export function watchScales(
   optimizer: tf.Optimizer,
   options: WatchOptions = {},
 ): ScaleWatch {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `watchScales: the first argument must be a model of layers. Received ${show(model)}. Try watchScales(model, optimizer).`,
-    );
-  }
+  checkModel('watchScales', model, 'watchScales(model, optimizer)');
   checkOptions('watchScales', options, rules);
   const { resume = null } = options;
   return new ScaleWatch(model, optimizer, { every: options.every ?? resume?.every ?? 50, resume });
