@@ -40,7 +40,18 @@ export function baseName(name: string): string {
 const VECTOR_NAMES = new Set(['bias', 'gamma', 'beta', 'alpha', 'depthwise_kernel']);
 const MULTIPLIER_NAME = /^(row|column|scalar)_multiplier$/;
 
+// Neither the name nor the rank of a variable changes, and steps ask for roles often.
+const implied = new WeakMap<tf.Variable, Assigned>();
+
 function byNameOrRank(variable: tf.Variable): Assigned {
+  const known = implied.get(variable);
+  if (known !== undefined) return known;
+  const role = impliedRole(variable);
+  implied.set(variable, role);
+  return role;
+}
+
+function impliedRole(variable: tf.Variable): Assigned {
   const name = baseName(variable.name);
   const named = { source: 'name', reason: `named "${name}"` } as const;
   if (MULTIPLIER_NAME.test(name)) return { role: 'multiplier', ...named };
@@ -50,6 +61,9 @@ function byNameOrRank(variable: tf.Variable): Assigned {
   const role = variable.rank >= 2 ? 'matrix' : 'vector';
   return { role, source: 'rank', reason: `rank ${variable.rank}` };
 }
+
+const assignedTo = (variable: tf.Variable): Assigned =>
+  assigned.get(variable) ?? byNameOrRank(variable);
 
 /** Throws unless the value is a variable. */
 export function checkVariable(where: string, variable: unknown): void {
@@ -70,7 +84,7 @@ export function explainRole(variable: tf.Variable): {
   reason: string;
 } {
   checkVariable('explainRole', variable);
-  return assigned.get(variable) ?? byNameOrRank(variable);
+  return assignedTo(variable);
 }
 
 /**
@@ -83,7 +97,7 @@ export function explainRole(variable: tf.Variable): {
  */
 export function roleOf(variable: tf.Variable): Role {
   checkVariable('roleOf', variable);
-  return explainRole(variable).role;
+  return assignedTo(variable).role;
 }
 
 /** The role from `setRole` or an override, which is saved with an optimizer; else null. */
