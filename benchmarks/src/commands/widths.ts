@@ -34,7 +34,7 @@ interface Chosen extends Settings {
 }
 
 const DEFAULTS: Settings = {
-  ...{ widths: [64, 128, 256, 512], seeds: 5, steps: 240, batch: 64 },
+  ...{ widths: [64, 128, 256, 512], seeds: 3, steps: 240, batch: 64 },
   ...{ schedule: 'linear', head: 'random', loss: 'validation' },
 };
 
