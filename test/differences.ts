@@ -61,18 +61,28 @@ const errorOf = (found: Slopes): number =>
 export const gradientError = (operation: Operation): number =>
   tf.tidy(() => errorOf(slopes((inputs) => operation.of(...inputs), inputsOf(operation))));
 
-/** The same for the gradient of its gradient: that of a penalty on the gradient of Σ operation². */
-export function secondOrderError(operation: Operation): number {
-  const gradient = (inputs: tf.Tensor[]): tf.Tensor => {
+/** The gradient of Σ weights·of(inputs), of all inputs, as one vector. */
+const gradientOf =
+  (of: (inputs: tf.Tensor[]) => tf.Tensor) =>
+  (inputs: tf.Tensor[]): tf.Tensor => {
     const loss = (...at: tf.Tensor[]): tf.Scalar => {
-      const y = operation.of(...at);
-      return tf.sum(tf.mul(tf.square(y), tf.tensor(weightsFor(y.size), y.shape)));
+      const y = of(at);
+      return tf.sum(tf.mul(y, tf.tensor(weightsFor(y.size), y.shape)));
     };
-    return tf.concat(
-      tf
-        .grads(loss)(inputs)
-        .map((part) => tf.reshape(part, [-1])),
-    );
+    const gradients = tf.grads(loss)(inputs);
+    return tf.concat(gradients.map((gradient) => tf.reshape(gradient, [-1])));
   };
-  return tf.tidy(() => errorOf(slopes(gradient, inputsOf(operation))));
+
+/**
+ * The same for a gradient of the second order, that of a penalty on the gradient of Σ operation², or of the third, with
+ * cubes in the place of squares.
+ */
+export function higherOrderError(operation: Operation, order: 2 | 3): number {
+  const first = gradientOf((inputs) => {
+    const y = operation.of(...inputs);
+    return order === 2 ? tf.square(y) : tf.mul(y, tf.square(y));
+  });
+  return tf.tidy(() =>
+    errorOf(slopes(order === 2 ? first : gradientOf(first), inputsOf(operation))),
+  );
 }

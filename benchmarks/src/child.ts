@@ -1,7 +1,7 @@
 /** One side of a comparison, in its own process, which measures a round on request and sleeps otherwise. */
 import * as tf from '@tensorflow/tfjs-core';
+import { cpuMs } from '@tfjs-lrm/shared';
 import type { Side } from './comparisons.ts';
-import { cpuMs } from './machine.ts';
 import { makeStep, type Step } from './workloads.ts';
 
 export type Request =
@@ -29,14 +29,14 @@ async function prepare(side: Side): Promise<void> {
   if (side.backend === 'tensorflow') await import('@tfjs-lrm/native');
   else if (side.backend === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
   else await import('@tensorflow/tfjs-backend-cpu');
-  await tf.setBackend(side.backend);
-  await tf.ready();
   if (side.kernels) {
     const { enableTraining } = (await import(
       side.kernelsFrom ?? '@tfjs-lrm/kernels'
     )) as typeof import('@tfjs-lrm/kernels');
-    enableTraining();
+    enableTraining({ threads: side.threads ?? 1 });
   }
+  await tf.setBackend(side.backend);
+  await tf.ready();
   isCpuTime = side.isCpuTime ?? false;
   step = await makeStep(side);
   const began = performance.now();

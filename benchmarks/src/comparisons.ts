@@ -24,6 +24,8 @@ export interface Side {
   readonly backend: 'wasm' | 'tensorflow' | 'cpu';
   /** Whether the kernels of @tfjs-lrm/kernels are registered. */
   readonly kernels: boolean;
+  /** On how many threads those of wasm compute; one if left out. */
+  readonly threads?: number;
   /** The module that has `enableTraining`, if it is not the present package. */
   readonly kernelsFrom?: string;
   /** Variables of the environment of its process. */

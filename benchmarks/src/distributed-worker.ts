@@ -16,8 +16,8 @@ import {
   scheduleOf,
 } from '@tfjs-lrm/language-model';
 import { compile } from '@tfjs-lrm/native';
+import { cpuMs } from '@tfjs-lrm/shared';
 import { FORMS, type Form, type Message, type Steps } from './distributed-cost.ts';
-import { cpuMs } from './machine.ts';
 import { summarize } from './statistics.ts';
 
 const VOCABULARY = 64;

@@ -7,9 +7,9 @@ import { variableOf } from '@tfjs-lrm/core/kit';
 import { type ScaleWatch, watchScales } from '@tfjs-lrm/diagnostics';
 import { languageModel, PRESETS } from '@tfjs-lrm/language-model';
 import { crossEntropy } from '@tfjs-lrm/layers';
+import { cpuMs } from '@tfjs-lrm/shared';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { type LayersModelName, layersModel } from './layers-models.ts';
-import { cpuMs } from './machine.ts';
 import { ratios } from './runner.ts';
 import { VOCABULARY } from './workloads.ts';
 
@@ -18,10 +18,10 @@ export const EVERY = 50;
 
 export type Watched = 'demo' | LayersModelName;
 
-/** How the steps run, and how a point of the watch is measured. */
+/** How the steps run. */
 export interface Way {
   readonly backend: 'wasm' | 'tensorflow';
-  readonly compiles: 'nothing' | 'steps' | 'steps and points';
+  readonly compiles: boolean;
 }
 
 /** Milliseconds of a block, watched and not, pair by pair. */
@@ -75,11 +75,9 @@ export async function watchCost(name: Watched, way: Way, ms: number): Promise<Co
       true,
       variables,
     ) as tf.Scalar;
-  const native = way.compiles === 'nothing' ? null : await import('@tfjs-lrm/native');
-  const recorded = native?.compile(minimize);
+  const recorded = way.compiles ? (await import('@tfjs-lrm/native')).compile(minimize) : null;
   const step = recorded ?? minimize;
-  const compile = way.compiles === 'steps and points' ? native?.compile : undefined;
-  const watch = watchScales(model, optimizer, { every: EVERY, compile });
+  const watch = watchScales(model, optimizer, { every: EVERY });
   const cost: Cost = {
     wall: { watched: [], plain: [] },
     cpu: { watched: [], plain: [] },
@@ -94,9 +92,7 @@ export async function watchCost(name: Watched, way: Way, ms: number): Promise<Co
     cost.wall[kind].push(performance.now() - began);
     cost.cpu[kind].push(cpuMs() - cpu);
   };
-  // Recorded steps and points run from the recording from their third time on.
-  const warmUps = way.compiles === 'nothing' ? 1 : 4;
-  for (let i = 0; i < warmUps; i++) takeSteps(() => step(x, y), watch);
+  takeSteps(() => step(x, y), watch);
   for (let pair = 0; pair < LEAST_PAIRS || performance.now() - start < ms; pair++) {
     const order = ['watched', 'plain'] as const;
     for (const kind of pair % 2 === 0 ? order : order.toReversed()) {

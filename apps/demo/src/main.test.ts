@@ -68,7 +68,7 @@ describe('the demo', () => {
   it.each([
     [
       ['--preset', 'huge'],
-      'demo: --preset must be one of tiny, small, hybrid. Received "huge". Try --help.\n',
+      'demo: --preset must be one of nano, tiny, small, hybrid. Received "huge". Try --help.\n',
     ],
     [
       ['--steps', '1.5'],
@@ -98,6 +98,6 @@ describe('the demo', () => {
   it('explains itself', () => {
     const { status, stdout } = demo('--help');
     expect(status).toBe(0);
-    expect(stdout).toContain('--preset tiny|small|hybrid');
+    expect(stdout).toContain('--preset nano|tiny|small|hybrid');
   });
 });

@@ -32,7 +32,7 @@ function losses(around = (step: () => tf.Scalar) => step): number[] {
   return values;
 }
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 test('on cpu, leaving no tensor', async () => {

@@ -15,6 +15,7 @@ export { type Line, lineChart, lineDrawing } from './chart/line-chart.ts';
 export { page, type Section } from './chart/page.ts';
 export { type Panel, panelDrawing } from './chart/panels.ts';
 export { runCommand } from './command-line.ts';
+export { cpuMs } from './cpu-time.ts';
 export {
   describeFlags,
   type Flags,
@@ -29,4 +30,5 @@ export {
   unknownName,
   whole,
 } from './flags.ts';
+export { withMarked } from './marked-text.ts';
 export { Failure, Mistake } from './mistake.ts';

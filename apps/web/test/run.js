@@ -17,6 +17,7 @@ import { LOOKS } from './checks/looks.js';
 import { STORES } from './checks/stores.js';
 import { TRAINING } from './checks/training.js';
 import { VISITOR } from './checks/visitor.js';
+import { processorSeconds } from './processor-time.js';
 
 const CHECKS = { ...TRAINING, ...KEEPING, ...VISITOR, ...STORES, ...LOOKS };
 /** What CI runs. The others wait for a minute, train on emulated graphics or take pictures. */
@@ -77,6 +78,7 @@ try {
   for (const [name, check] of Object.entries(CHECKS)) {
     if (chosen.length > 0 && !chosen.includes(name)) continue;
     const began = performance.now();
+    const computed = processorSeconds();
     const failures = [];
     const lines = [];
     try {
@@ -97,7 +99,11 @@ try {
       lines.push(`FAIL ${error.message}`);
     }
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(`\n${name} (${seconds} s)\n${lines.map((line) => `  ${line}`).join('\n')}`);
+    const ofProcessors =
+      computed === null ? '' : `, ${(processorSeconds() - computed).toFixed(1)} s of processors`;
+    console.log(
+      `\n${name} (${seconds} s${ofProcessors})\n${lines.map((line) => `  ${line}`).join('\n')}`,
+    );
     if (failures.length > 0) failed.push(name);
   }
 } finally {

@@ -11,10 +11,11 @@ import {
   runCommand,
   someOf,
   whole,
+  withMarked,
 } from '@tfjs-lrm/shared';
 import { measureModel, type Report } from '../floor/measure.ts';
 import { MODELS, type ModelName } from '../floor/paths.ts';
-import { between, kernelsOf, section } from '../floor/table.ts';
+import { kernelsOf, section } from '../floor/table.ts';
 import { machineName } from '../machine.ts';
 import { PYTHON } from '../variants.ts';
 
@@ -86,7 +87,10 @@ async function main(args: readonly string[]): Promise<number> {
   ];
   const command = ['npm run bench:floor -- --python PATH', ...flags].join(' ');
   const text = [...reports.map(section), `<sub>\`${command}\`: ${conditions}.</sub>`];
-  if (values.write) writeFileSync(README, between(readFileSync(README, 'utf8'), text.join('\n\n')));
+  if (values.write) {
+    const marked = { file: 'README.md', name: 'bench:floor', content: text.join('\n\n') };
+    writeFileSync(README, withMarked(readFileSync(README, 'utf8'), marked));
+  }
   if (values.json !== undefined) {
     const plain = reports.map((each) => ({ ...each, amounts: Object.fromEntries(each.amounts) }));
     writeFileSync(values.json, `${JSON.stringify({ conditions, reports: plain }, null, 2)}\n`);

@@ -7,6 +7,7 @@ import { spread } from '@tfjs-lrm/language-model';
 import { type CoordinateCheck, coordinateCheck } from '@tfjs-lrm/mup';
 import { isLinked } from '@tfjs-lrm/native/linked';
 import {
+  cpuMs,
   describeFlags,
   type Flags,
   Mistake,
@@ -19,7 +20,6 @@ import {
   runCommand,
   whole,
 } from '@tfjs-lrm/shared';
-import { cpuMs } from '../machine.ts';
 import { cellsIn } from '../widths/cells.ts';
 import { lowestRate } from '../widths/lowest-rate.ts';
 import { batchesOf, build, type Parametrization, student } from '../widths/student.ts';

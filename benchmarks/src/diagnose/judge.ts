@@ -1,5 +1,5 @@
 /** What is true of a kernel, from runs that differ in S alone, beside what `diagnose` says of the one in the middle. */
-import { diagnose, type Verdict } from '@tfjs-lrm/diagnostics';
+import { diagnose, type Recipe, type Verdict } from '@tfjs-lrm/diagnostics';
 import type { Trained } from './train.ts';
 
 /** Runs of one task, decay and seed by the factor of S. */
@@ -10,6 +10,8 @@ export type Truth = 'moves' | 'does not' | null;
 
 export interface Judged {
   readonly name: string;
+  /** How its optimizer makes updates of gradients: under Muon, embeddings and heads are its fallback's. */
+  readonly rule: Recipe['rule']['kind'] | null;
   /** d log RMS / d log S: 1 where noise and decay set the scale, 0 where the data does. */
   readonly slope: number;
   readonly truth: Truth;
@@ -31,24 +33,32 @@ const isSameLoss = (losses: readonly number[]): boolean => {
 /** Each kernel of three runs, whose S are `factor` apart. */
 export async function judge({ low, middle, high }: Trio, factor: number): Promise<Judged[]> {
   const { rows } = await diagnose(middle.record);
+  const { variables } = middle.record;
   const scaleIn = ({ record }: Trained, name: string): number =>
     record.variables.find((each) => each.name === name)?.points.at(-1)?.rms ?? Number.NaN;
   const isFixed = isSameLoss([low, middle, high].map(({ loss }) => loss));
   return rows.map(({ name, verdict, scale, noiseScale, relaxed }) => {
     const slope = Math.log(scaleIn(high, name) / scaleIn(low, name)) / Math.log(factor ** 2);
     const truth = !isFixed ? null : slope > MOVES ? 'moves' : 'does not';
-    return { name, slope, truth, verdict, ratio: scale / (noiseScale ?? Number.NaN), relaxed };
+    const rule = variables.find((each) => each.name === name)?.recipe?.rule.kind ?? null;
+    const ratio = scale / (noiseScale ?? Number.NaN);
+    return { name, rule, slope, truth, verdict, ratio, relaxed };
   });
 }
 
-/** How often each verdict meets each truth. */
+/** How often each verdict meets each truth, for each kind of update rule. */
 export function confusion(judged: readonly Judged[]): string[][] {
   const verdicts: readonly Verdict[] = ['trapped', 'set by data', 'not yet'];
-  const count = (truth: Truth, verdict: Verdict): string =>
-    String(judged.filter((each) => each.truth === truth && each.verdict === verdict).length);
-  const row = (said: string, truth: Truth): string[] => [
-    said,
-    ...verdicts.map((verdict) => count(truth, verdict)),
-  ];
-  return [['the norm', ...verdicts], row('moves with S', 'moves'), row('does not', 'does not')];
+  const rowsOf = (rule: Judged['rule'], suffix: string): string[][] =>
+    (['moves', 'does not'] as const).map((truth) => [
+      `${truth === 'moves' ? 'moves with S' : truth}${suffix}`,
+      ...verdicts.map((verdict) => {
+        const same = (each: Judged): boolean =>
+          each.rule === rule && each.truth === truth && each.verdict === verdict;
+        return String(judged.filter(same).length);
+      }),
+    ]);
+  const rules = [...new Set(judged.map(({ rule }) => rule))];
+  const rows = rules.flatMap((rule) => rowsOf(rule, rules.length > 1 ? `: ${rule}` : ''));
+  return [['the norm', ...verdicts], ...rows];
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { related } from './measure.ts';
 import { WORK } from './peaks.ts';
-import { between, section } from './table.ts';
+import { section } from './table.ts';
 
 // A step with twice the work of both peaks.
 const total = { calls: 3, flop: 2 * WORK.product, bytes: 2 * WORK.sum };
@@ -30,15 +30,10 @@ it('leaves out what was not measured', () => {
   expect(rows[0]).toMatchObject({ ofPyTorch: null, multipliers: null });
 });
 
-it('writes a table between the markers, and nothing else', () => {
+it('writes a row for each path', () => {
   const amounts = new Map([['MatMul', total]]);
   const text = section({ model: 'tiny', amounts, ...related(total, times) });
   expect(text).toContain(
     '| tensorflow, compiled as a graph | 66 | 2.00 | 3.00 | 0.50 | 1.10 (1.00–1.10) |',
   );
-  const page = 'before\n<!-- bench:floor -->\nold\n<!-- /bench:floor -->\nafter';
-  const written = between(page, text);
-  expect(written).toBe(`before\n<!-- bench:floor -->\n\n${text}\n\n<!-- /bench:floor -->\nafter`);
-  expect(between(written, text)).toBe(written);
-  expect(() => between('nothing', text)).toThrow('must have <!-- bench:floor -->');
 });

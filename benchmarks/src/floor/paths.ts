@@ -14,7 +14,9 @@ export interface Path {
   readonly label: string;
   readonly engine: Engine;
   /** Where the step runs; PyTorch has another way to start. */
-  readonly side: Pick<Side, 'backend' | 'kernels' | 'compile' | 'precision'> | 'PyTorch';
+  readonly side:
+    | Pick<Side, 'backend' | 'kernels' | 'threads' | 'compile' | 'precision'>
+    | 'PyTorch';
   /** Models that it cannot train, or not in a reasonable time. */
   readonly without?: readonly ModelName[];
 }
@@ -28,6 +30,11 @@ export const PATHS: readonly Path[] = [
     without: ['small', 'tiny'],
   },
   { label: 'wasm', engine: 'wasm', side: { backend: 'wasm', kernels: true } },
+  {
+    label: 'wasm, two threads',
+    engine: 'wasm',
+    side: { backend: 'wasm', kernels: true, threads: 2 },
+  },
   { label: 'tensorflow, operation by operation', engine: 'native', side: tensorflow },
   {
     label: 'tensorflow, compiled as a graph',

@@ -5,8 +5,6 @@ import { sum } from './count.ts';
 import type { Floor, Report, Row } from './measure.ts';
 import { titleOf } from './paths.ts';
 
-const [BEGIN, END] = ['<!-- bench:floor -->', '<!-- /bench:floor -->'];
-
 const brief = (value: number): string => value.toPrecision(value < 100 ? 2 : 3);
 const ratio = (summary: Summary | null, digits = 2): string =>
   summary === null ? '' : summary.median.toFixed(digits);
@@ -54,15 +52,4 @@ export function kernelsOf({ amounts, floors: { native } }: Report): string {
       ...[kernel, String(calls), (flop / 1e9).toFixed(2), (bytes / 1e6).toFixed(1), ms.toFixed(2)],
     ]);
   return drawTable([['kernel', 'calls', 'GFLOP', 'MB', 'ms at best'], ...rows]);
-}
-
-/** A text with other content between its two markers. */
-export function between(text: string, content: string): string {
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) {
-    throw new Error(
-      `floor: the text must have ${BEGIN} and then ${END}. Try to put them where the tables belong.`,
-    );
-  }
-  return `${text.slice(0, begin + BEGIN.length)}\n\n${content}\n\n${text.slice(end)}`;
 }

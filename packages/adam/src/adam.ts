@@ -3,7 +3,7 @@ import { type Entry, isHalfPrecision, optimizer, TensorOptimizer } from '@tfjs-l
 import { connect, numberRule, runOnePass } from '@tfjs-lrm/core/kit';
 import { AdamState } from './adam-state.ts';
 import { type Cohort, Cohorts } from './cohorts.ts';
-import { assign, updatePacked } from './packed.ts';
+import { assign, type Item, inParts, updatePacked, type Values } from './packed.ts';
 
 /** @inline */
 interface AdamOptions {
@@ -76,17 +76,10 @@ class Adam extends TensorOptimizer {
           m: this.slot(value, 'm'),
           v: this.slot(value, 'v'),
         }));
-        const attributes = { beta1: this.#beta1, beta2: this.#beta2 };
-        const inOnePass = (item: (typeof items)[number]): boolean => {
-          const inputs = { ...item, step: stepSize, epsilon };
-          const outputs = runOnePass('LrmAdam', inputs, attributes);
-          if (outputs === null) return false;
-          const [value, m, v] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
-          assign(item, { value, m, v });
-          return true;
-        };
-        const rest = items.filter((item) => !inOnePass(item));
-        updatePacked(rest, ({ value, gradient, m, v }) => {
+        const rest = inParts(items).filter(
+          (part) => !this.#updateInOnePass(part, { step: stepSize, epsilon }),
+        );
+        updatePacked(rest.flat(), ({ value, gradient, m, v }) => {
           const newM = tf.add(tf.mul(m, beta1), tf.mul(gradient, rest1));
           const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), rest2));
           // η·√c2/c1 · m / (√v + ε·√c2) is η · (m/c1) / (√(v/c2) + ε), with the corrections on scalars only.
@@ -95,6 +88,23 @@ class Adam extends TensorOptimizer {
         });
       }
     }
+  }
+
+  /** Whether the backend has a kernel for the update of all items, which has run then. */
+  #updateInOnePass(
+    items: readonly Item[],
+    scalars: { readonly step: tf.Tensor; readonly epsilon: tf.Tensor },
+  ): boolean {
+    const listed = (key: keyof Item): tf.Tensor[] => items.map((item) => item[key]);
+    const [value, gradient, m, v] = [listed('value'), listed('gradient'), listed('m'), listed('v')];
+    const attributes = { beta1: this.#beta1, beta2: this.#beta2 };
+    const outputs = runOnePass('LrmAdam', { ...scalars, value, gradient, m, v }, attributes);
+    if (outputs === null) return false;
+    items.forEach((item, i) => {
+      const [value, m, v] = [0, 1, 2].map((part) => outputs[part * items.length + i]);
+      assign(item, { value, m, v } as Values);
+    });
+    return true;
   }
 
   /** Variables with factors of their own (`setRates`) apart; usually there is one group. */

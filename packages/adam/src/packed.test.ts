@@ -17,13 +17,13 @@ const gradientsAt = (t: number, variables: tf.Variable[]): number[][] => {
   return variables.map(({ size }) => noise(next, size));
 };
 
-/** How often a kernel runs. */
-async function count(kernel: string, action: () => void): Promise<number> {
+/** How often a step takes square roots: one is for the bias correction, the others are updates. */
+async function roots(action: () => void): Promise<number> {
   const { kernels } = await tf.profile(() => {
     action();
     return tf.scalar(0);
   });
-  return kernels.filter(({ name }) => name === kernel).length;
+  return kernels.filter(({ name }) => ['Sqrt', 'LrmAdam'].includes(name)).length;
 }
 
 eachBackend(() => {
@@ -56,21 +56,22 @@ eachBackend(() => {
     const optimizer = adam();
     const gradients = small.map((v) => [v, [1, 2, 3]] as const);
     step(optimizer, gradients);
-    // One square root for all elements, one for the bias correction.
-    expect(await count('Sqrt', () => step(optimizer, gradients))).toBe(2);
+    expect(await roots(() => step(optimizer, gradients))).toBe(2);
     const large = [
       variable(noise(random(1), 2049), [2049]),
       variable(noise(random(2), 2049), [2049]),
     ];
     const ones = new Array<number>(2049).fill(1);
+    // A kernel of its own takes variables of any size together.
+    const isInOnePass = tf.getKernel('LrmAdam', tf.getBackend()) !== undefined;
     expect(
-      await count('Sqrt', () =>
+      await roots(() =>
         step(
           adam(),
           large.map((v) => [v, ones]),
         ),
       ),
-    ).toBe(3);
+    ).toBe(isInOnePass ? 2 : 3);
   });
 
   test('a step leaves no tensor behind, whatever is packed', async () => {

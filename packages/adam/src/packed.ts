@@ -1,18 +1,39 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** A variable with its gradient and moments, or the new values of variable and moments. */
-interface Values<T extends tf.Tensor = tf.Tensor> {
+export interface Values<T extends tf.Tensor = tf.Tensor> {
   readonly value: T;
   readonly m: T;
   readonly v: T;
 }
 
-interface Item extends Values<tf.Variable> {
+export interface Item extends Values<tf.Variable> {
   readonly gradient: tf.Tensor;
 }
 
 /** Up to this many elements, an operation costs no more than starting it does. */
 const SMALL = 2048;
+
+/** A part has at least this many elements, so that starting its update costs nothing beside it, where there are as many. */
+const PART = 2 ** 15;
+
+/**
+ * Variables in parts that are updated by one operation each: large enough to be worth one, and small enough for new values
+ * to need little memory before they replace the old.
+ */
+export function inParts(items: readonly Item[]): Item[][] {
+  const parts: Item[][] = [];
+  let size = PART;
+  for (const item of items) {
+    if (size >= PART) {
+      parts.push([]);
+      size = 0;
+    }
+    parts.at(-1)?.push(item);
+    size += item.value.size;
+  }
+  return parts;
+}
 
 /**
  * Updates variables by an elementwise rule. Small variables, such as multipliers and gains, are updated together as one

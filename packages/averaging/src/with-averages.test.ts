@@ -144,7 +144,7 @@ onCpu(() => {
       'a function. Received 5',
     );
     await expect(withAverages('model' as never, optimizer, () => {})).rejects.toThrow(
-      'a model of layers',
+      'the model must be a tf.LayersModel',
     );
     const outside = trained((inner) => reparametrize(withAveraging(inner)));
     await outside.train();

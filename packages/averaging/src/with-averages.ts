@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, bindState } from '@tfjs-lrm/core';
-import { isModel, show, treeOf, variableOf } from '@tfjs-lrm/core/kit';
+import { checkModel, show, treeOf, variableOf } from '@tfjs-lrm/core/kit';
 import { AVERAGE, Averaging } from './averaging.ts';
 
 /** The averages of a model's weights; weights that are not trained have none and stay as they are. */
@@ -47,11 +47,7 @@ export async function withAverages<T>(
   optimizer: tf.Optimizer,
   fn: () => T | Promise<T>,
 ): Promise<T> {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `withAverages: the first argument must be a model of layers. Received ${show(model)}. Try withAverages(model, optimizer, () => model.evaluate(x, y)).`,
-    );
-  }
+  checkModel('withAverages', model, 'withAverages(model, optimizer, () => model.evaluate(x, y))');
   if (typeof fn !== 'function') {
     throw new TypeError(
       `withAverages: the third argument must be a function. Received ${show(fn)}. Try () => model.evaluate(x, y).`,

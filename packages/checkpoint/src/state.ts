@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, bindState } from '@tfjs-lrm/core';
-import { isModel, show } from '@tfjs-lrm/core/kit';
+import { checkModel } from '@tfjs-lrm/core/kit';
 import type { SavedTensor, TrainingState } from './content.ts';
 import { type Pair, pairs, renamed } from './pairs.ts';
 
@@ -26,10 +26,7 @@ const holdsNumbers = ({ values }: SavedTensor): boolean => {
 };
 
 export function checkTrained(where: string, trained: Trained | null | undefined): void {
-  if (!isModel(trained?.model))
-    throw new TypeError(
-      `${where}: model must be a tf.LayersModel. Received ${show(trained?.model)}. Try ${where}(…, { model, optimizer }).`,
-    );
+  checkModel(where, trained?.model, `${where}(…, { model, optimizer })`);
   if (trained.optimizer !== undefined) asTensorOptimizer(trained.optimizer);
 }
 

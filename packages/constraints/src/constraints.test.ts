@@ -173,7 +173,7 @@ onCpu(() => {
 
   test('says what is wrong', () => {
     expect(() => withConstraints(adam(), undefined as never)).toThrow(
-      'withConstraints: the second argument must be a model of layers. Received undefined. Try withConstraints(adam(), model).',
+      'withConstraints: the model must be a tf.LayersModel. Received undefined. Try withConstraints(adam(), model).',
     );
     const free = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })] });
     expect(() => withConstraints(adam(), free)).toThrow(

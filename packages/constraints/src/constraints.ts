@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { type Entry, OptimizerAdapter } from '@tfjs-lrm/core';
 import {
+  checkModel,
   connect,
   deserializeOptimizer,
-  isModel,
   register,
   Selection,
   show,
@@ -137,11 +137,7 @@ register('withConstraints', Constraints, ({ inner, constraints }) => {
  * constrained.compile({ optimizer: withConstraints(adam(), constrained), loss: 'meanSquaredError' });
  */
 export function withConstraints(optimizer: tf.Optimizer, model: LayersModel): OptimizerAdapter {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `withConstraints: the second argument must be a model of layers. Received ${show(model)}. Try withConstraints(adam(), model).`,
-    );
-  }
+  checkModel('withConstraints', model, 'withConstraints(adam(), model)');
   const all = model.weights.flatMap((weight) => {
     const constraint = constraintOf(weight);
     if (constraint === null) return [];

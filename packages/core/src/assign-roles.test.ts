@@ -173,9 +173,9 @@ onCpu(() => {
   });
 
   test('what is no model, or has no layers, is refused', () => {
-    expect(() => assignRoles(sequential())).toThrow(/the model has no layers yet/);
+    expect(() => assignRoles(sequential())).toThrow(/model "sequential_\d+" has no layers yet/);
     expect(() => assignRoles(null as unknown as LayersModel)).toThrow(
-      'assignRoles: the target must be a tf.LayersModel. Received null.',
+      'assignRoles: the model must be a tf.LayersModel. Received null. Try assignRoles(tf.sequential({ layers })).',
     );
     expect(() => describeRoles(5 as unknown as LayersModel)).toThrow(
       'describeRoles: the target must be a tf.LayersModel or an array of variables. Received 5.',

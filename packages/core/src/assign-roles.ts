@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { nearest, show } from './check.ts';
+import { checkLayers } from './check-model.ts';
 import { noteKernelAxes } from './kernel-axes.ts';
 import { noteLayer } from './layer-of.ts';
 import { type Rates, ratesOf } from './rates.ts';
@@ -94,16 +95,7 @@ function draw(rows: RoleTable['rows']): string {
  * assignRoles(model, { router: 'head' });
  */
 export function assignRoles(model: LayersModel, overrides: Record<string, Role> = {}): RoleTable {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `assignRoles: the target must be a tf.LayersModel. Received ${show(model)}.`,
-    );
-  }
-  if (model.outputs === undefined || model.outputs.length === 0) {
-    throw new TypeError(
-      'assignRoles: the model has no layers yet. Add its layers, or build it, first.',
-    );
-  }
+  checkLayers('assignRoles', model, 'assignRoles(tf.sequential({ layers }))');
   const all = allLayers(model);
   const named = new Map(all.map((layer) => [layer.name, layer]));
   for (const [name, role] of Object.entries(overrides)) {

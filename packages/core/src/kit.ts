@@ -14,6 +14,7 @@ export {
   type Rule,
   show,
 } from './check.ts';
+export { checkLayers, checkModel } from './check-model.ts';
 export {
   type Algebra,
   type Bilinear,

@@ -7,7 +7,7 @@ import { variableOf } from '@tfjs-lrm/core/kit';
 import { linear, withSchedule } from '@tfjs-lrm/schedule';
 import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { describe, expect, test } from 'vitest';
-import { backends, onCpu, useBackend } from '../../../test/backends.ts';
+import { backends, useBackend } from '../../../test/backends.ts';
 import { type ScaleRecord, type ScaleWatch, watchScales } from './index.ts';
 
 const EVERY = 3;
@@ -87,18 +87,12 @@ async function plain(steps: number): Promise<ScaleRecord> {
 }
 
 describe.runIf(backends.includes('tensorflow'))('on tensorflow', () => {
-  test.each([
-    ['one by one', false],
-    ['as one operation', true],
-  ])('the record of a compiled step is that of its operations; measured %s', async (_, isOne) => {
+  test('the record of a compiled step is that of its operations', async () => {
     await useBackend('tensorflow');
     const { compile } = await import('@tfjs-lrm/native');
     const compiled = task();
     const step = compile(compiled.minimize);
-    const watch = watchScales(compiled.model, compiled.optimizer, {
-      every: EVERY,
-      ...(isOne && { compile }),
-    });
+    const watch = watchScales(compiled.model, compiled.optimizer, { every: EVERY });
     run(compiled, step, watch, 24);
     expect(step.traces).toBe(1);
     const { numTensors } = tf.memory();
@@ -109,33 +103,9 @@ describe.runIf(backends.includes('tensorflow'))('on tensorflow', () => {
     step.dispose();
   });
 
-  test('a point is one operation where it is compiled', async () => {
-    await useBackend('tensorflow');
-    const { compile } = await import('@tfjs-lrm/native');
-    const counts = [undefined, compile].map((how) => {
-      const one = task();
-      const watch = watchScales(one.model, one.optimizer, { every: EVERY, compile: how });
-      run(one, one.minimize, watch, 5 * EVERY - 1);
-      one.minimize(one.x, one.y).dispose();
-      const { binding } = tf.backend() as unknown as { binding: { executeOp: () => unknown } };
-      const { executeOp } = binding;
-      let count = 0;
-      binding.executeOp = (...operation) => {
-        count++;
-        return executeOp.apply(binding, operation);
-      };
-      watch.record();
-      binding.executeOp = executeOp;
-      watch.dispose();
-      return count;
-    });
-    expect(counts[0]).toBeGreaterThan(4 * 10);
-    expect(counts[1]).toBeLessThanOrEqual(2);
-  });
-
   test('in a fit of a compiled model, and after a restart, the record goes on as one', async () => {
     await useBackend('tensorflow');
-    const { compile, compileModel } = await import('@tfjs-lrm/native');
+    const { compileModel } = await import('@tfjs-lrm/native');
     const [first, second] = [task(), task()];
     const fit = async ({ model, x, y }: Task, watch: ScaleWatch, epochs: number) => {
       const compiled = compileModel(model);
@@ -143,32 +113,17 @@ describe.runIf(backends.includes('tensorflow'))('on tensorflow', () => {
       await model.fit(x, y, { ...options, callbacks: watch });
       compiled.dispose();
     };
-    const before = watchScales(first.model, first.optimizer, { every: EVERY, compile });
+    const before = watchScales(first.model, first.optimizer, { every: EVERY });
     await fit(first, before, 14);
     second.model.setWeights(first.model.getWeights());
     await second.optimizer.setWeights(await first.optimizer.getWeights());
     const resume = JSON.parse(JSON.stringify(await before.read())) as ScaleRecord;
-    const after = watchScales(second.model, second.optimizer, { resume, compile });
+    const after = watchScales(second.model, second.optimizer, { resume });
     // The first fit ends, and the run is taken up, right before a point; so does a fit that the same watch goes on in.
     await fit(second, after, 6);
     await fit(second, after, 10);
     const record = await after.read();
     expect(record.variables[0]!.points).toHaveLength(11);
     expectSame(record, await plain(30));
-  });
-});
-
-onCpu(() => {
-  test('compile is refused where nothing is compiled', () => {
-    const { model, optimizer } = task();
-    const compile = (): never => {
-      throw new Error('not called');
-    };
-    expect(() => watchScales(model, optimizer, { compile })).toThrow(
-      'watchScales: "compile" needs the backend "tensorflow". Received "cpu".',
-    );
-    expect(() => watchScales(model, optimizer, { compile: 5 as never })).toThrow(
-      'watchScales: "compile" must be a function. Received 5. Try compile of @tfjs-lrm/native.',
-    );
   });
 });

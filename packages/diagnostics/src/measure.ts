@@ -1,18 +1,18 @@
-/** Sums over weights, their updates and their moments, as one small tensor on the device. */
+/** Means over weights, their updates and their moments: of small ones on the host, of large ones on the device. */
 import * as tf from '@tensorflow/tfjs-core';
+
+/** The values of a weight, as a tensor where it is large or not on the host. */
+export type Held = tf.Tensor | ArrayLike<number>;
 
 /** What is measured of a variable. */
 export interface Measured {
   readonly weight: tf.Variable;
   /** The weight before the step, and the share of it that the step kept; null if it was not held. */
-  readonly before: { readonly weight: tf.Tensor; readonly kept: number } | null;
+  readonly before: { readonly weight: Held; readonly kept: number } | null;
   readonly moments: { readonly mean: tf.Tensor; readonly square: tf.Tensor } | null;
 }
 
-/** How many numbers a variable has in the tensor. */
-const SUMS = 5;
-
-/** The host's view of the sums: each is a mean over the entries. */
+/** Means over the entries of w², u², w·u, m² and v, with u the update without decay; 0 for what is not there. */
 export interface Means {
   readonly weight: number;
   readonly update: number;
@@ -21,12 +21,110 @@ export interface Means {
   readonly square: number;
 }
 
-/** A function of tensors as one operation: `compile` of `@tfjs-lrm/native`. */
-export type Compile = (step: TensorFunction) => TensorFunction & { dispose(): void };
-type TensorFunction = (...tensors: tf.Tensor[]) => tf.Tensor;
+/** What was measured, of which the sums of large variables may still be on the device. */
+export interface Measurement {
+  /** To be read and disposed of by the caller; null where all variables are small. */
+  readonly sums: tf.Tensor | null;
+  /** The means of each variable, given the values of `sums`. */
+  readonly means: (sums: ArrayLike<number>) => Means[];
+}
+
+/** Up to this many entries, reading a tensor and adding it up takes less time than starting the operations does. */
+const SMALL = 2 ** 14;
+
+/** How many numbers a variable has among the sums. */
+const SUMS = 5;
 
 /** Beyond this many terms a sum in float32 loses digits. */
 const LONG = 2 ** 20;
+
+const isSmall = (tensor: tf.Tensor, areOnHost: boolean): boolean =>
+  areOnHost && tensor.size <= SMALL;
+
+/** Holds on to what a variable is now; `release` frees it. */
+export function hold(variable: tf.Variable, areOnHost: boolean): Held {
+  return isSmall(variable, areOnHost) ? variable.dataSync() : tf.keep(tf.clone(variable));
+}
+
+export function release(held: Held): void {
+  if (held instanceof tf.Tensor) held.dispose();
+}
+
+/**
+ * Measures variables.
+ *
+ * @param areOnHost whether tensors are on the host, so that reading one neither waits nor copies from a device: small ones
+ *   are then read at once
+ */
+export function measure(variables: readonly Measured[], areOnHost: boolean): Measurement {
+  const read = variables.map((each) =>
+    isSmall(each.weight, areOnHost) ? meansOnHost(each) : null,
+  );
+  const others = variables.filter((_, i) => read[i] === null);
+  return {
+    sums: others.length === 0 ? null : sumsOf(others),
+    means(sums) {
+      const rest = others.map(({ weight }, i) => meansAt(sums, i, weight.size)).values();
+      return read.map((means) => means ?? (rest.next().value as Means));
+    },
+  };
+}
+
+const valuesOf = (held: Held): ArrayLike<number> =>
+  held instanceof tf.Tensor ? held.dataSync() : held;
+
+function meansOnHost({ weight, before, moments }: Measured): Means {
+  const w = weight.dataSync();
+  // Without a weight from before, the update is 0.
+  const [past, kept] = before ? [valuesOf(before.weight), before.kept] : [w, 1];
+  let [weights, updates, products] = [0, 0, 0];
+  for (let i = 0; i < w.length; i++) {
+    const [now, then] = [w[i] as number, past[i] as number];
+    const update = now - kept * then;
+    weights += now * now;
+    updates += update * update;
+    products += then * update;
+  }
+  let [means, squares] = [0, 0];
+  if (moments !== null) {
+    const [mean, square] = [moments.mean.dataSync(), moments.square.dataSync()];
+    for (let i = 0; i < w.length; i++) {
+      means += (mean[i] as number) ** 2;
+      squares += square[i] as number;
+    }
+  }
+  const { size } = weight;
+  return {
+    ...{ weight: weights / size, update: updates / size, outward: products / size },
+    ...{ mean: means / size, square: squares / size },
+  };
+}
+
+/** A weight is held by its values here only where the backend was changed since. */
+const tensorOf = (held: Held, shape: number[]): tf.Tensor =>
+  held instanceof tf.Tensor ? held : tf.tensor(Float32Array.from(held), shape);
+
+/** Σw², Σu², Σw·u, Σm² and Σv of each variable, [variables × SUMS]. */
+function sumsOf(variables: readonly Measured[]): tf.Tensor {
+  return tf.keep(
+    tf.tidy(() => {
+      const nothing = tf.scalar(0);
+      return tf.stack(
+        variables.flatMap(({ weight, before, moments }) => {
+          const past = before && tensorOf(before.weight, weight.shape);
+          const update = past && tf.sub(weight, tf.mul(past, before.kept));
+          return [
+            dot(weight, weight),
+            update ? dot(update, update) : nothing,
+            past && update ? dot(past, update) : nothing,
+            moments ? dot(moments.mean, moments.mean) : nothing,
+            moments ? tf.sum(moments.square) : nothing,
+          ];
+        }),
+      );
+    }),
+  );
+}
 
 /**
  * Σ a·b. Not as a product of matrices: tfjs' wasm backend keeps the second matrix by its data, and would later multiply by
@@ -37,102 +135,8 @@ function dot(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return product.size > LONG ? tf.sum(tf.sum(product, -1)) : tf.sum(product);
 }
 
-/** Σw², Σu², Σw·u, Σm² and Σv of one variable, with u the update without decay. */
-function sumsOfOne(
-  {
-    weight,
-    before,
-    moments,
-  }: Omit<Measured, 'weight' | 'before'> & {
-    readonly weight: tf.Tensor;
-    readonly before: { readonly weight: tf.Tensor; readonly kept: number | tf.Tensor } | null;
-  },
-  nothing: tf.Tensor,
-): tf.Tensor[] {
-  const update = before && tf.sub(weight, tf.mul(before.weight, before.kept));
-  return [
-    dot(weight, weight),
-    update ? dot(update, update) : nothing,
-    before && update ? dot(before.weight, update) : nothing,
-    moments ? dot(moments.mean, moments.mean) : nothing,
-    moments ? tf.sum(moments.square) : nothing,
-  ];
-}
-
-/** [variables × SUMS], operation by operation. */
-function sumsOf(measured: readonly Measured[]): tf.Tensor {
-  return tf.tidy(() => {
-    const nothing = tf.scalar(0);
-    return tf.stack(measured.flatMap((each) => sumsOfOne(each, nothing)));
-  });
-}
-
-/** The same as a function of tensors alone: the shares that were kept, and then those of each variable. */
-function sumsOfTensors(layout: readonly Measured[]): TensorFunction {
-  return (shares, ...tensors) =>
-    tf.tidy(() => {
-      const [nothing, kept] = [tf.scalar(0), tf.unstack(shares)];
-      const next = tensors.values();
-      const take = (): tf.Tensor => next.next().value as tf.Tensor;
-      const sums = layout.flatMap(({ before, moments }, i) =>
-        sumsOfOne(
-          {
-            weight: take(),
-            before: before && { weight: take(), kept: kept[i] as tf.Tensor },
-            moments: moments && { mean: take(), square: take() },
-          },
-          nothing,
-        ),
-      );
-      return tf.stack(sums);
-    });
-}
-
-const tensorsOf = ({ weight, before, moments }: Measured): tf.Tensor[] => [
-  weight,
-  ...(before ? [before.weight] : []),
-  ...(moments ? [moments.mean, moments.square] : []),
-];
-
-/** What of each variable there is to measure: sums are compiled once for each. */
-const layoutOf = (measured: readonly Measured[]): string =>
-  measured.map(({ before, moments }) => `${before ? 'b' : '-'}${moments ? 'm' : '-'}`).join();
-
-/** Takes sums; with `compile`, all of them as one operation. */
-export class Sums {
-  readonly #compile: Compile | null;
-  #compiled: { readonly layout: string; readonly take: ReturnType<Compile> } | null = null;
-
-  constructor(compile: Compile | null) {
-    this.#compile = compile;
-  }
-
-  /** Σw², Σu², Σw·u, Σm² and Σv of each variable, [variables × SUMS]; the caller disposes of it. */
-  of(measured: readonly Measured[]): tf.Tensor {
-    // Weights that were not held make a layout of their own, which only the first point has.
-    if (this.#compile === null || measured.some(({ before }) => before === null))
-      return tf.keep(sumsOf(measured));
-    const layout = layoutOf(measured);
-    if (this.#compiled?.layout !== layout) {
-      this.dispose();
-      this.#compiled = { layout, take: this.#compile(sumsOfTensors(measured)) };
-    }
-    const { take } = this.#compiled as { readonly take: ReturnType<Compile> };
-    const shares = tf.tensor1d(measured.map(({ before }) => before?.kept ?? 1));
-    const sums = tf.keep(take(shares, ...measured.flatMap(tensorsOf)));
-    shares.dispose();
-    return sums;
-  }
-
-  /** Frees what was compiled; the next sums are compiled anew. */
-  dispose(): void {
-    this.#compiled?.take.dispose();
-    this.#compiled = null;
-  }
-}
-
 /** The means of one variable of `size` entries. */
-export function meansAt(sums: ArrayLike<number>, index: number, size: number): Means {
+function meansAt(sums: ArrayLike<number>, index: number, size: number): Means {
   const [weight, update, outward, mean, square] = Array.from(
     { length: SUMS },
     (_, i) => (sums[index * SUMS + i] as number) / size,

@@ -63,7 +63,11 @@ function decayOn(path: readonly Station[]): Decay | null {
  * recipeOf(optimizer, tf.variable(tf.ones([64, 64])))?.decay; // 0.1
  */
 export function recipeOf(optimizer: tf.Optimizer, variable: tf.Variable): Recipe | null {
-  const path = pathTo(asTensorOptimizer(optimizer), variable);
+  return recipeOn(pathTo(asTensorOptimizer(optimizer), variable));
+}
+
+/** The same, given the path of the variable. */
+export function recipeOn(path: readonly Station[]): Recipe | null {
   const { optimizer: updater, variable: trained } = path.at(-1) as Station;
   const rule = nodeOf(updater).ruleOf(trained);
   if (rule === null) return null;

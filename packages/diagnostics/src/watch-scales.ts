@@ -2,18 +2,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CustomCallback, type LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, ratesOf, roleOf } from '@tfjs-lrm/core';
 import {
+  checkModel,
   checkOptions,
-  isModel,
   type Member,
   nodeOf,
   numberRule,
   pathTo,
   type Station,
-  show,
   variableOf,
 } from '@tfjs-lrm/core/kit';
-import { type Compile, type Measured, meansAt, Sums } from './measure.ts';
-import { type Recipe, ratesAt, recipeOf } from './recipe.ts';
+import { type Held, hold, type Means, type Measured, measure, release } from './measure.ts';
+import { type Recipe, ratesAt, recipeOf, recipeOn } from './recipe.ts';
 import {
   checkRecord,
   type ScalePoint,
@@ -27,15 +26,12 @@ interface WatchOptions {
   readonly every?: number | undefined;
   /** The record of the run so far, which goes on. */
   readonly resume?: ScaleRecord | undefined;
-  /** `compile` of `@tfjs-lrm/native`, on the backend tensorflow: a point is then measured by one operation. */
-  readonly compile?: Compile | undefined;
 }
 
 /** The options with their defaults. */
 interface Watching {
   readonly every: number;
   readonly resume: ScaleRecord | null;
-  readonly compile: Compile | null;
 }
 
 /** A variable of the model with what trains it. */
@@ -45,35 +41,39 @@ interface Subject {
   points: ScalePoint[];
   recipe: Recipe | null;
   /** The weight before the step that is next. */
-  before: tf.Tensor | null;
+  before: Held | null;
 }
 
-/** A point whose sums are still on the device. */
+/** A point of the record of which sums may still be on the device. */
 interface Pending {
-  readonly sums: tf.Tensor;
+  readonly sums: tf.Tensor | null;
   readonly finish: (sums: ArrayLike<number>) => void;
 }
 
-/** Where tensors are on the host once they are computed, so that reading an old one never waits. */
-const HOST = ['cpu', 'wasm', 'tensorflow'];
+/** Whether tensors are on the host, so that reading one neither waits for a device nor copies from it. */
+function areOnHost(): boolean {
+  const backend = tf.backend() as { readonly isUsingGpuDevice?: boolean };
+  return (
+    ['cpu', 'wasm', 'tensorflow'].includes(tf.getBackend()) && backend.isUsingGpuDevice !== true
+  );
+}
 
 /** A callback that keeps the scales of a model over a run. */
 export class ScaleWatch extends CustomCallback {
   readonly #optimizer: tf.Optimizer;
   readonly #every: number;
   readonly #subjects: readonly Subject[];
-  readonly #sums: Sums;
   #pending: Pending[] = [];
   #reading: Promise<void> = Promise.resolve();
   #last: number;
+  #isHolding = false;
 
   /** @internal */
-  constructor(model: LayersModel, optimizer: tf.Optimizer, { every, resume, compile }: Watching) {
+  constructor(model: LayersModel, optimizer: tf.Optimizer, { every, resume }: Watching) {
     super({});
     this.#optimizer = optimizer;
     asTensorOptimizer(optimizer); // which throws for what is none
     this.#every = every;
-    this.#sums = new Sums(compile);
     const now = this.#optimizer.iterations;
     const weights = model.trainableWeights;
     const known = resume === null ? [] : recordOf(resume, weights);
@@ -96,8 +96,10 @@ export class ScaleWatch extends CustomCallback {
    * but a look at the step.
    */
   record(): void {
-    if (this.#since >= this.#every) this.#take();
-    else if (!this.#holdIfDue()) this.#drop();
+    const since = this.#since;
+    if (since >= this.#every) this.#take();
+    else if (since === this.#every - 1) this.#hold();
+    else this.#drop();
   }
 
   /**
@@ -124,7 +126,6 @@ export class ScaleWatch extends CustomCallback {
   dispose(): void {
     this.#settle(0);
     this.#drop();
-    this.#sums.dispose();
   }
 
   /** Called by `fit` at the start: what the end of the last one freed is held again where the next step needs it. */
@@ -168,22 +169,22 @@ export class ScaleWatch extends CustomCallback {
   }
 
   /** Holds the weights where the next step ends at a point, which measures the update of that step. */
-  #holdIfDue(): boolean {
-    if (this.#since !== this.#every - 1) return false;
-    this.#hold();
-    return true;
+  #holdIfDue(): void {
+    if (this.#since === this.#every - 1) this.#hold();
   }
 
   #hold(): void {
-    for (const subject of this.#subjects) {
-      if (subject.before === null)
-        subject.before = tf.keep(tf.clone(this.#end(subject.variable).variable));
-    }
+    this.#isHolding = true;
+    const onHost = areOnHost();
+    for (const subject of this.#subjects)
+      subject.before ??= hold(this.#end(subject.variable).variable, onHost);
   }
 
   #drop(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
     for (const subject of this.#subjects) {
-      subject.before?.dispose();
+      if (subject.before !== null) release(subject.before);
       subject.before = null;
     }
   }
@@ -191,8 +192,9 @@ export class ScaleWatch extends CustomCallback {
   #take(): void {
     const step = this.#optimizer.iterations;
     const parts = this.#subjects.map((subject) => {
-      const { optimizer, variable } = this.#end(subject.variable);
-      const recipe = recipeOf(this.#optimizer, subject.variable);
+      const path = pathTo(this.#optimizer, subject.variable);
+      const { optimizer, variable } = path.at(-1) as Station;
+      const recipe = recipeOn(path);
       subject.recipe = recipe;
       const { rate, share } =
         recipe === null
@@ -213,25 +215,25 @@ export class ScaleWatch extends CustomCallback {
         measured,
       };
     });
-    const sums = this.#sums.of(parts.map(({ measured }) => measured));
+    const { sums, means } = measure(
+      parts.map(({ measured }) => measured),
+      areOnHost(),
+    );
     this.#drop();
     this.#last = step;
     this.#holdIfDue();
     this.#pending.push({
       sums,
-      finish: (values) =>
+      finish(values) {
+        const all = means(values);
         parts.forEach(({ subject, recipe, rate, share, moves, measured }, i) => {
-          const means = meansAt(values, i, subject.variable.size);
-          subject.points.push({
-            step,
-            moves,
-            rms: Math.sqrt(means.weight),
-            rate,
-            share,
-            ...updateOf(measured, means, rate),
-            ...gradientOf(recipe, measured, means, moves),
-          });
-        }),
+          const own = all[i] as Means;
+          const { update, outward } = updateOf(measured, own, rate);
+          const { noise, signal } = gradientOf(recipe, measured, own, moves);
+          const rms = Math.sqrt(own.weight);
+          subject.points.push({ step, moves, rms, rate, share, update, outward, noise, signal });
+        });
+      },
     });
     // The one before was computed long ago, so that reading it does not wait.
     this.#settle(1);
@@ -241,9 +243,9 @@ export class ScaleWatch extends CustomCallback {
   #settle(left: number): void {
     while (this.#pending.length > left) {
       const { sums, finish } = this.#pending.shift() as Pending;
-      if (HOST.includes(tf.getBackend())) {
-        finish(sums.dataSync());
-        sums.dispose();
+      if (sums === null || areOnHost()) {
+        finish(sums?.dataSync() ?? []);
+        sums?.dispose();
         continue;
       }
       this.#reading = Promise.all([sums.data(), this.#reading]).then(([values]) => {
@@ -285,7 +287,7 @@ function momentsOf(optimizer: Member, variable: tf.Variable): Measured['moments'
 
 function updateOf(
   { before }: Measured,
-  { weight, update, outward }: ReturnType<typeof meansAt>,
+  { weight, update, outward }: Means,
   rate: number,
 ): Pick<ScalePoint, 'update' | 'outward'> {
   if (before === null || rate === 0 || update === 0) return { update: null, outward: null };
@@ -300,7 +302,7 @@ function updateOf(
 function gradientOf(
   recipe: Recipe | null,
   { moments }: Measured,
-  { mean, square }: ReturnType<typeof meansAt>,
+  { mean, square }: Means,
   moves: number,
 ): Pick<ScalePoint, 'noise' | 'signal'> {
   const none = { noise: null, signal: null };
@@ -320,10 +322,6 @@ const rules = {
     checkRecord('watchScales', value);
     return null;
   },
-  compile: (value: unknown) =>
-    typeof value === 'function'
-      ? null
-      : { must: 'be a function', try: 'compile of @tfjs-lrm/native' },
 };
 
 /**
@@ -331,16 +329,16 @@ const rules = {
  * decay that acted, its update, and the noise of its gradients from the optimizer's own moments. For `diagnose`.
  *
  * Works in `fit` and `fitDataset`, also on a model that `compileModel` compiled, and in a loop of your own with a call of
- * `record()` after each step. Nothing waits for the device: sums stay there until the next ones are taken. The step before
- * a point holds a copy of the weights. Inside `reparametrize` it is W that is watched.
+ * `record()` after each step. Nothing waits for the device: where weights are on another one than the processor, sums stay
+ * there until the next ones are taken. The step before a point holds on to the weights. Inside `reparametrize` it is W that
+ * is watched.
  *
  * @param model whose trainable weights are watched
  * @param optimizer what trains them, the outermost one
  * @param options every: steps between two points (50); resume: the record of the run so far, from `read()`, when model and
- *   optimizer go on from a checkpoint; compile: that of `@tfjs-lrm/native`, which makes a point one operation in the place
- *   of about twelve a variable, for compiled steps of small models
+ *   optimizer go on from a checkpoint
  * @throws TypeError for something that is not a model, an optimizer or a record; RangeError for wrong options; Error for the
- *   record of another model, and for `compile` on another backend
+ *   record of another model
  * @example
  * const watch = watchScales(model, optimizer, { every: 50 });
  * await model.fit(x, y, { epochs: 10, callbacks: watch });
@@ -351,18 +349,8 @@ export function watchScales(
   optimizer: tf.Optimizer,
   options: WatchOptions = {},
 ): ScaleWatch {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `watchScales: the first argument must be a model of layers. Received ${show(model)}. Try watchScales(model, optimizer).`,
-    );
-  }
+  checkModel('watchScales', model, 'watchScales(model, optimizer)');
   checkOptions('watchScales', options, rules);
-  const { resume = null, compile = null } = options;
-  if (compile !== null && tf.getBackend() !== 'tensorflow') {
-    throw new Error(
-      `watchScales: "compile" needs the backend "tensorflow". Received "${tf.getBackend()}". Leave it out: other backends run operation by operation.`,
-    );
-  }
-  const every = options.every ?? resume?.every ?? 50;
-  return new ScaleWatch(model, optimizer, { every, resume, compile });
+  const { resume = null } = options;
+  return new ScaleWatch(model, optimizer, { every: options.every ?? resume?.every ?? 50, resume });
 }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, bindState } from '@tfjs-lrm/core';
-import { isModel, serializeOptimizer, show, variableOf } from '@tfjs-lrm/core/kit';
+import { checkModel, serializeOptimizer, variableOf } from '@tfjs-lrm/core/kit';
 import type { Connection, Peers } from './connection.ts';
 
 /** A value as JSON, from worker 0. */
@@ -97,11 +97,7 @@ export async function broadcastState(
   model: LayersModel,
   optimizer: tf.Optimizer | undefined,
 ): Promise<void> {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `broadcastWeights: model must be a tf.LayersModel. Received ${show(model)}. Try broadcastWeights(model, optimizer).`,
-    );
-  }
+  checkModel('broadcastWeights', model, 'broadcastWeights(model, optimizer)');
   const { rank, peers } = connection;
   if (peers === null) return;
   checkSame(connection, peers, describe(model, optimizer));

@@ -105,7 +105,7 @@ const leading = fc
   );
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 describe('a product equals its definition', () => {

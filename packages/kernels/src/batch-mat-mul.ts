@@ -1,4 +1,5 @@
 import { broadcast_util, type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { type Batch, multiplyBatch, multiplyPacked, type Operand } from './product-batch.ts';
 import {
   directCost,
   keptCost,
@@ -7,9 +8,10 @@ import {
   slowCost,
   swappedCost,
 } from './product-cost.ts';
+import { partsOf } from './product-parts.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
-import { BYTES, type Matrices, matricesOf } from './wasm-matrices.ts';
-import { type Products, productsOf } from './wasm-products.ts';
+import { matricesOf } from './wasm-matrices.ts';
+import { productsOf } from './wasm-products.ts';
 
 const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
 
@@ -26,6 +28,8 @@ const multipliedBefore = new WeakSet<TensorInfo['dataId']>();
  * number, and only from its second product on, unless packing it is cheapest anyway: weights are replaced after every
  * step of training, so keeping them packed would be wasted work.
  *
+ * Beside those of tfjs it has an input `bias` [columns] of float32, added to every row; it may be left out.
+ *
  * @param stock tfjs' kernel, for the products that it computes best
  * @param connectProducts gives our own wasm module, if there can be one
  * @param costOfPacked what a product costs there
@@ -37,7 +41,7 @@ export function batchMatMul(
 ): KernelFunc {
   return (call) => {
     const backend = call.backend as WasmBackend;
-    const { a, b } = call.inputs as { a: TensorInfo; b: TensorInfo };
+    const { a, b, bias } = call.inputs as { a: TensorInfo; b: TensorInfo; bias?: TensorInfo };
     const transposeA = Boolean(call.attrs?.transposeA);
     const transposeB = Boolean(call.attrs?.transposeB);
 
@@ -50,7 +54,11 @@ export function batchMatMul(
     const outerB = b.shape.slice(0, -2);
     const outer = broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
     const shape = [...outer, rows, columns];
-    if (util.sizeFromShape(shape) * inner === 0) return zeros(backend, shape);
+    const plusBias = (out: TensorInfo): TensorInfo => {
+      if (bias !== undefined) addToRows(backend, out, bias);
+      return out;
+    };
+    if (util.sizeFromShape(shape) * inner === 0) return plusBias(zeros(backend, shape));
 
     const batches = util.sizeFromShape(outer);
     const matricesA = util.sizeFromShape(outerA);
@@ -67,16 +75,20 @@ export function batchMatMul(
       matricesA: isMerged ? 1 : matricesA,
       matricesB,
     };
-    const callStock = (): TensorInfo => ({
-      ...(stock({ ...call, inputs: asBatches(a, b, product) }) as TensorInfo),
-      shape,
-    });
+    const callStock = (): TensorInfo =>
+      plusBias({
+        ...(stock({ ...call, inputs: asBatches(a, b, product) }) as TensorInfo),
+        shape,
+      });
 
     const direct = directCost(product);
     const swapped = swappedCost(product);
     const products = connectProducts(backend);
-    const packed =
-      products === undefined ? Number.POSITIVE_INFINITY : costOfPacked(product, products.isRelaxed);
+    const costOf = (part: Product): number =>
+      products === undefined ? Number.POSITIVE_INFINITY : costOfPacked(part, products.isRelaxed);
+    const parts = partsOf(product, products?.threads?.count ?? 1, costOf);
+    // With relaxed SIMD the bits depend on the way, so that the way must not depend on the number of threads.
+    const packed = products?.isRelaxed ? costOf(product) : parts.cost;
     let isPacked = packed < Math.min(direct, swapped);
     if (product.batches === 1 && !transposeA && !transposeB) {
       const isRepeated = multipliedBefore.has(b.dataId);
@@ -112,11 +124,12 @@ export function batchMatMul(
       isOutTransposed: isSwapped,
     };
     if (isPacked && products !== undefined) {
-      multiplyPacked(products, matricesOf(backend), batch);
-    } else {
-      multiplyBatch(matricesOf(backend), batch);
+      const address = bias === undefined ? 0 : addressOf(backend, bias);
+      multiplyPacked(products, matricesOf(backend), { ...batch, bias: address }, parts);
+      return out;
     }
-    return out;
+    multiplyBatch(matricesOf(backend), batch);
+    return plusBias(out);
   };
 }
 
@@ -149,6 +162,15 @@ function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
   return out;
 }
 
+/** Adds a bias to every row of a new tensor. */
+function addToRows(backend: WasmBackend, out: TensorInfo, bias: TensorInfo): void {
+  const sums = backend.typedArrayFromHeap(out);
+  const terms = backend.typedArrayFromHeap(bias);
+  for (let row = 0; row < sums.length; row += terms.length) {
+    for (let i = 0; i < terms.length; i++) sums[row + i]! += terms[i]!;
+  }
+}
+
 /** For each matrix of a batch, the index of the matrix that it uses of an operand with leading axes `own`. */
 function broadcastIndices(own: readonly number[], broadcast: readonly number[]): number[] {
   let indices = [0];
@@ -159,84 +181,4 @@ function broadcastIndices(own: readonly number[], broadcast: readonly number[]):
     );
   }
   return indices;
-}
-
-interface Operand {
-  /** The addresses of its matrices. */
-  readonly address: number;
-  readonly matrices: number;
-  /** The matrix that each product of the batch uses. */
-  readonly indices: readonly number[];
-  /** Whether they are stored with their axes in the opposite order to the one that the product needs. */
-  readonly isTransposed: boolean;
-}
-
-interface Batch {
-  readonly left: Operand;
-  readonly right: Operand;
-  readonly shape: readonly [rows: number, inner: number, columns: number];
-  readonly out: number;
-  readonly isOutTransposed: boolean;
-}
-
-/** out = left · right for each product of a batch, by our own module, which reads transposed matrices where they are. */
-function multiplyPacked(products: Products, memory: Matrices, batch: Batch): void {
-  const { left, right, out } = batch;
-  const [rows, inner, columns] = batch.shape;
-  const scratch = memory.allocate(products.scratchFloats(inner, columns));
-  for (const [i, index] of left.indices.entries()) {
-    products.multiply(
-      left.address + index * rows * inner * BYTES,
-      right.address + right.indices[i]! * inner * columns * BYTES,
-      out + i * rows * columns * BYTES,
-      rows,
-      inner,
-      columns,
-      left.isTransposed,
-      right.isTransposed,
-      left.isTransposed ? rows : inner,
-      right.isTransposed ? inner : columns,
-      columns,
-      scratch,
-    );
-  }
-  memory.free(scratch);
-}
-
-/** out = left · right for each product of a batch by XNNPACK; transposed matrices pass through scratch memory. */
-function multiplyBatch(
-  matrices: Matrices,
-  { left, right, shape, out, isOutTransposed }: Batch,
-): void {
-  const [rows, inner, columns] = shape;
-  const batches = left.indices.length;
-  const leftScratch = left.isTransposed ? left.matrices * rows * inner : 0;
-  const rightScratch = right.isTransposed ? right.matrices * inner * columns : 0;
-  const outScratch = isOutTransposed ? batches * rows * columns : 0;
-  const scratch = matrices.allocate(leftScratch + rightScratch + outScratch);
-  const leftStart = left.isTransposed ? scratch : left.address;
-  const rightStart = right.isTransposed ? scratch + leftScratch * BYTES : right.address;
-  const outStart = isOutTransposed ? scratch + (leftScratch + rightScratch) * BYTES : out;
-  try {
-    if (left.isTransposed) matrices.transpose(left.address, leftStart, left.matrices, inner, rows);
-    if (right.isTransposed) {
-      matrices.transpose(right.address, rightStart, right.matrices, columns, inner);
-    }
-    let packed = -1;
-    for (let batch = 0; batch < batches; batch++) {
-      const index = right.indices[batch]!;
-      if (index !== packed) {
-        matrices.pack(rightStart + index * inner * columns * BYTES, rows, inner, columns);
-        packed = index;
-      }
-      matrices.multiply(
-        leftStart + left.indices[batch]! * rows * inner * BYTES,
-        outStart + batch * rows * columns * BYTES,
-      );
-    }
-    if (isOutTransposed) matrices.transpose(outStart, out, batches, rows, columns);
-  } finally {
-    matrices.unpack();
-    matrices.free(scratch);
-  }
 }

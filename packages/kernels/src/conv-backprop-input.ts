@@ -15,6 +15,7 @@ import {
   patchSize,
   rowsAtOnce,
 } from './conv-geometry.ts';
+import { multiplyInHeap } from './heap-product.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, matricesOf } from './wasm-matrices.ts';
 
@@ -69,15 +70,17 @@ function backpropInput(
 
   const step = rowsAtOnce(geometry);
   const matrices = matricesOf(backend);
-  const turned = matrices.allocate(outChannels * size + step * outWidth * size);
-  const patches = turned + outChannels * size * BYTES;
+  const patches = matrices.allocate(step * outWidth * size);
   try {
-    matrices.transpose(addressOf(backend, filter), turned, 1, size, outChannels);
-    for (let start = 0, packedRows = 0; start < allRows; start += step) {
+    for (let start = 0; start < allRows; start += step) {
       const rows = Math.min(step, allRows - start);
-      if (rows !== packedRows) matrices.pack(turned, rows * outWidth, outChannels, size);
-      packedRows = rows;
-      matrices.multiply(addressOf(backend, dy) + start * outWidth * outChannels * BYTES, patches);
+      multiplyInHeap(backend, {
+        a: addressOf(backend, dy) + start * outWidth * outChannels * BYTES,
+        b: addressOf(backend, filter),
+        out: patches,
+        shape: [rows * outWidth, outChannels, size],
+        transposeB: true,
+      });
       // Any product may grow the heap, which detaches all arrays created before.
       const heap = new Float32Array(backend.wasm.HEAPU8.buffer);
       const [source, target] = [patches / BYTES, addressOf(backend, out) / BYTES];
@@ -87,8 +90,7 @@ function backpropInput(
       });
     }
   } finally {
-    matrices.unpack();
-    matrices.free(turned);
+    matrices.free(patches);
   }
   return out;
 }

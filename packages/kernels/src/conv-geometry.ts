@@ -108,3 +108,22 @@ export function eachRun(
     }
   }
 }
+
+/**
+ * Lays out the patches of x that `rows` rows of the output meet, from `start` on, as a matrix [rows · outWidth, patchSize], 0
+ * outside x. Positions are those of floats in the heap.
+ */
+export function layPatches(
+  heap: Float32Array,
+  x: number,
+  patches: number,
+  geometry: Geometry,
+  start: number,
+  rows: number,
+): void {
+  heap.fill(0, patches, patches + rows * geometry.output[2] * patchSize(geometry));
+  eachRun(geometry, start, rows, (inPatches, inX, count) => {
+    const [from, to] = [x + inX, patches + inPatches];
+    for (let k = 0; k < count; k++) heap[to + k] = heap[from + k]!;
+  });
+}

@@ -6,7 +6,7 @@ import { expectClose, noise, random, tensorsLeftBy, values } from '../../../test
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const small = (max: number) => fc.integer({ min: 1, max });

@@ -6,7 +6,7 @@ import { expectClose, noise, random, tensorsLeftBy, values } from '../../../test
 import { disableTraining, enableTraining } from './index.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 type Shape = [number, number, number, number, number];

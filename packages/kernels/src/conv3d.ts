@@ -5,7 +5,8 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
-import { eachRun, geometryOf3D, outRows, patchSize, rowsAtOnce } from './conv-geometry.ts';
+import { geometryOf3D, layPatches, outRows, patchSize, rowsAtOnce } from './conv-geometry.ts';
+import { multiplyInHeap } from './heap-product.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { BYTES, matricesOf } from './wasm-matrices.ts';
 
@@ -42,26 +43,19 @@ export function conv3D(stock: KernelFunc): KernelFunc {
     const matrices = matricesOf(backend);
     const patches = matrices.allocate(step * outWidth * size);
     try {
-      for (let start = 0, packedRows = 0; start < allRows; start += step) {
+      for (let start = 0; start < allRows; start += step) {
         const rows = Math.min(step, allRows - start);
         // Any product may grow the heap, which detaches all arrays created before.
         const heap = new Float32Array(backend.wasm.HEAPU8.buffer);
-        const [source, target] = [addressOf(backend, x) / BYTES, patches / BYTES];
-        heap.fill(0, target, target + rows * outWidth * size);
-        eachRun(geometry, start, rows, (inPatches, inX, count) => {
-          const [from, to] = [source + inX, target + inPatches];
-          for (let k = 0; k < count; k++) heap[to + k] = heap[from + k]!;
+        layPatches(heap, addressOf(backend, x) / BYTES, patches / BYTES, geometry, start, rows);
+        multiplyInHeap(backend, {
+          a: patches,
+          b: addressOf(backend, filter),
+          out: addressOf(backend, out) + start * outWidth * outChannels * BYTES,
+          shape: [rows * outWidth, size, outChannels],
         });
-        if (rows !== packedRows)
-          matrices.pack(addressOf(backend, filter), rows * outWidth, size, outChannels);
-        packedRows = rows;
-        matrices.multiply(
-          patches,
-          addressOf(backend, out) + start * outWidth * outChannels * BYTES,
-        );
       }
     } finally {
-      matrices.unpack();
       matrices.free(patches);
     }
     return out;

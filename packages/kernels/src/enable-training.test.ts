@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
+import { denseKernels } from './dense.ts';
 import { disableTraining, enableTraining } from './index.ts';
 import { onePassKernels } from './one-pass.ts';
 
@@ -19,7 +20,7 @@ const missing = [
   'DepthwiseConv2dNativeBackpropInput',
   'Einsum',
   'UnsortedSegmentSum',
-  ...Object.keys(onePassKernels),
+  ...Object.keys({ ...onePassKernels, ...denseKernels }),
 ];
 const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
 

@@ -15,11 +15,22 @@ import { kernelExamples } from './kernel-examples.ts';
 import { kernels } from './kernels.ts';
 import { disableLayers, enableLayers } from './layer-methods.ts';
 import { areKernelsRight, areRight } from './probe.ts';
+import { useThreads } from './training-threads.ts';
 
 // The original from tfjs is attached to its replacement, so that a second copy of this package recognises what the
 // first one registered: tfjs' registry is one per process, module state is one per copy.
 const STOCK: unique symbol = Symbol.for('tfjs-lrm/kernels/stock');
 type Registered<T> = T & { readonly [STOCK]?: T | null };
+
+/** How {@link enableTraining} lets backends compute. */
+export interface TrainingOptions {
+  /**
+   * On how many threads the wasm backend computes products and large passes over memory, with the main one: 1 to 64, at best as many as
+   * there are idle cores. In Node it takes memory that can be shared only at its start, so ask before `tf.setBackend`. A page must be
+   * isolated from other origins; elsewhere there is one thread, and {@link trainingThreads} says why. Left out: as before, and 1 at first.
+   */
+  readonly threads?: number;
+}
 
 /**
  * Registers what tfjs lacks, computes slowly or computes wrongly in training.
@@ -39,7 +50,8 @@ type Registered<T> = T & { readonly [STOCK]?: T | null };
  * enableTraining();
  * await tf.setBackend('wasm');
  */
-export function enableTraining(): void {
+export function enableTraining({ threads }: TrainingOptions = {}): void {
+  if (threads !== undefined) useThreads(threads);
   enableGradients();
   enableLayers();
   for (const [backendName, { missing, replaced }] of Object.entries(kernels)) {
@@ -93,9 +105,17 @@ function enableGradients(): void {
     (gradient) => findGradient(nameOf(gradient))?.[STOCK] === undefined,
   );
   // A gradient that tfjs lacks needs no example.
-  const present = ofTfjs.filter((gradient) => findGradient(nameOf(gradient)) !== undefined);
-  const right = areRight(present.map(({ example }) => example));
-  const kept = new Set(present.filter((gradient, i) => right?.[i] && !isOnLoadedBackend(gradient)));
+  const tried = ofTfjs.flatMap((gradient) => {
+    const { example } = gradient;
+    const isPresent = findGradient(nameOf(gradient)) !== undefined;
+    return isPresent && example !== undefined ? [{ gradient, example }] : [];
+  });
+  const right = areRight(tried.map(({ example }) => example));
+  const kept = new Set(
+    tried.flatMap(({ gradient }, i) =>
+      right?.[i] && !isOnLoadedBackend(gradient) ? [gradient] : [],
+    ),
+  );
   for (const wanted of ofTfjs) {
     const stock = findGradient(nameOf(wanted));
     const config = 'create' in wanted ? stock && wanted.create(stock) : wanted.gradient;
@@ -118,6 +138,7 @@ function enableGradients(): void {
  * disableTraining(); // for example to measure the difference
  */
 export function disableTraining(): void {
+  useThreads(1);
   disableLayers();
   for (const [backendName, { missing, replaced }] of Object.entries(kernels))
     for (const kernelName of [...Object.keys(missing), ...Object.keys(replaced)]) {

@@ -5,13 +5,13 @@ import { expectClose, kernelsRunBy, noise, random, values } from '../../../test/
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const matrix = (shape: [number, number], seed: number): tf.Tensor2D =>
   tf.tensor2d(noise(random(seed), shape[0] * shape[1]), shape);
 
-test('a product without bias equals tf.matMul bit for bit, and with one is that of tfjs', () => {
+test('a product without bias equals tf.matMul bit for bit, and with one the sum of both', () => {
   tf.tidy(() => {
     const [a, b] = [matrix([33, 65], 1), matrix([65, 70], 2)];
     const bias = tf.tensor1d(noise(random(3), 70));
@@ -23,15 +23,42 @@ test('a product without bias equals tf.matMul bit for bit, and with one is that 
   });
 });
 
-test('one buffer under two shapes multiplies rightly', () => {
+test('one buffer under two shapes multiplies rightly, with a bias too', () => {
   tf.tidy(() => {
+    const bias = tf.tensor1d([10, 20, 30]);
     const right = tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]);
     const turned = tf.reshape(right, [3, 2]) as tf.Tensor2D;
     for (let i = 0; i < 3; i++) {
       expect(values(tf.fused.matMul({ a: tf.ones([1, 2]), b: right }))).toEqual([5, 7, 9]);
+      expect(values(tf.fused.matMul({ a: tf.ones([1, 2]), b: right, bias }))).toEqual([15, 27, 39]);
       expect(values(tf.fused.matMul({ a: tf.ones([1, 3]), b: turned }))).toEqual([9, 12]);
     }
   });
+});
+
+test('a bias is added to every row, on each way that products take, of any size', () => {
+  for (const [batch, rows, inner, columns] of [
+    [1, 1, 3, 5],
+    [1, 3, 300, 7],
+    [1, 200, 300, 8],
+    [1, 97, 513, 1601],
+    [5, 31, 20, 33],
+    [1, 4, 0, 6],
+  ] as const) {
+    tf.tidy(() => {
+      const draw = (shape: number[], seed: number): tf.Tensor =>
+        tf.tensor(noise(random(seed), tf.util.sizeFromShape(shape)), shape);
+      const a = draw([batch, rows, inner], 1) as tf.Tensor2D;
+      const b = draw([batch, inner, columns], 2) as tf.Tensor2D;
+      const bias = draw([columns], 3);
+      const scale = tf.add(tf.matMul(tf.abs(a), tf.abs(b)), tf.abs(bias));
+      for (let i = 0; i < 2; i++) {
+        const error = tf.sub(tf.fused.matMul({ a, b, bias }), tf.add(tf.matMul(a, b), bias));
+        const largest = tf.max(tf.div(tf.abs(error), scale));
+        expect([rows, columns, values(largest)[0]! < 1e-6]).toEqual([rows, columns, true]);
+      }
+    });
+  }
 });
 
 const BATCHES = [[], [1], [3]];

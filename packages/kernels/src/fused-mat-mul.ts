@@ -26,32 +26,26 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The `_FusedMatMul` kernel for wasm. tfjs' one ignores transposes and takes only the first matrix of a batch, so it is left
- * what it computes rightly: one plain product with a bias. A Dense layer without bias calls it for what is a product alone,
- * which then takes the cheapest way of all products.
- *
- * @param stock tfjs' kernel
+ * The `_FusedMatMul` kernel for wasm: a `BatchMatMul` by the cheapest way there is, which adds a bias of one axis while it multiplies, and then
+ * the activation. tfjs' own ignores transposes, takes only the first matrix of a batch and multiplies by what another shape of the same data
+ * has packed.
  */
-export function fusedMatMul(stock: KernelFunc): KernelFunc {
-  return (call) => {
-    const { a, b, bias, preluActivationWeights } = call.inputs as Record<string, TensorInfo>;
-    const { activation, leakyreluAlpha, transposeA, transposeB } = attributes<_FusedMatMulAttrs>(
-      call.attrs,
-    );
-    const isOne = [a, b].every((each) => each!.shape.slice(0, -2).every((size) => size === 1));
-    const isLinear = activation == null || activation === 'linear';
-    const isProduct = bias === undefined && isLinear;
-    const isRight = isOne && !transposeA && !transposeB && bias?.shape.length === 1;
-    if (isRight && !isProduct) return stock(call);
-    return compose('wasm', call.backend, (run) => {
-      const product = run(BatchMatMul, { a: a!, b: b! }, { transposeA, transposeB });
-      const sum = bias === undefined ? product : run(Add, { a: product, b: bias });
-      if (isLinear) return sum;
-      const kernel = ACTIVATIONS[activation];
-      if (kernel === undefined)
-        throw new Error(`${_FusedMatMul}: ${activation} is not an activation of the wasm backend.`);
-      const inputs = kernel === Prelu ? { x: sum, alpha: preluActivationWeights! } : { x: sum };
-      return run(kernel, inputs, { alpha: leakyreluAlpha });
-    });
-  };
-}
+export const fusedMatMul: KernelFunc = ({ inputs, backend, attrs }) => {
+  const { a, b, bias, preluActivationWeights } = inputs as Record<string, TensorInfo>;
+  const { activation, leakyreluAlpha, transposeA, transposeB } =
+    attributes<_FusedMatMulAttrs>(attrs);
+  const columns = b!.shape.at(transposeB ? -2 : -1);
+  const isRow = bias?.shape.length === 1 && bias.shape[0] === columns && bias.dtype === 'float32';
+  return compose('wasm', backend, (run) => {
+    const operands = { a: a!, b: b!, ...(isRow && { bias }) };
+    const product = run(BatchMatMul, operands, { transposeA, transposeB });
+    const sum = bias === undefined || isRow ? product : run(Add, { a: product, b: bias });
+    if (activation == null || activation === 'linear') return sum;
+    const kernel = ACTIVATIONS[activation];
+    if (kernel === undefined)
+      throw new Error(`${_FusedMatMul}: ${activation} is not an activation of the wasm backend.`);
+    const inputsOfActivation =
+      kernel === Prelu ? { x: sum, alpha: preluActivationWeights! } : { x: sum };
+    return run(kernel, inputsOfActivation, { alpha: leakyreluAlpha });
+  });
+};

@@ -6,7 +6,7 @@ import { noise, random, tensorsLeftBy, values } from '../../../test/tensors.ts';
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 test('equals slices of the input, for any shape, axis and type', () => {

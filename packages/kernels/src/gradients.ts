@@ -4,6 +4,7 @@ import { conv3DTransposeGradient } from './gradients/conv3d-transpose.ts';
 import { convolutionGradients } from './gradients/convolution.ts';
 import { cropGradient } from './gradients/crop.ts';
 import { cumulativeGradients } from './gradients/cumulative.ts';
+import { denseGradients } from './gradients/dense.ts';
 import { dilationGradients } from './gradients/dilation.ts';
 import { divNoNanGradient } from './gradients/div-no-nan.ts';
 import { einsumGradient } from './gradients/einsum.ts';
@@ -14,13 +15,14 @@ import { normalizationGradients } from './gradients/normalization.ts';
 import { poolingGradients } from './gradients/pooling.ts';
 import { resizeGradients } from './gradients/resize.ts';
 import { savedOutputGradients } from './gradients/saved-outputs.ts';
+import { shapeGradients } from './gradients/shapes.ts';
 import { sliceGradients } from './gradients/slices.ts';
 import { sparseSegmentGradients } from './gradients/sparse-segments.ts';
 import { tileGradient } from './gradients/tile.ts';
 import { turnedImageGradients } from './gradients/turned-images.ts';
 import { unpackGradient } from './gradients/unpack.ts';
 
-/** What `enableTraining` registers for all backends, each where the installed tfjs lacks it or fails its example. */
+/** What `enableTraining` registers for all backends, each where the installed tfjs lacks it, fails its example or does needless work. */
 export const gradients: readonly Gradient[] = [
   ...broadcastGradients,
   ...complexGradients,
@@ -28,6 +30,7 @@ export const gradients: readonly Gradient[] = [
   ...convolutionGradients,
   cropGradient,
   ...cumulativeGradients,
+  ...denseGradients,
   ...dilationGradients,
   divNoNanGradient,
   einsumGradient,
@@ -37,6 +40,7 @@ export const gradients: readonly Gradient[] = [
   ...poolingGradients,
   ...resizeGradients,
   ...savedOutputGradients,
+  ...shapeGradients,
   ...sliceGradients,
   ...sparseSegmentGradients,
   tileGradient,

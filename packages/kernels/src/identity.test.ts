@@ -7,7 +7,7 @@ import { disableTraining, enableTraining } from './index.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 test.each(['float32', 'int32', 'bool'] as const)(

@@ -1,1 +1,2 @@
-export { disableTraining, enableTraining } from './enable-training.ts';
+export { disableTraining, enableTraining, type TrainingOptions } from './enable-training.ts';
+export { type TrainingThreads, trainingThreads } from './training-threads.ts';

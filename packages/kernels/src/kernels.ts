@@ -19,6 +19,7 @@ import {
   DepthwiseConv2dNativeBackpropInput,
   Dilation2D,
   Einsum,
+  Exp,
   ExpandDims,
   FFT,
   FusedBatchNorm,
@@ -57,10 +58,12 @@ import { conv2DBackpropInput, conv3DBackpropInput } from './conv-backprop-input.
 import { withExplicitPadding, withRounding } from './conv-padding.ts';
 import { conv3D } from './conv3d.ts';
 import { withMetElements, withUnmetZeros } from './conv3d-padding.ts';
+import { denseKernels } from './dense.ts';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter.ts';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input.ts';
 import { dilation2D } from './dilation2d.ts';
 import { einsum } from './einsum.ts';
+import { exp } from './exponential-passes.ts';
 import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
 import { fusedMatMul } from './fused-mat-mul.ts';
 import { gather } from './gather.ts';
@@ -199,6 +202,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   },
   wasm: {
     missing: {
+      ...denseKernels,
       ...onePassKernels,
       [Conv2DBackpropFilter]: conv2DBackpropFilter,
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,
@@ -221,8 +225,9 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [FusedConv2D]: (stock) => withExplicitPadding(FusedConv2D, stock),
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
+      [Exp]: exp,
       [FusedBatchNorm]: (stock) => withPresentInputs(withBroadcastStatistics('wasm')(stock)),
-      [_FusedMatMul]: fusedMatMul,
+      [_FusedMatMul]: () => fusedMatMul,
       [GatherV2]: gather,
       [Identity]: identity,
       [MaxPool]: withPadding,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { disableTraining, enableTraining } from './index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 onCpu(() => {

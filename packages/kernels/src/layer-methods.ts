@@ -11,6 +11,7 @@ import {
   transpose,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { isDense, runDense } from './dense.ts';
 
 /** The members of tfjs-layers' layers that are read or set here. */
 interface Layer {
@@ -29,6 +30,7 @@ interface Layer {
   kernel: Weight;
   depthwiseKernel: Weight;
   activation: { apply(x: Tensor): Tensor } | null;
+  invokeCallHook(inputs: Tensor | Tensor[], kwargs: Kwargs): void;
 }
 interface Weight {
   read(): Tensor;
@@ -229,6 +231,22 @@ const frozenNormalization = patch<Call>(
     },
 );
 
+/** One operation where the backend has it, in the place of a product between reshapes and a transpose. */
+const denseAtOnce = patch<Call>(
+  'Dense',
+  'call',
+  (stock) =>
+    function (inputs, kwargs) {
+      const x = one(inputs);
+      if (!isDense(x)) return stock.call(this, inputs, kwargs);
+      return tidy(() => {
+        this.invokeCallHook(inputs, kwargs);
+        const y = runDense(x, this.kernel.read(), this.bias?.read());
+        return this.activation === null ? y : this.activation.apply(y);
+      });
+    },
+);
+
 /** Each stays correct with a later tfjs, which may include what it adds. Later entries wrap earlier ones. */
 const PATCHES = [
   conv1dChannelsFirst,
@@ -236,6 +254,7 @@ const PATCHES = [
   conv1dCausalShape,
   conv2dDilated,
   depthwiseDilated,
+  denseAtOnce,
   depthwiseDilatedShape,
   softmaxAxis,
   normalizationWithoutScale,

@@ -8,7 +8,7 @@ import { expectClose, tensorsLeftBy } from '../../../test/tensors.ts';
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const STEPS = 20;

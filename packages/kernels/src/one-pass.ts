@@ -4,52 +4,8 @@
  * formula by operations of tfjs on other backends and where a kernel gives no output: where our wasm module cannot be.
  */
 import { type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { attributes } from './attributes.ts';
-import { addressOf, roomForSums, type WasmBackend } from './wasm-backend.ts';
-import { type Passes, passesOf } from './wasm-passes.ts';
-
-interface Call {
-  readonly passes: Passes;
-  /** An input that is always there. */
-  input(name: string): TensorInfo;
-  /** The address of an input, or 0 where it was left out. */
-  address(name: string): number;
-  /** An output, with its address. */
-  output(shape: number[]): readonly [TensorInfo, number];
-  /** The address of room for so many sums in float64, until the kernel has run. */
-  sums(count: number): number;
-  readonly attrs: Readonly<Record<string, number>>;
-}
-
-function onePass(compute: (call: Call) => TensorInfo[]): KernelFunc {
-  return ({ inputs, backend: anyBackend, attrs }) => {
-    const backend = anyBackend as WasmBackend;
-    const passes = passesOf(backend);
-    if (passes === undefined) return [];
-    const tensors = inputs as Readonly<Record<string, TensorInfo | undefined>>;
-    const scratch: TensorInfo[] = [];
-    const outputs = compute({
-      passes,
-      input: (name) => tensors[name] as TensorInfo,
-      address(name) {
-        const tensor = tensors[name];
-        return tensor === undefined ? 0 : addressOf(backend, tensor);
-      },
-      output(shape) {
-        const out = backend.makeOutput(shape, 'float32');
-        return [out, addressOf(backend, out)];
-      },
-      sums(count) {
-        const room = roomForSums(backend, count);
-        scratch.push(room);
-        return addressOf(backend, room);
-      },
-      attrs: attributes<Record<string, number>>(attrs),
-    });
-    for (const room of scratch) backend.disposeData(room.dataId);
-    return outputs;
-  };
-}
+import { exponentialKernels } from './exponential-passes.ts';
+import { onePass } from './one-pass-call.ts';
 
 /** w [n, m] scaled by u [n] along rows and v [m] along columns; either may be left out. */
 const scale = onePass(({ passes, input, address, output }) => {
@@ -75,17 +31,23 @@ const scaleGradient = onePass(({ passes, input, address, output, sums }) => {
   return [dw, ...(du === null ? [] : [du[0]]), ...(dv === null ? [] : [dv[0]])];
 });
 
-/** New value and moments m and v of Adam; `step` and `epsilon` are scalars. */
-const adam = onePass(({ passes, input, address, output, attrs }) => {
-  const { shape } = input('value');
-  const outputs = [output([...shape]), output([...shape]), output([...shape])];
+/**
+ * New values and moments m and v of Adam, for lists of variables: all values, then all m, then all v. `step` and `epsilon` are
+ * scalars.
+ */
+const adam = onePass(({ passes, list, address, output, attrs }) => {
   const { beta1, beta2 } = attrs as { beta1: number; beta2: number };
-  passes.adam(
-    ...['value', 'gradient', 'm', 'v', 'step', 'epsilon'].map(address),
-    ...outputs.map(([, to]) => to),
-    ...[util.sizeFromShape(shape), beta1, beta2, 1 - beta1, 1 - beta2],
-  );
-  return outputs.map(([out]) => out);
+  const updated = list('value').map(({ shape }, i) => {
+    const outputs = [output([...shape]), output([...shape]), output([...shape])];
+    passes.adam(
+      ...['value', 'gradient', 'm', 'v'].map((name) => address(name, i)),
+      ...['step', 'epsilon'].map((name) => address(name)),
+      ...outputs.map(([, to]) => to),
+      ...[util.sizeFromShape(shape), beta1, beta2, 1 - beta1, 1 - beta2],
+    );
+    return outputs.map(([out]) => out);
+  });
+  return [0, 1, 2].flatMap((part) => updated.map((outputs) => outputs[part] as TensorInfo));
 });
 
 /** x [..., width] over the root mean square of each of `groups` parts of a row; with it one scale for each part. */
@@ -111,7 +73,7 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
   const [dx, toX] = output([...shape]);
   const dgain = address('gain') === 0 ? null : output([width]);
   passes.rmsNormGradient(
-    ...['dy', 'x', 'scale', 'gain'].map(address),
+    ...['dy', 'x', 'scale', 'gain'].map((name) => address(name)),
     ...[toX, dgain?.[1] ?? 0, dgain === null ? 0 : sums(width)],
     ...[util.sizeFromShape(shape.slice(0, -1)), groups, width / groups],
   );
@@ -122,7 +84,11 @@ const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }
 const gatedSilu = onePass(({ passes, input, address, output }) => {
   const { shape } = input('gate');
   const [out, to] = output([...shape]);
-  passes.gatedSilu(...['gate', 'sigmoid', 'up'].map(address), to, util.sizeFromShape(shape));
+  passes.gatedSilu(
+    ...['gate', 'sigmoid', 'up'].map((name) => address(name)),
+    to,
+    util.sizeFromShape(shape),
+  );
   return [out];
 });
 
@@ -131,7 +97,7 @@ const gatedSiluGradient = onePass(({ passes, input, address, output }) => {
   const { shape } = input('gate');
   const [[dgate, toGate], [dup, toUp]] = [output([...shape]), output([...shape])];
   passes.gatedSiluGradient(
-    ...['dy', 'gate', 'sigmoid', 'up'].map(address),
+    ...['dy', 'gate', 'sigmoid', 'up'].map((name) => address(name)),
     ...[toGate, toUp, util.sizeFromShape(shape)],
   );
   return [dgate, dup];
@@ -144,7 +110,7 @@ const rotate = onePass(({ passes, input, address, output, attrs }) => {
   const { isHalves, sign } = attrs as { isHalves: number; sign: number };
   const [out, to] = output([...shape]);
   passes.rotate(
-    ...['x', 'cosine', 'sine'].map(address),
+    ...['x', 'cosine', 'sine'].map((name) => address(name)),
     ...[to, rows * time, time, width, isHalves, sign],
   );
   return [out];
@@ -152,6 +118,7 @@ const rotate = onePass(({ passes, input, address, output, attrs }) => {
 
 /** By their names in tfjs' registry. */
 export const onePassKernels: Readonly<Record<string, KernelFunc>> = {
+  ...exponentialKernels,
   LrmAdam: adam,
   LrmGatedSilu: gatedSilu,
   LrmGatedSiluGradient: gatedSiluGradient,

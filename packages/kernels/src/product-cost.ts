@@ -53,8 +53,8 @@ export interface PackedConstants {
 /*
  * The constants that lose least time by choosing wrong over 300 random products (batches of 1 to 64, sides of 1 to
  * 2048, all transposes), least CPU time of 5 rounds in turn, on 2 busy cores of an AMD EPYC: `npm run wasm:measure -- --seed 77`.
- * Choosing by them takes 1.002 × the time of always choosing best on Node 20.20 with SIMD, and 1.003 × on Node 24.22 with relaxed
- * SIMD; always our own module 1.045 × and 1.028 ×; never, 1.56 × and 1.77 ×.
+ * Choosing by them takes 1.007 × the time of always choosing best on Node 20.20 with SIMD, and 1.005 × on Node 24.22 with relaxed
+ * SIMD; always our own module 1.048 × and 1.029 ×; never, 1.58 × and 1.74 ×.
  */
 export const SIMD: PackedConstants = {
   call: 240,
@@ -87,9 +87,11 @@ export function packedCost(
   const tiledRows = tiled(rows, tileRows);
   const tiledColumns = tiled(columns, TILE_COLUMNS);
   const depth = Math.min(inner, 256);
-  // As in wasm-products.c: what stays in the cache is read where it is.
-  const packsLeft = rows < tileRows || (transposeA && depth * rows > RESIDENT);
-  const packsRight = columns < TILE_COLUMNS || transposeB || depth * columns > RESIDENT;
+  // As in wasm-products.c: what stays in the cache or is read just a few times is read where it is.
+  const paysToPack = (stride: number, size: number, tile: number): boolean =>
+    depth * stride > RESIDENT && size > (stride < 1024 ? 2 * tile : tile);
+  const packsLeft = rows < tileRows || (transposeA && paysToPack(rows, columns, TILE_COLUMNS));
+  const packsRight = columns < TILE_COLUMNS || transposeB || paysToPack(columns, rows, tileRows);
   return (
     batches *
     (constants.call +

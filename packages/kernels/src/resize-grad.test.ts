@@ -5,7 +5,7 @@ import { eachBackend } from '../../../test/backends.ts';
 import { expectClose, kernelsRunBy, noise, random, values } from '../../../test/tensors.ts';
 import { disableTraining, enableTraining } from './index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const side = fc.integer({ min: 1, max: 7 });

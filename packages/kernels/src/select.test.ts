@@ -7,7 +7,7 @@ import { disableTraining, enableTraining } from './index.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const cases = fc.record({

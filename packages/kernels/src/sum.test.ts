@@ -6,7 +6,7 @@ import { expectClose, noise, random, tensorsLeftBy, values } from '../../../test
 import { disableTraining, enableTraining } from './index.ts';
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const KERNELS = { sum: tf.sum, mean: tf.mean };

@@ -26,7 +26,7 @@ async function onBoth<T>(compute: () => T): Promise<{ cpu: T; wasm: T }> {
 }
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterAll(disableTraining);
 
 describe('gradients equal those of the cpu backend', () => {

@@ -9,6 +9,8 @@ export interface WasmBackend {
     readonly HEAPU8: Uint8Array;
     /** The exports of the module, among them the memory that `HEAPU8` shows. */
     readonly asm?: { readonly memory?: WebAssembly.Memory };
+    /** The same in tfjs' build for threads, which imports its memory. */
+    readonly wasmMemory?: WebAssembly.Memory;
     _malloc(bytes: number): number;
     _free(address: number): void;
     /**
@@ -28,10 +30,15 @@ export interface WasmBackend {
   disposeData(dataId: DataId): boolean;
   /** Adds one reference to the data. */
   incRef(dataId: DataId): void;
+  dispose(): void;
   /** Space for a tensor, uninitialised. */
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   typedArrayFromHeap(tensor: TensorInfo): Float32Array | Int32Array | Uint8Array;
 }
+
+/** The memory of the heap; undefined where tfjs hides it. */
+export const memoryOf = ({ wasm }: WasmBackend): WebAssembly.Memory | undefined =>
+  wasm.wasmMemory ?? wasm.asm?.memory;
 
 /** The byte address of a tensor's elements on the heap. */
 export const addressOf = (backend: WasmBackend, { dataId }: TensorInfo): number =>

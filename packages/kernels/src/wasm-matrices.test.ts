@@ -20,7 +20,7 @@ function productError(a: tf.Tensor, b: tf.Tensor, product = tf.matMul(a, b)): nu
 }
 
 beforeAll(() => useBackend('wasm'));
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 describe('a right operand in two shapes', () => {

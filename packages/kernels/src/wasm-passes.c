@@ -237,3 +237,82 @@ EXPORT("gather") int gather(const char *x, const int *indices, char *out, int ba
       KEEP_LOOP for (int i = 0; i < count; i++, out += bytes) copy_bytes(x + indices[i] * bytes, out, bytes);
   return -1;
 }
+
+/**
+ * Heads that lie side by side, x [batches, time, heads · width], become matrices, out [batches, heads, time, width], or the other way round
+ * for `is_merge`. Channels are multiplied by `factor`, or turned as in `rotate` where there are tables [time, width].
+ */
+EXPORT("turnHeads") void turn_heads(IN x, IN cosine, IN sine, OUT out, int batches, int time, int heads, int width, int is_merge, int is_halves, float sign,
+                                    float factor) {
+  KEEP_LOOP for (int batch = 0; batch < batches; batch++) {
+    KEEP_LOOP for (int step = 0; step < time; step++) {
+      KEEP_LOOP for (int head = 0; head < heads; head++) {
+        int by_time = ((batch * time + step) * heads + head) * width, by_head = ((batch * heads + head) * time + step) * width;
+        const float *from = x + (is_merge ? by_head : by_time);
+        float *to = out + (is_merge ? by_time : by_head);
+        if (cosine) rotate(from, cosine + step * width, sine + step * width, to, 1, 1, width, is_halves, sign);
+        else EACH(i, width) to[i] = from[i] * factor;
+      }
+    }
+  }
+}
+
+/** scale = 1 / √(variance + epsilon) and mean of each row, y = (x − mean) · scale · gain + center; the last two where they are. */
+EXPORT("layerNorm") void layer_norm(IN x, IN gain, IN center, OUT y, OUT means, OUT scales, int rows, int width, float epsilon) {
+  KEEP_LOOP for (int row = 0; row < rows; row++, x += width, y += width) {
+    double mean = sum_of_run(x, width) / width;
+    float shift = mean;
+    EACH(i, width) y[i] = x[i] - shift;
+    v128_t sums = wasm_f32x4_const(0, 0, 0, 0);
+    int i = 0;
+    KEEP_LOOP for (; i + 4 <= width; i += 4) {
+      v128_t four = wasm_v128_load(y + i);
+      sums = wasm_f32x4_add(sums, wasm_f32x4_mul(four, four));
+    }
+    float sum = sum_of(sums);
+    KEEP_LOOP for (; i < width; i++) sum += y[i] * y[i];
+    float scale = 1 / __builtin_sqrtf(sum / width + epsilon);
+    means[row] = shift;
+    scales[row] = scale;
+    if (gain && center) EACH(k, width) y[k] = y[k] * scale * gain[k] + center[k];
+    else if (gain) EACH(k, width) y[k] = y[k] * scale * gain[k];
+    else if (center) EACH(k, width) y[k] = y[k] * scale + center[k];
+    else EACH(k, width) y[k] = y[k] * scale;
+  }
+}
+
+/**
+ * With n = (x − mean) · scale and g = dy · gain: dx = (g − mean(g) − n · mean(g · n)) · scale, dgain = Σ dy · n and dcenter = Σ dy over rows.
+ */
+EXPORT("layerNormGradient") void layer_norm_gradient(IN dy, IN x, IN means, IN scales, IN gain, OUT dx, OUT dgain, OUT dcenter, SUMS sums_of_gain,
+                                                     SUMS sums_of_center, int rows, int width) {
+  fill_zero(sums_of_gain, width);
+  fill_zero(sums_of_center, width);
+  KEEP_LOOP for (int row = 0; row < rows; row++, x += width, dy += width, dx += width) {
+    float mean = means[row], scale = scales[row];
+    EACH(k, width) sums_of_gain[k] += dy[k] * ((x[k] - mean) * scale);
+    EACH(k, width) sums_of_center[k] += dy[k];
+    v128_t shift = wasm_f32x4_splat(mean), by = wasm_f32x4_splat(scale), plain = wasm_f32x4_splat(0), along = plain;
+    int i = 0;
+    KEEP_LOOP for (; i + 4 <= width; i += 4) {
+      v128_t slope = wasm_v128_load(dy + i);
+      if (gain) slope = wasm_f32x4_mul(slope, wasm_v128_load(gain + i));
+      plain = wasm_f32x4_add(plain, slope);
+      along = wasm_f32x4_add(along, wasm_f32x4_mul(slope, wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(x + i), shift), by)));
+    }
+    float sum = sum_of(plain), product = sum_of(along);
+    KEEP_LOOP for (; i < width; i++) {
+      float slope = gain ? dy[i] * gain[i] : dy[i];
+      sum += slope;
+      product += slope * ((x[i] - mean) * scale);
+    }
+    sum /= width;
+    product /= width;
+    if (gain) EACH(k, width) dx[k] = (dy[k] * gain[k] - sum - (x[k] - mean) * scale * product) * scale;
+    else EACH(k, width) dx[k] = (dy[k] - sum - (x[k] - mean) * scale * product) * scale;
+  }
+  EACH(k, width) dgain[k] = sums_of_gain[k];
+  EACH(k, width) dcenter[k] = sums_of_center[k];
+}
+
+#include "wasm-exponentials.h"

@@ -5,8 +5,8 @@
  * of A is stored transposed or sticks out of a tile, is copied into panels that the innermost loop reads in order.
  * That loop keeps a tile of C in registers. Transposed operands cost nothing but another order of copying.
  *
- * Every element of C is summed in the order of the inner axis, beginning with 0. Without relaxed SIMD that is what XNNPACK does, so
- * the results are equal bit for bit; with it, multiplication and addition round once where the machine can.
+ * Every element of C is summed in the order of the inner axis, beginning with 0, the bias of its column or what C held. Without relaxed
+ * SIMD that is what XNNPACK does, so the results are equal bit for bit; with it, multiplication and addition round once where the machine can.
  *
  * There is no static data, no stack and no library, since the memory belongs to another module. `npm run wasm:build` compiles it.
  */
@@ -79,14 +79,12 @@ static __attribute__((noinline)) void multiply_tile(const float *a, int row_stri
     UNROLL for (int j = 0; j < TILE_VECTORS; j++) wasm_v128_store(c + i * c_stride + 4 * j, tile[i][j]);
 }
 
-/** Copies a part of a tile. */
+/** Copies a matrix [height, width]. */
 INLINE void copy(const float *from, int from_stride, float *to, int to_stride, int height, int width) {
   KEEP_LOOP for (; height > 0; height--, from += from_stride, to += to_stride) {
-    if (width == TILE_COLUMNS) {
-      UNROLL for (int j = 0; j < TILE_COLUMNS; j += 4) wasm_v128_store(to + j, wasm_v128_load(from + j));
-    } else {
-      KEEP_LOOP for (int j = 0; j < width; j++) to[j] = from[j];
-    }
+    int j = 0;
+    KEEP_LOOP for (; j + 4 <= width; j += 4) wasm_v128_store(to + j, wasm_v128_load(from + j));
+    KEEP_LOOP for (; j < width; j++) to[j] = from[j];
   }
 }
 
@@ -140,6 +138,12 @@ INLINE void pack_few_rows(const float *source, int stride, int inner, int height
     KEEP_LOOP for (int i = 0; i < TILE_ROWS; i++) panel[i] = i < height ? source[i * stride + k] : 0;
 }
 
+/** Whether to copy a block into panels that is stored in the right order: it must be too large for the cache, and not just read once or twice. */
+INLINE int pays_to_pack(int stride, int resident_stride, int size, int tile) {
+  /* Rows that are a page apart are dear to read even twice. */
+  return stride > resident_stride && size > (stride < 1024 ? 2 * tile : tile);
+}
+
 /** The floats that `multiply` needs to work in, for products with this inner axis and number of columns. */
 __attribute__((export_name("scratchFloats"))) int scratch_floats(int inner, int columns) {
   int depth = MIN(inner, BLOCK_INNER);
@@ -149,21 +153,22 @@ __attribute__((export_name("scratchFloats"))) int scratch_floats(int inner, int 
 /**
  * a is [rows, inner], or [inner, rows] if transposed; b is [inner, columns], or [columns, inner]. No side is 0. The strides are
  * between rows as stored, so that a part of a product, rows or columns of it, is a product too: threads share one that way.
+ * c = a · b, plus what c held if `adds`, or plus bias[columns] if that is not null; not both.
  */
 __attribute__((export_name("multiply"))) void multiply(const float *a, const float *b, float *c, int rows, int inner, int columns,
                                                        int transpose_a, int transpose_b, int a_stride, int b_stride, int c_stride,
-                                                       float *scratch) {
+                                                       float *scratch, int adds, const float *bias) {
   float *edge = scratch;
   float *a_panels = edge + TILE_ROWS * TILE_COLUMNS;
   float *b_panels = a_panels + ROUND_UP(BLOCK_ROWS, TILE_ROWS) * MIN(inner, BLOCK_INNER);
   int resident_stride = RESIDENT / MIN(inner, BLOCK_INNER);
-  int packs_a = rows < TILE_ROWS || (transpose_a && a_stride > resident_stride);
-  int packs_b = columns < TILE_COLUMNS || transpose_b || b_stride > resident_stride;
+  int packs_a = rows < TILE_ROWS || (transpose_a && pays_to_pack(a_stride, resident_stride, columns, TILE_COLUMNS));
+  int packs_b = columns < TILE_COLUMNS || transpose_b || pays_to_pack(b_stride, resident_stride, rows, TILE_ROWS);
   for (int n0 = 0; n0 < columns; n0 += BLOCK_COLUMNS) {
     int width = MIN(columns - n0, BLOCK_COLUMNS);
     for (int k0 = 0; k0 < inner; k0 += BLOCK_INNER) {
       int depth = MIN(inner - k0, BLOCK_INNER);
-      int adds = k0 > 0;
+      int continues = adds || bias || k0 > 0;
       const float *b_block = transpose_b ? b + n0 * b_stride + k0 : b + k0 * b_stride + n0;
       if (packs_b) {
         if (transpose_b) pack_columns(b_block, b_stride, depth, width, b_panels);
@@ -176,6 +181,7 @@ __attribute__((export_name("multiply"))) void multiply(const float *a, const flo
           if (transpose_a) pack_rows(a_block, a_stride, depth, height, TILE_ROWS, a_panels);
           else pack_few_rows(a_block, a_stride, depth, height, a_panels);
         }
+        if (bias && k0 == 0) copy(bias + n0, 0, c + m0 * c_stride + n0, c_stride, height, width);
         for (int n = 0; n < width; n += TILE_COLUMNS) {
           int tile_width = MIN(width - n, TILE_COLUMNS);
           /* What a panel lacks is 0. In place, the last tile begins before what remains and computes some of it again. */
@@ -190,9 +196,9 @@ __attribute__((export_name("multiply"))) void multiply(const float *a, const flo
             float *out = c + (m0 + m) * c_stride + n0 + n;
             int is_whole = tile_width == TILE_COLUMNS && tile_height == TILE_ROWS;
             float *part = edge + again_rows * TILE_COLUMNS + again_columns;
-            if (!is_whole && adds) copy(out, c_stride, part, TILE_COLUMNS, tile_height, tile_width);
+            if (!is_whole && continues) copy(out, c_stride, part, TILE_COLUMNS, tile_height, tile_width);
             multiply_tile(left, row_stride, inner_stride, right, packs_b ? TILE_COLUMNS : b_stride, is_whole ? out : edge,
-                          is_whole ? c_stride : TILE_COLUMNS, depth, adds);
+                          is_whole ? c_stride : TILE_COLUMNS, depth, continues);
             if (!is_whole) copy(part, TILE_COLUMNS, out, c_stride, tile_height, tile_width);
           }
         }

@@ -7,7 +7,7 @@ import { noise, random, values } from '../../../test/tensors.ts';
 import { batchMatMul } from './batch-mat-mul.ts';
 import { disableTraining, enableTraining } from './index.ts';
 import { packedCost, SIMD } from './product-cost.ts';
-import type { WasmBackend } from './wasm-backend.ts';
+import { memoryOf, type WasmBackend } from './wasm-backend.ts';
 import { connect, type Products } from './wasm-products.ts';
 import { relaxedSimd } from './wasm-products-code.ts';
 
@@ -24,7 +24,7 @@ const validate = WebAssembly.validate;
 function module(isRelaxed: boolean): Products {
   WebAssembly.validate = (bytes) =>
     isRelaxedCode(bytes) ? isRelaxed && validate(bytes) : validate(bytes);
-  const products = connect(backend().wasm.asm?.memory);
+  const products = connect(memoryOf(backend()));
   WebAssembly.validate = validate;
   if (products?.isRelaxed !== isRelaxed) throw new Error('the engine lacks this kind of SIMD');
   return products;
@@ -211,12 +211,17 @@ const stockProduct = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => {
   return tf.matMul(a, b);
 };
 
+test('in memory that threads share, the module works too', () => {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 3, shared: true });
+  const products = connect(memory)!;
+  const floats = new Float32Array(memory.buffer);
+  floats.set([1, 2, 3, 4]);
+  products.multiply(0, 0, 16, 2, 2, 2, 0, 0, 2, 2, 2, 64, 0, 0);
+  expect([...floats.subarray(4, 8)]).toEqual([7, 10, 15, 22]);
+});
+
 describe('where there can be no module', () => {
   test.each<[string, () => WebAssembly.Memory | undefined]>([
-    [
-      'memory shared by threads',
-      () => new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true }),
-    ],
     ['a backend that hides its memory', () => undefined],
     [
       'a policy that forbids to compile',

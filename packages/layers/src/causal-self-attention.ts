@@ -1,14 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { booleanRule, describeLayer, numberRule, oneOfRule } from '@tfjs-lrm/core/kit';
-import {
-  attention,
-  type Cache,
-  causalMask,
-  type Heads,
-  nextAttention,
-  paddingMask,
-} from './attention.ts';
+import { attention, type Cache, type Heads, nextAttention, paddingMask } from './attention.ts';
 import {
   ConfiguredLayer,
   type Kwargs,
@@ -141,11 +134,9 @@ class CausalSelfAttention extends ConfiguredLayer<Settings> implements SteppingL
         inputs: [q, k, v],
         heads,
       } = this.#prepared(three);
-      const causal = causalMask(time, time, this.settings.window ?? null);
       const padded = maskOf(kwargs, batch, time);
       const padding = padded === null ? null : paddingMask(padded);
-      const mask = causal !== null && padding !== null ? tf.add(causal, padding) : null;
-      return attention(q, k, v, mask ?? causal ?? padding, heads);
+      return attention(q, k, v, { window: this.settings.window ?? null, padding }, heads);
     });
   }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, isTapeOn, numberRule } from '@tfjs-lrm/core/kit';
+import { checkOptions, isTapeOn, numberRule, runOnePass } from '@tfjs-lrm/core/kit';
 import { withGradient } from './with-gradient.ts';
 
 /** What `crossEntropy` adds to the plain loss. */
@@ -48,29 +48,34 @@ export function crossEntropy(
   checkOptions('crossEntropy', options, RULES);
   const vocabulary = checkShapes(ids, logits);
   const { zLoss = 0, labelSmoothing: smoothing = 0, ignore } = options;
+  const attributes = {
+    zLoss,
+    smoothing,
+    ignore: ignore ?? 0,
+    hasIgnored: Number(ignore !== undefined),
+  };
   const rows = ids.size;
   return tf.tidy(() => {
-    const id = tf.reshape(tf.cast(ids, 'int32'), [rows]);
-    const isKnown = tf.logicalAnd(tf.greaterEqual(id, 0), tf.less(id, vocabulary));
-    const counts = ignore === undefined ? null : tf.cast(tf.notEqual(id, ignore), 'float32');
-    const known = tf.cast(isKnown, 'float32');
-    // 1 for what counts, NaN for an id that no logit belongs to, 0 for what does not count.
-    const valid = tf.div(known, known);
-    const shares =
-      counts === null
-        ? tf.div(valid, rows)
-        : tf.div(tf.where(tf.cast(counts, 'bool'), valid, tf.zerosLike(valid)), tf.sum(counts));
-    const target = tf.mul(id, tf.cast(isKnown, 'int32')) as tf.Tensor1D;
-    const first = Int32Array.from({ length: rows }, (_, row) => row * vocabulary);
-    const places = tf.add(target, tf.tensor1d(first, 'int32')) as tf.Tensor1D;
-    const loss = withGradient(
+    return withGradient(
       [tf.reshape(logits, [rows, vocabulary])],
-      (l, share, place, column) => {
+      (l, id) => {
+        const inOnePass = runOnePass('LrmCrossEntropy', { logits: l, ids: id }, attributes);
+        if (inOnePass !== null) {
+          const [value, logSums] = inOnePass as [tf.Tensor, tf.Tensor];
+          const backward = (dy: tf.Tensor, [logits, ids, logSums]: (tf.Tensor | undefined)[]) =>
+            runOnePass(
+              'LrmCrossEntropyGradient',
+              { dy, logits, ids, logSums },
+              attributes,
+            ) as tf.Tensor[];
+          return { value, saved: [l, id, logSums], backward };
+        }
+        const { share, place, column } = targetsOf(id as tf.Tensor1D, vocabulary, ignore);
         const largest = tf.max(l, 1, true);
         const exps = tf.exp(tf.sub(l, largest));
         const sums = tf.sum(exps, 1, true);
         const logSum = tf.reshape(tf.add(tf.log(sums), largest), [rows]);
-        const at = tf.gather(tf.reshape(l, [-1]), place as tf.Tensor1D);
+        const at = tf.gather(tf.reshape(l, [-1]), place);
         const hit = tf.sub(logSum, smoothing === 0 ? at : tf.mul(at, 1 - smoothing));
         const smooth = smoothing === 0 ? hit : tf.sub(hit, tf.mul(tf.mean(l, 1), smoothing));
         const each = zLoss === 0 ? smooth : tf.add(smooth, tf.mul(tf.square(logSum), zLoss));
@@ -93,10 +98,31 @@ export function crossEntropy(
         const slope = subtractAt(spread, 1 - smoothing, place, column);
         return [tf.mul(slope, tf.reshape(tf.mul(share, dy), [rows, 1]))];
       },
-      [shares, places, target],
-    );
-    return tf.reshape(loss, []);
+      [tf.reshape(tf.cast(ids, 'int32'), [rows])],
+    ) as tf.Scalar;
   });
+}
+
+/** How much each row counts, the place of its logit among all of them, and in the row. */
+function targetsOf(
+  id: tf.Tensor1D,
+  vocabulary: number,
+  ignore: number | undefined,
+): { share: tf.Tensor; place: tf.Tensor1D; column: tf.Tensor1D } {
+  const rows = id.size;
+  const isKnown = tf.logicalAnd(tf.greaterEqual(id, 0), tf.less(id, vocabulary));
+  const counts = ignore === undefined ? null : tf.cast(tf.notEqual(id, ignore), 'float32');
+  const known = tf.cast(isKnown, 'float32');
+  // 1 for what counts, NaN for an id that no logit belongs to, 0 for what does not count.
+  const valid = tf.div(known, known);
+  const share =
+    counts === null
+      ? tf.div(valid, rows)
+      : tf.div(tf.where(tf.cast(counts, 'bool'), valid, tf.zerosLike(valid)), tf.sum(counts));
+  const column = tf.mul(id, tf.cast(isKnown, 'int32')) as tf.Tensor1D;
+  const first = Int32Array.from({ length: rows }, (_, row) => row * vocabulary);
+  const place = tf.add(column, tf.tensor1d(first, 'int32')) as tf.Tensor1D;
+  return { share, place, column };
 }
 
 /** x less `amount` at one place in each row. */

@@ -174,7 +174,7 @@ onCpu(() => {
       expect(values(writer.step(x))).toEqual(values(model.apply(x) as tf.Tensor));
     });
     expect(() => decoder(model, { stepwise: 'Conv1D' as never })).toThrow(/array of class names/);
-    expect(() => decoder({} as never)).toThrow(/target must be a tf.LayersModel/);
+    expect(() => decoder({} as never)).toThrow(/model must be a tf.LayersModel/);
     model.dispose();
   });
 

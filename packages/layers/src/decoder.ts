@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { checkOptions, isModel, type Rule, show } from '@tfjs-lrm/core/kit';
+import { checkModel, checkOptions, isModel, type Rule } from '@tfjs-lrm/core/kit';
 import { isStepping, type StepState } from './stepping.ts';
 
 /** Continues sequences from where they are, step by step. */
@@ -125,11 +125,7 @@ function callsOf(model: LayersModel, own: readonly string[]): Call[] {
  * writer.dispose();
  */
 export function decoder(model: LayersModel, options: DecoderOptions = {}): Decoder {
-  if (typeof model !== 'object' || model === null || !('layers' in model)) {
-    throw new TypeError(
-      `decoder: the target must be a tf.LayersModel. Received ${show(model)}. Try decoder(tf.model({ inputs, outputs })).`,
-    );
-  }
+  checkModel('decoder', model, 'decoder(tf.model({ inputs, outputs }))');
   checkOptions('decoder', options, { stepwise: isStrings });
   if (model.inputs.length !== 1 || model.outputs.length !== 1) {
     throw new TypeError(

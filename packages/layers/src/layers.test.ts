@@ -46,7 +46,7 @@ const settingsOf = (model: LayersModel): unknown[] =>
   model.layers.flatMap((layer) => ('settings' in layer ? [layer.name, layer.settings] : []));
 
 eachBackend(() => {
-  beforeAll(enableTraining);
+  beforeAll(() => enableTraining());
 
   it('a model with multipliers trains, folds, and is saved and loaded with the same outputs', async () => {
     const plain = hybrid({ chunk: 4, window: 4, queryKeyNorm: true, innerNorm: true });

@@ -49,6 +49,19 @@ function tablesFor(rotation: Rotation, width: number, positions: number): Tables
   return computed;
 }
 
+/** The tables of positions `first` and after, [time, width] each: what channels are multiplied by, and their partners. */
+export function rotationTables(
+  rotation: Rotation,
+  width: number,
+  first: number,
+  time: number,
+): { cosine: tf.Tensor2D; sine: tf.Tensor2D } {
+  const { cos, sin } = tablesFor(rotation, width, first + time);
+  const part = (table: Float32Array): tf.Tensor2D =>
+    tf.tensor2d(table.slice(first * width, (first + time) * width), [time, width]);
+  return { cosine: part(cos), sine: part(sin) };
+}
+
 /**
  * Turns each pair of channels by its position: (a, b) → (a·cos − b·sin, a·sin + b·cos), times the scale.
  *
@@ -59,11 +72,8 @@ function tablesFor(rotation: Rotation, width: number, positions: number): Tables
  */
 export function rotate(x: tf.Tensor, rotation: Rotation, first = 0, back = false): tf.Tensor {
   const [, time, width] = x.shape as [number, number, number];
-  const { cos, sin } = tablesFor(rotation, width, first + time);
-  const part = (table: Float32Array): tf.Tensor2D =>
-    tf.tensor2d(table.slice(first * width, (first + time) * width), [time, width]);
   const isHalves = rotation.pairs === 'halves';
-  const [cosine, sine] = [part(cos), part(sin)];
+  const { cosine, sine } = rotationTables(rotation, width, first, time);
   const [inOnePass] =
     runOnePass(
       'LrmRotate',

@@ -7,7 +7,7 @@ import { gradientError } from '../../../test/differences.ts';
 import { noise, random } from '../../../test/numbers.ts';
 import type { Operation } from '../../../test/operations.ts';
 import { expectClose, kernelsRunBy, tensorsLeftBy, values } from '../../../test/tensors.ts';
-import { attention, causalMask, type Heads } from './attention.ts';
+import { attention, type Heads, paddingMask } from './attention.ts';
 import { causalConvolution } from './causal-convolution.ts';
 import { type CrossEntropyOptions, crossEntropy } from './cross-entropy.ts';
 import { type GateActivation, gated } from './gated-product.ts';
@@ -31,13 +31,20 @@ const entropy = (options?: CrossEntropyOptions): Operation => ({
 });
 const heads: Heads = { heads: 2, keyHeads: 1, rotation: null, scale: 0.7 };
 const rotation: Rotation = { pairs: 'halves', base: 100, scale: 0.8 };
-const attended = (settings: Heads, isCausal: boolean): Operation => ({
+const attended = (
+  settings: Heads,
+  window: number | null = null,
+  isPadded: boolean = false,
+): Operation => ({
   shapes: [
     [1, 3, 8],
     [1, 3, 4],
     [1, 3, 4],
   ],
-  of: (q: T, k: T, v: T) => attention(q, k, v, isCausal ? causalMask(3, 3, null) : null, settings),
+  of: (q: T, k: T, v: T) => {
+    const padding = isPadded ? paddingMask(tf.tensor2d([[1, 0, 1]])) : null;
+    return attention(q, k, v, { window, padding }, settings);
+  },
 });
 const recurrent = (chunk: number): Operation => ({
   shapes: [[1, 5, 4], [1, 5, 2], [1, 5, 2], [1, 5, 3], [1, 5, 3], [2]],
@@ -59,8 +66,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   'gated silu': gatedBy('silu'),
   'gated gelu': gatedBy('gelu'),
   'gated gelu by tanh': gatedBy('geluTanh'),
-  attention: attended(heads, false),
-  'causal attention, rotated': attended({ ...heads, rotation }, true),
+  attention: attended(heads),
+  'attention, rotated': attended({ ...heads, rotation }),
+  'attention in a window': attended({ ...heads, rotation }, 2),
+  'attention with padding': attended(heads, null, true),
   rotation: { shapes: [[2, 3, 4]], of: (x: T) => rotate(x, rotation) },
   'cross-entropy': entropy(),
   'cross-entropy with all options': entropy({ zLoss: 0.1, labelSmoothing: 0.2, ignore: 0 }),
@@ -92,7 +101,7 @@ eachBackend((backend) => {
   // The wasm backend of tfjs lacks kernels that gradients need.
   describe.each(backend === 'wasm' ? [true] : [false, true])('training enabled: %s', (enabled) => {
     if (enabled) {
-      beforeEach(enableTraining);
+      beforeEach(() => enableTraining());
       afterEach(disableTraining);
     }
 

@@ -35,7 +35,8 @@ export function withGradient<T extends tf.Tensor[]>(
     const isNested = tf.engine().state.gradientDepth > 1;
     save(isNested ? [...saved, ...read] : saved);
     const gradFunc = (dy: tf.Tensor, copies: tf.Tensor[]): tf.Tensor[] => {
-      if (!isTapeOn()) return gradients(dy, copies.slice(0, saved.length));
+      // tfjs disposes of what a gradient function leaves only after the whole backward pass.
+      if (!isTapeOn()) return tf.tidy(() => gradients(dy, copies.slice(0, saved.length)));
       const again = isNested ? copies.slice(saved.length) : [...read];
       if (again.some(({ isDisposed }) => isDisposed)) {
         throw new Error(

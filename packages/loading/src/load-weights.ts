@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkOptions, isModel, show } from '@tfjs-lrm/core/kit';
+import { checkModel, checkOptions } from '@tfjs-lrm/core/kit';
 import { checkSpecs, isSlot } from './check-weights.ts';
 import { fillWeights } from './fill-weights.ts';
 import { inNameOf } from './load-error.ts';
@@ -9,12 +9,8 @@ import { read } from './read-model.ts';
 import type { ModelSource } from './source.ts';
 import { buffersOf } from './weight-data.ts';
 
-function checkModel(model: unknown): void {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `loadWeights: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call predict of.`,
-    );
-  }
+function checkWeights(model: LayersModel): void {
+  checkModel('loadWeights', model, 'the one that you call predict of');
   if (model.weights.length === 0) {
     throw new RangeError(
       `loadWeights: the model must have weights. Received ${model.layers.length} layers without any. Add a layer with weights first.`,
@@ -46,7 +42,7 @@ export async function loadWeights(
   options: LoadModelOptions = {},
 ): Promise<void> {
   checkOptions('loadWeights', options, RULES);
-  checkModel(model);
+  checkWeights(model);
   const { strict = true } = options;
   await inNameOf('loadWeights', async () => {
     const { artifacts, assign } = await read(source, options);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { isModel, show } from '@tfjs-lrm/core/kit';
+import { checkModel } from '@tfjs-lrm/core/kit';
 import type { KerasLayer } from './keras/kinds.ts';
 
 /** The newest version of Keras whose files this was tested with. */
@@ -18,11 +18,7 @@ const KERAS_VERSION = '3.15.1';
  * const bytes = await modelToKeras(model); // in Node: await writeFile('model.keras', bytes)
  */
 export async function modelToKeras(model: LayersModel): Promise<Uint8Array<ArrayBuffer>> {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `modelToKeras: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
-    );
-  }
+  checkModel('modelToKeras', model, 'the one that you call fit of');
   const { writeArchive } = await import('./keras/write-archive.ts');
   // Copies, so that all values are from the same moment, whatever a step does while they are read.
   const copies = new Map(model.weights.map((weight) => [weight, tf.clone(weight.read())]));

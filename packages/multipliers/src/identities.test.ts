@@ -90,7 +90,7 @@ function build({ inputShape, layers: made, between }: Network): LayersModel {
 }
 
 eachBackend(() => {
-  beforeAll(enableTraining);
+  beforeAll(() => enableTraining());
 
   test('hold for every kernel of 60 random networks', () => {
     let kernels = 0;

@@ -310,8 +310,10 @@ class Reparametrized extends OptimizerAdapter {
  * its factors become 1; moments are kept. Saved state holds W and the factors. Disposing of the optimizer leaves the
  * kernels as they are, W_eff.
  *
- * The rows are the last axis of a kernel and the columns the one before; sums run over all further axes. The axes of
- * depthwise kernels and transposed convolutions are found by the names that tfjs gives these kernels.
+ * The rows are the last axis of a kernel and the columns the one before; sums run over all further axes. Where a layer has
+ * them elsewhere, as depthwise and transposed convolutions and layers that declare their `kernelPlaces` may, they are known from
+ * `assignRoles(model)`, called before the first step; without it, from the names that tfjs gives to depthwise kernels and
+ * transposed convolutions.
  *
  * @param optimizer the optimizer of W and the factors, with everything that acts on these: decay, usually clipping
  * @param options select 'matrix'; row true, column true, scalar false

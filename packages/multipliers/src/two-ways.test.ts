@@ -100,7 +100,7 @@ const weightsOf = (model: LayersModel): Map<string, number[]> =>
   new Map(model.weights.map((weight) => [weight.originalName, [...weight.read().dataSync()]]));
 
 eachBackend(() => {
-  beforeAll(enableTraining);
+  beforeAll(() => enableTraining());
 
   test.each(
     CASES.filter(({ trains }) => trains ?? true).map((given) => [given.title, given] as const),

@@ -121,7 +121,7 @@ function gradients(
 
 eachBackend(() => {
   // wasm has no kernels of its own for the gradients of many layers, and no backend has all.
-  beforeAll(enableTraining);
+  beforeAll(() => enableTraining());
 
   describe.each(CASES.map((given) => [given.title, given] as const))('%s', (_, given) => {
     const hasGradient = given.trains ?? true;

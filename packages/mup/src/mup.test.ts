@@ -167,7 +167,7 @@ onCpu(() => {
   });
 
   test.each([
-    ['no model', () => mup(5 as never, { base: { 64: 16 } }), /^mup: the first argument must be/],
+    ['no model', () => mup(5 as never, { base: { 64: 16 } }), /^mup: the model must be/],
     ['no optimizer', () => mup(build(64), { base: build(16) }), /not compiled. Compile it first/],
     [
       'a bare optimizer of tfjs',

@@ -4,13 +4,12 @@ import { asTensorOptimizer, isTensorOptimizer, roleOf, setRates } from '@tfjs-lr
 import {
   anyRule,
   booleanRule,
+  checkModel,
   checkOptions,
   drawTable,
-  isModel,
   nodeOf,
   oneOfRule,
   pathTo,
-  show,
 } from '@tfjs-lrm/core/kit';
 import { forwardMultipliers } from './forward-multipliers.ts';
 import { initialFactor, rateBehind, rateFactor, type Updates, updatesOf } from './rules.ts';
@@ -137,11 +136,7 @@ const isRandom = ({ variable }: Sized): boolean =>
  * console.log(String(mup(wide, { base: build(32) })));
  */
 export function mup(model: LayersModel, options: MupOptions): MupTable {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `mup: the first argument must be a tf.LayersModel. Received ${show(model)}. Try mup(build(512), { base: build(64) }).`,
-    );
-  }
+  checkModel('mup', model, 'mup(build(512), { base: build(64) })');
   checkOptions('mup', options, rules);
   const { base, rule, scaleDecay = true, initialValues = true } = options;
   checkBase(base);

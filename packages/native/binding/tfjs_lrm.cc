@@ -1,6 +1,6 @@
 // tfjs-node's addon as it is published, compiled together with what this package adds: functions of
-// TensorFlow, the definitions of its operations, a list of the devices, operations that span several processes, and two
-// operations whose meaning changed after TensorFlow 2.9.
+// TensorFlow, the definitions of its operations, a list of the devices, operations that span several processes, operations
+// of several steps in one pass, and two operations whose meaning changed after TensorFlow 2.9.
 //
 // link.h is written by the link command; it defines TFJS_LRM_LINK, a JSON text that tells what was linked.
 
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "link.h"
+#include "one-pass.h"
 #include "status.h"
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/c_api_experimental.h"
@@ -500,6 +501,9 @@ static napi_value Init(napi_env env, napi_value) {
   theirs = tfnodejs::InitTFNodeJSBinding(env, theirs);
   ReleaseStderr();
   if (theirs == nullptr) return nullptr;
+  // Without them, steps run TensorFlow's own operations: that is no reason not to load.
+  Status status;
+  one_pass::RegisterAll(status.status);
   napi_create_object(env, &exports);
   napi_value names;
   napi_get_all_property_names(env, theirs, napi_key_own_only, napi_key_all_properties,

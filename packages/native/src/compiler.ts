@@ -50,7 +50,9 @@ export function compilerArguments(
   const headers = join(tensorflow.libraries, 'include');
   const folders = [scratch, headersOfNode(), headers, tfjsNode.folder];
   return [
-    ...['-std=c++17', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
+    ...['-std=c++17', '-O3', '-fPIC', '-shared', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
+    // So that a root and the order of a sum do not keep a loop from being vectorised.
+    ...['-fno-math-errno', '-fopenmp-simd'],
     ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
     ...folders.map((folder) => `-I${folder}`),
     ...[SOURCE, '-o', join(scratch, 'tfjs_binding.node')],

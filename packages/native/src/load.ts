@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
+import type { Addon } from './compile/addon.ts';
 import { addNodeFunctions } from './node-functions.ts';
+import { registerOnePass } from './one-pass.ts';
 import { installedTfjsNode, readLink, type TfjsNode } from './tfjs-node.ts';
 
 /** What tfjs-node runs on. */
@@ -21,7 +23,7 @@ export interface NativeInfo {
 }
 
 /** The addon, as far as this package uses it. */
-export interface Binding {
+export interface Binding extends Pick<Addon, 'definition'> {
   readonly TF_Version: string;
   devices(): { name: string; type: string }[];
 }
@@ -75,6 +77,7 @@ function load(): { info: NativeInfo; binding: Binding } {
 }
 
 const loaded = load();
+registerOnePass(loaded.binding, loaded.info.devices);
 
 /** The addon that the current process runs on. */
 export const binding: Binding = loaded.binding;

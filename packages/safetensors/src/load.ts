@@ -2,13 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import {
   booleanRule,
+  checkModel,
   checkOptions,
   findWeights,
   nearest,
   show,
   variableOf,
 } from '@tfjs-lrm/core/kit';
-import { checkModel, functionRule, type NameOf, weightsByName } from './names.ts';
+import { functionRule, type NameOf, weightsByName } from './names.ts';
 import { readSafetensors } from './read.ts';
 import type { Stored } from './write.ts';
 
@@ -84,7 +85,7 @@ export function loadSafetensors(
   options: FromOptions = {},
 ): void {
   checkOptions(WHERE, options, { name: functionRule, strict: booleanRule(true) });
-  checkModel(WHERE, model);
+  checkModel(WHERE, model, 'the one that you call fit of');
   const { tensors } = readSafetensors(file);
   const weights =
     options.name === undefined

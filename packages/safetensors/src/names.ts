@@ -1,6 +1,6 @@
 /** The names under which a file stores the weights of a model. */
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
-import { isModel, type Rule, show } from '@tfjs-lrm/core/kit';
+import { type Rule, show } from '@tfjs-lrm/core/kit';
 import { kerasPaths } from './keras-paths.ts';
 
 /** Maps the model's name of a weight, such as `dense_1/kernel`, to its name in the file. */
@@ -15,13 +15,6 @@ export const nameRule: Rule = (value) =>
   typeof value === 'function' || value === 'keras'
     ? null
     : { must: "be a function or 'keras'", try: TRY };
-
-export function checkModel(where: string, model: unknown): asserts model is LayersModel {
-  if (isModel(model)) return;
-  throw new TypeError(
-    `${where}: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
-  );
-}
 
 function namer(model: LayersModel, name: NameOf | 'keras'): (weight: LayerVariable) => unknown {
   if (name !== 'keras') return ({ originalName }) => name(originalName);

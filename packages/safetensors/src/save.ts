@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkOptions, show } from '@tfjs-lrm/core/kit';
-import { checkModel, type NameOf, nameRule, weightsByName } from './names.ts';
+import { checkModel, checkOptions, show } from '@tfjs-lrm/core/kit';
+import { type NameOf, nameRule, weightsByName } from './names.ts';
 import { type Stored, writeSafetensors } from './write.ts';
 
 /** The options of `modelToSafetensors`. */
@@ -43,7 +43,7 @@ export async function modelToSafetensors(
   options: ToOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions(WHERE, options, { name: nameRule, metadata: metadataRule });
-  checkModel(WHERE, model);
+  checkModel(WHERE, model, 'the one that you call fit of');
   const weights = [...weightsByName(WHERE, model, options.name)];
   for (const [name, { dtype }] of weights) {
     if (!DTYPES.includes(dtype)) {

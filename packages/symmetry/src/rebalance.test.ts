@@ -220,7 +220,7 @@ onCpu(() => {
     expect(() => rebalance(model, { optimizer: 'adam' } as never)).toThrow(
       /must be a tf.Optimizer/,
     );
-    expect(() => rebalance({} as never)).toThrow(/rebalance: the target must be a tf.LayersModel/);
+    expect(() => rebalance({} as never)).toThrow(/rebalance: the model must be a tf.LayersModel/);
     expect(() => rebalance(layersApi.sequential())).toThrow(/has no layers yet/);
     for (const steps of [0, 1.5, -1, '2']) {
       expect(() => rebalanceEvery(steps as number)).toThrow(/rebalanceEvery: "steps" must be/);

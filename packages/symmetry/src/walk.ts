@@ -1,5 +1,5 @@
 import type { LayersModel, LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { isModel, show } from '@tfjs-lrm/core/kit';
+import { checkLayers, isModel } from '@tfjs-lrm/core/kit';
 import type { MultiplierLayer } from '@tfjs-lrm/multipliers';
 import { Builder } from './builder.ts';
 import type { Circuit, Operation, Wire } from './circuit.ts';
@@ -46,16 +46,7 @@ function factors({ kernels }: MultiplierLayer): Operation[] {
  * @throws TypeError for something that is not a model, and for a model without layers
  */
 export function walk(where: string, model: LayersModel): Circuit {
-  if (!isModel(model)) {
-    throw new TypeError(
-      `${where}: the target must be a tf.LayersModel. Received ${show(model)}. Try ${where}(tf.sequential({ layers })).`,
-    );
-  }
-  if ((model.outputs as unknown) === undefined || model.outputs.length === 0) {
-    throw new TypeError(
-      `${where}: model "${model.name}" has no layers yet. Add its layers, or build it, first.`,
-    );
-  }
+  checkLayers(where, model, `${where}(tf.sequential({ layers }))`);
   const to = new Builder();
   const owners = new Map<LayerVariable, { layer: layers.Layer; placed: layers.Layer }>();
   const multiplied = new Set<layers.Layer>();

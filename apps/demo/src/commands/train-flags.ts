@@ -37,7 +37,7 @@ export interface Compared {
 export const COMPARED: Flags<Compared> = {
   preset: oneOf(
     Object.keys(PRESETS) as PresetName[],
-    `size of model and training; ${sizeOf('tiny')} (default); ${sizeOf('small')}; hybrid: tiny with attention and Mamba2 side by side`,
+    `size of model and training; ${sizeOf('nano')}; ${sizeOf('tiny')} (default); ${sizeOf('small')}; hybrid: tiny with attention and Mamba2 side by side`,
   ),
   text: path('FILE', 'what to learn: a text in UTF-8 (default: Moby Dick)'),
   optimizer: oneOf(

@@ -17,7 +17,7 @@ const finished: Finished[] = [
 ];
 
 const README =
-  'before\n<!-- verdicts, written by npm run demo -- paper --publish -->\nold\n<!-- end of verdicts -->\nafter\n';
+  'before\n<!-- demo paper --publish -->\nold\n<!-- /demo paper --publish -->\nafter\n';
 
 describe('publishing', () => {
   it('replaces the table and nothing else, and a second time changes nothing', () => {
@@ -31,7 +31,7 @@ describe('publishing', () => {
   });
 
   it('refuses a README without a place for it', () => {
-    expect(() => withVerdicts('# A README\n', finished)).toThrow('README.md has no lines');
+    expect(() => withVerdicts('# A README\n', finished)).toThrow('README.md must have a line');
   });
 
   it('has every statement on its page, safe in Markdown', () => {

@@ -1,11 +1,9 @@
 /** What the repository shows of the results: two pictures and a table in its README, and a page with every number. */
 import { existsSync, readFileSync } from 'node:fs';
 import { writeDurably } from '@tfjs-lrm/checkpoint/node';
-import { Mistake } from '@tfjs-lrm/shared';
+import { Mistake, withMarked } from '@tfjs-lrm/shared';
 import { conditions, type Finished, marked, picture, statements } from './report.ts';
 
-const BEGIN = '<!-- verdicts, written by npm run demo -- paper --publish -->';
-const END = '<!-- end of verdicts -->';
 const README = 'README.md';
 const PAGE = 'docs/guides/paper.md';
 /** The experiments whose pictures the README shows. */
@@ -30,11 +28,8 @@ const table = (finished: readonly Finished[]): string =>
  *
  * @throws Mistake where it has no place for one
  */
-export function withVerdicts(readme: string, finished: readonly Finished[]): string {
-  const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (from < 0 || to < from) throw new Mistake(`${README} has no lines "${BEGIN}" and "${END}".`);
-  return `${readme.slice(0, from)}${BEGIN}\n${table(finished)}\n${readme.slice(to)}`;
-}
+export const withVerdicts = (readme: string, finished: readonly Finished[]): string =>
+  withMarked(readme, { file: README, name: 'demo paper --publish', content: table(finished) });
 
 /** The page with all verdicts and their numbers. */
 export const verdictPage = (finished: readonly Finished[]): string =>

@@ -1,5 +1,6 @@
 /** Where the time of a computation goes, kernel by kernel, on backends that compute before they return. */
 import * as tf from '@tensorflow/tfjs-core';
+import { cpuMs } from '@tfjs-lrm/shared';
 
 /** A kernel's share of the time, and how often it runs; `between kernels` is tfjs' own work. */
 export interface Share {
@@ -9,12 +10,6 @@ export interface Share {
 }
 
 const RUNS = 5;
-
-/** CPU time of this process so far: other processes hardly change what is between two of these. */
-export function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
 
 /** The kernels that take the most of the time of `run`, which they share without those that they call. */
 export function sharesOfKernels(run: () => void): Share[] {

@@ -1,6 +1,7 @@
 /** How long a gradient takes, compared with its forward pass. */
 import * as tf from '@tensorflow/tfjs-core';
-import { cpuMs, type Share, sharesOfKernels } from './profile.ts';
+import { cpuMs } from '@tfjs-lrm/shared';
+import { type Share, sharesOfKernels } from './profile.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Ratio {

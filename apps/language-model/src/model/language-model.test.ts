@@ -67,7 +67,7 @@ const variablesOf = (model: LayersModel): Map<string, tf.Variable> =>
 eachBackend(() => {
   let before = 0;
 
-  beforeAll(enableTraining);
+  beforeAll(() => enableTraining());
   beforeEach(() => {
     before = tf.memory().numTensors;
   });

@@ -24,9 +24,12 @@ interface Pending {
  */
 export class Losses {
   readonly #backend: string;
+  /** Of a step, as a mean over those between two reads: without a read, steps may still be under way on the device. */
   readonly #times: number[] = [];
   #pending: Pending[] = [];
   #began = 0;
+  #elapsed = 0;
+  #steps = 0;
 
   constructor(backend: string) {
     this.#backend = backend;
@@ -39,7 +42,11 @@ export class Losses {
 
   /** Stops it. */
   end(): void {
-    this.#times.push(performance.now() - this.#began);
+    this.#elapsed += performance.now() - this.#began;
+    this.#steps++;
+    if (this.#pending.length > 0) return;
+    this.#times.push(this.#elapsed / this.#steps);
+    [this.#elapsed, this.#steps] = [0, 0];
   }
 
   /** Takes the loss of a step and the learning rate that it was taken with. */
@@ -47,7 +54,7 @@ export class Losses {
     this.#pending.push({ step, loss, rate: tf.clone(rate) });
   }
 
-  /** Median time of a step so far, without evaluation. */
+  /** Median time of a step until the last read, without evaluation. */
   get msPerStep(): number {
     return this.#times.toSorted((a, b) => a - b)[Math.floor(this.#times.length / 2)] ?? 0;
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { trainInNode } from '../in-node.js';
+import { finished, openApp, start } from '../page.js';
 
 export const STEPS = 60;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -11,6 +12,18 @@ let reference = null;
 export const inNode = () => {
   reference ??= trainInNode(STEPS);
   return reference;
+};
+
+let whole = null;
+/** A page in which the same runs went to their end without a break on wasm, trained once. Its checks leave it open. */
+export const wholeRun = (browser, address) => {
+  whole ??= (async () => {
+    const app = await openApp(browser, address, `steps=${STEPS}&backend=wasm&threads=1`);
+    await start(app.page);
+    await finished(app.page);
+    return app;
+  })();
+  return whole;
 };
 
 /** The largest difference of losses, training and validation, step by step. */
@@ -25,8 +38,8 @@ export function lossDifference(lines, expected) {
   return lines.length === expected.length ? Math.max(...differences) : Number.NaN;
 }
 
-/** Closes a page, and checks that nothing went wrong unseen and nothing was asked of another origin. */
-export async function close({ context, errors, requests }, address, check) {
+/** Checks that nothing went wrong unseen in a page, and nothing was asked of another origin. */
+export function isQuiet({ errors, requests }, address, check) {
   check(
     `no error was logged${errors.length > 0 ? `: ${errors.join(' | ')}` : ''}`,
     errors.length === 0,
@@ -36,7 +49,12 @@ export async function close({ context, errors, requests }, address, check) {
     `no request left the page’s origin${abroad.length > 0 ? `: ${abroad}` : ''}`,
     abroad.length === 0,
   );
-  await context.close();
+}
+
+/** Closes a page that was quiet. */
+export async function close(app, address, check) {
+  isQuiet(app, address, check);
+  await app.context.close();
 }
 
 export async function barriers(page) {

@@ -12,7 +12,7 @@ import {
   start,
   stopped,
 } from '../page.js';
-import { close, inNode, lossDifference, STEPS } from './common.js';
+import { close, inNode, lossDifference, STEPS, wholeRun } from './common.js';
 
 const LINK = (steps) => `steps=${steps}&backend=wasm&threads=1`;
 
@@ -23,9 +23,8 @@ const quiet = (page) =>
   });
 
 export const KEEPING = {
-  resume: async ({ browser, isolated, check, note }) => {
-    const link = `steps=${STEPS}&backend=wasm&threads=1`;
-    const app = await openApp(browser, isolated, link);
+  resume: async ({ browser, isolated, plain, check, note }) => {
+    const app = await openApp(browser, isolated, LINK(STEPS));
     const { page } = app;
     await start(page);
     await reached(page, 10);
@@ -51,10 +50,7 @@ export const KEEPING = {
     const { lines: expected } = await inNode();
     const difference = lossDifference(lines, expected);
     note(`differs from Node by ${difference.toExponential(1)}`);
-    const whole = await openApp(browser, isolated, link);
-    await start(whole.page);
-    await finished(whole.page);
-    const uninterrupted = await metrics(whole.page);
+    const uninterrupted = await metrics((await wholeRun(browser, plain)).page);
     check(
       'losses, rates and scales equal those of an uninterrupted run bit for bit',
       JSON.stringify(lines) === JSON.stringify(uninterrupted),
@@ -72,7 +68,6 @@ export const KEEPING = {
       report.includes('Language models with and without learnable multipliers'),
     );
     await close(app, isolated, check);
-    await close(whole, isolated, check);
   },
 
   'storage-denied': async ({ isolated, check, note }) => {

@@ -1,13 +1,11 @@
 /** What visitors do: bring files, take models home, click twice, type nonsense, follow strange links. */
 import { strFromU8, unzipSync } from 'fflate';
 import { download, finished, metrics, notices, openApp, pause, reached, start } from '../page.js';
-import { close, inNode, STEPS } from './common.js';
+import { close, inNode, isQuiet, wholeRun } from './common.js';
 
 export const VISITOR = {
-  'take-home': async ({ browser, isolated, other, check }) => {
-    const app = await openApp(browser, isolated, `steps=${STEPS}&backend=wasm&threads=1`);
-    await start(app.page);
-    await finished(app.page);
+  'take-home': async ({ browser, plain, other, check }) => {
+    const app = await wholeRun(browser, plain);
     await app.page.reload(); // the model comes from the checkpoint
     const files = unzipSync(await download(app.page, '#model-1'));
     check('the zip has both forms', 'layers/model.json' in files && 'graph/model.json' in files);
@@ -30,7 +28,7 @@ export const VISITOR = {
       predicted.length === logits[1].length && off <= 1e-3,
     );
     await context.close();
-    await close(app, isolated, check);
+    isQuiet(app, plain, check);
   },
 
   files: async ({ browser, isolated, check, note }) => {
@@ -95,7 +93,8 @@ export const VISITOR = {
   },
 
   clumsy: async ({ browser, isolated, check, note }) => {
-    const app = await openApp(browser, isolated, 'steps=60&backend=wasm&threads=1');
+    const link = 'preset=nano&steps=300&backend=wasm&threads=1';
+    const app = await openApp(browser, isolated, link);
     const { page } = app;
 
     const settings = page.locator('#settings');
@@ -107,7 +106,7 @@ export const VISITOR = {
       await page.press(`[name=${name}]`, 'Tab');
     };
     for (const [name, bad, good] of [
-      ['steps', '7', '60'],
+      ['steps', '7', '300'],
       ['rate', '-1', '0.004'],
       ['decay', '1e9', '0.1'],
       ['seed', '1.5', '1'],
@@ -158,7 +157,7 @@ export const VISITOR = {
     await start(page);
     await finished(page);
     const lines = await metrics(page);
-    check('going on from there takes every step once', lines.length === 120);
+    check('going on from there takes every step once', lines.length === 600);
 
     await page.evaluate(() => {
       location.hash =

@@ -32,7 +32,8 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { sumTo } from './broadcast.ts';
-import type { Gradient } from './gradient.ts';
+import type { Example, Gradient } from './gradient.ts';
+import { fromShapes } from './shapes.ts';
 
 /** Whether a gradient is that of a complex tensor z: ∂L/∂(real z) + i·∂L/∂(imag z). */
 const isComplex = (dy: Tensor | Tensor[]): dy is Tensor =>
@@ -124,7 +125,9 @@ const byParts = (stock: GradConfig): GradConfig => ({
   },
 });
 
-const BY_PARTS = [Add, Concat, ExpandDims, Identity, Pack, Reshape, Sub];
+/** Which need no more than shapes for it. */
+const OF_SHAPES = [Add, ExpandDims, Reshape, Sub];
+const OF_VALUES = [Concat, Identity, Pack];
 
 /** Each factor gets the gradient times the conjugate of the other. */
 const product = (stock: GradConfig): GradConfig => ({
@@ -145,7 +148,7 @@ const product = (stock: GradConfig): GradConfig => ({
 });
 
 /** |x + x·i|² = 2·x². */
-const EXAMPLE: Gradient['example'] = {
+const EXAMPLE: Example = {
   of: (x: Tensor1D) => square(abs(complex(x, x))),
   at: [1, 2],
   expected: [4, 8],
@@ -154,6 +157,11 @@ const EXAMPLE: Gradient['example'] = {
 /** Gradients through complex numbers, from real inputs to a real loss: tfjs has none. */
 export const complexGradients: readonly Gradient[] = [
   ...ofComplexOperations.map((gradient) => ({ gradient, example: EXAMPLE })),
-  ...BY_PARTS.map((kernelName) => ({ kernelName, create: byParts, example: EXAMPLE })),
+  ...OF_SHAPES.map((kernelName) => ({
+    kernelName,
+    create: (stock: GradConfig) => byParts(fromShapes(stock)),
+    example: EXAMPLE,
+  })),
+  ...OF_VALUES.map((kernelName) => ({ kernelName, create: byParts, example: EXAMPLE })),
   { kernelName: Multiply, create: product, example: EXAMPLE },
 ];

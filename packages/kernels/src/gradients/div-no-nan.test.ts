@@ -4,7 +4,7 @@ import { eachBackend } from '../../../../test/backends.ts';
 import { kernelsRunBy, values } from '../../../../test/tensors.ts';
 import { disableTraining, enableTraining } from '../index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
@@ -31,12 +31,14 @@ eachBackend(() => {
   test('every other division keeps the gradient of tfjs, 1/0 and its kernels included', () => {
     const [a, b] = [tf.tensor1d([0, 2]), tf.tensor1d([0, 2])];
     const divide = () => gradientsOf(tf.div, a, b);
-    const ours = [divide(), kernelsRunBy(divide)];
+    // The sum that the gradient is taken of saves nothing here, and a copy in stock tfjs.
+    const kernels = () => kernelsRunBy(divide).filter((name) => name !== 'Identity');
+    const ours = [divide(), kernels()];
     expect(ours[0]).toEqual([
       [Number.POSITIVE_INFINITY, 0.5],
       [Number.NaN, -0.5],
     ]);
     disableTraining();
-    expect([divide(), kernelsRunBy(divide)]).toEqual(ours);
+    expect([divide(), kernels()]).toEqual(ours);
   });
 });

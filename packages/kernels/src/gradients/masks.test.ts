@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { onCpu } from '../../../../test/backends.ts';
 import { disableTraining, enableTraining } from '../index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const constant: readonly (readonly [string, (x: tf.Tensor) => tf.Tensor])[] = [

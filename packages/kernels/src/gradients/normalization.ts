@@ -31,7 +31,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
 import { sumTo } from './broadcast.ts';
-import type { Gradient } from './gradient.ts';
+import type { Example, Gradient } from './gradient.ts';
 import { connectSaved } from './saved-outputs.ts';
 
 /** Names of inputs, some of which may be absent: absent ones are left out, because tfjs fails on saving them. */
@@ -134,7 +134,7 @@ const eluGradGradient: GradConfig = {
 };
 
 const E = Math.exp(-1);
-const secondOfElu: Gradient['example'] = {
+const secondOfElu: Example = {
   of: (x) => grad((t) => elu(t))(x),
   at: [-1, 1],
   expected: [E, 0],

@@ -33,7 +33,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { attributes } from '../attributes.ts';
-import type { Gradient } from './gradient.ts';
+import type { Example, Gradient } from './gradient.ts';
 import {
   cropWindows,
   elementsAt,
@@ -217,10 +217,7 @@ export const poolingGradients: readonly Gradient[] = [
 ];
 
 /** An example of second order: Σ g² for the gradient g of Σ operation², at [1, 3]. */
-function penaltyOf(
-  operation: (x: Tensor) => Tensor,
-  expected: readonly number[],
-): Gradient['example'] {
+function penaltyOf(operation: (x: Tensor) => Tensor, expected: readonly number[]): Example {
   const gradient = grad((x) => {
     const y = operation(x);
     return sum(mul(y, y));

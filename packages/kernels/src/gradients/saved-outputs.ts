@@ -19,7 +19,7 @@ import {
   Tanh,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import type { Gradient } from './gradient.ts';
+import type { Example, Gradient } from './gradient.ts';
 
 /**
  * Lets an outer gradient see that `saved` outputs depend on the inputs. tfjs records the copy of a saved output on its
@@ -110,6 +110,6 @@ export const savedOutputGradients: readonly Gradient[] = [
 ];
 
 /** The gradient of the squares of a gradient, at [0, 0]. */
-function secondOrder(f: (t: Tensor) => Tensor, expected: readonly number[]): Gradient['example'] {
+function secondOrder(f: (t: Tensor) => Tensor, expected: readonly number[]): Example {
   return { of: (x) => square(grad(f)(x)), at: [0, 0], expected };
 }

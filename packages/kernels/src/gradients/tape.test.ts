@@ -6,7 +6,7 @@ import { onCpu } from '../../../../test/backends.ts';
 import { tensorsLeftBy, values } from '../../../../test/tensors.ts';
 import { disableTraining, enableTraining } from '../index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 onCpu(() => {
@@ -26,6 +26,24 @@ onCpu(() => {
     });
     expect(left).toBe(0);
     x.dispose();
+  });
+
+  test.each<[string, (t: tf.Tensor) => tf.Tensor]>([
+    ['a sum', (t) => tf.add(t, [1])],
+    ['a difference', (t) => tf.sub(t, [1])],
+    ['a reshape', (t) => tf.reshape(t, [2, 2])],
+    ['another axis', (t) => tf.expandDims(t, 0)],
+    ['a sum of elements', (t) => tf.sum(t)],
+    ['a mean', (t) => tf.mean(t)],
+  ])('%s saves nothing', (_, f) => {
+    tf.tidy(() => {
+      const gradient = tf.grad((t: tf.Tensor) => {
+        const y = f(t);
+        expect(tf.engine().state.activeTape.map(({ saved }) => saved)).toEqual([[]]);
+        return y;
+      });
+      gradient(tf.ones([4]));
+    });
   });
 
   test('it is right where the input is disposed of before the backward pass', () => {

@@ -12,7 +12,7 @@ import {
 } from '../../../../test/tensors.ts';
 import { disableTraining, enableTraining } from '../index.ts';
 
-beforeEach(enableTraining);
+beforeEach(() => enableTraining());
 afterEach(disableTraining);
 
 const draw = (shape: number[], seed: number): tf.Tensor =>

@@ -28,6 +28,8 @@ export interface Addon {
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
+  /** True while a step is recorded for XLA, which has no operations but those of TensorFlow. */
+  readonly composes?: boolean;
   /** Runs an operation on tensors with these numbers, and returns its outputs. */
   executeOp(name: string, attributes: readonly Attribute[], ids: number[], n: number): Output[];
   /** The operation that `executeOp` runs for this one: two have changed since tfjs-node was written. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { booleanRule, checkOptions, show } from '@tfjs-lrm/core/kit';
+import { booleanRule, checkModel, checkOptions } from '@tfjs-lrm/core/kit';
 import { type CompiledStep, compile } from './compile.ts';
 import {
   type Batch,
@@ -209,12 +209,8 @@ function inBatches(
 
 /** The model that runs batches: a Sequential delegates to an inner one. */
 function innerModel(model: LayersModel): BatchModel {
-  const candidate = model as unknown as (BatchModel & SequentialModel) | null;
-  if (typeof candidate?.makeTrainFunction !== 'function') {
-    throw new TypeError(
-      `compileModel: the model must be a tf.LayersModel. Received ${show(model)}. Try the one that you call fit of.`,
-    );
-  }
+  checkModel('compileModel', model, 'the one that you call fit of');
+  const candidate = model as unknown as BatchModel & SequentialModel;
   if (!isSequential(model)) return candidate;
   // With an input shape it has inputs, although the inner model may not exist yet.
   if (candidate.model == null && model.inputs?.length > 0) model.build(undefined as never);

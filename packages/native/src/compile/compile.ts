@@ -103,6 +103,7 @@ export function compile<A extends (tf.Tensor | null)[], R extends Result>(
 class Compilation {
   readonly #step: (...batch: never[]) => unknown;
   readonly #options: CompileOptions;
+  readonly #isForXla: boolean;
   readonly #verify: number;
   /** By signature, the most recently used last. */
   readonly #shapes = new Map<string, ShapeLife>();
@@ -119,6 +120,7 @@ class Compilation {
   constructor(step: (...batch: never[]) => unknown, options: CompileOptions) {
     this.#step = step;
     this.#options = options;
+    this.#isForXla = options.xla ?? false;
     this.#verify = options.verify ?? 0;
   }
 
@@ -216,7 +218,7 @@ class Compilation {
     const call = new StepCall(this.#step, batch);
     return record(backend, (copies) => call.run(copies), batch, {
       ...{ constants, kept: this.#kept, prepared, call: this.#calls },
-      ...{ isLast: true, expected: recording },
+      ...{ isForXla: this.#isForXla, isLast: true, expected: recording },
     }).results;
   }
 
@@ -235,6 +237,7 @@ class Compilation {
       () => call.run(),
       prepared,
       () => ({
+        isForXla: this.#isForXla,
         execute: (...operation) => addon.executeOp(...operation),
         operand: () => {},
         hostHalf: (run) => run(),
@@ -260,7 +263,10 @@ class Compilation {
   ): unknown {
     const call = new StepCall(this.#step, batch);
     const isLast = failures + 1 >= ATTEMPTS;
-    const attempt = { constants, kept: this.#kept, isLast, prepared, call: this.#calls };
+    const attempt = {
+      ...{ constants, kept: this.#kept, isLast, isForXla: this.#isForXla },
+      ...{ prepared, call: this.#calls },
+    };
     const recorded = record(backend, (copies) => call.run(copies), batch, attempt);
     const { results, optimizers, recording } = recorded;
     this.#kept.add(recorded.kept);

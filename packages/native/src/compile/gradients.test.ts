@@ -58,7 +58,7 @@ function fault(operation: Operation): string | null {
 }
 
 onTensorFlow(() => {
-  beforeAll(enableTraining);
+  beforeAll(() => enableTraining());
   afterAll(disableTraining);
 
   it('gradients that enableTraining registers, and theirs, are the same compiled', () => {

@@ -34,6 +34,8 @@ export interface Attempt {
   readonly kept: KeptTensors;
   /** Whether something that this call cannot repeat is an error, rather than a reason to try again. */
   readonly isLast: boolean;
+  /** Whether XLA compiles the step. */
+  readonly isForXla: boolean;
   /** Optimizers whose `beforeStep` has run in this call. */
   readonly prepared: ReadonlySet<TensorOptimizer>;
   /** The number of the call, from which random numbers are made. */
@@ -119,6 +121,10 @@ class Recorder implements Watcher {
     this.batch = batch.map((tensor) =>
       tensor === null ? null : backend.createOutputTensor(copyOf(backend, tensor)),
     );
+  }
+
+  get isForXla(): boolean {
+    return this.#attempt.isForXla;
   }
 
   /** Reports the current place in the step. */

@@ -39,7 +39,8 @@ onTensorFlow(() => {
     const unseen = tf
       .getKernelsForBackend('tensorflow')
       .map(({ kernelName }) => kernelName)
-      .filter((kernel) => !kernels.has(kernel));
+      // Our own kernels are no operations of tfjs; one-pass.test.ts compiles them.
+      .filter((kernel) => !(kernels.has(kernel) || kernel.startsWith('Lrm')));
     run.mockRestore();
     expect(wrong(rows)).toEqual([]);
     expect(unseen.sort()).toEqual(NOT_RUN);

@@ -10,6 +10,8 @@ import { type Draw, type Draws, watchDraws } from './random.ts';
 
 /** What to do with what passes. */
 export interface Watcher {
+  /** Whether XLA compiles the step. */
+  readonly isForXla: boolean;
   execute(op: string, attributes: readonly Attribute[], ids: number[], n: number): Output[];
   /** A tensor of values that the step made in JavaScript. */
   create(shape: number[], dtype: number, values: Values, draw: Draw | undefined): number;
@@ -99,6 +101,7 @@ class Watch {
   #watchedAddon(): Addon {
     const addon = this.#addon;
     return Object.create(addon, {
+      composes: { value: this.#watcher.isForXla },
       executeOp: {
         value: (...[op, attributes, ids, n]: Parameters<Addon['executeOp']>) =>
           this.#isHostHalf
