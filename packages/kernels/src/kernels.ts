@@ -70,6 +70,7 @@ import { gather } from './gather.ts';
 import { identity } from './identity.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
 import { onePassKernels } from './one-pass.ts';
+import { pointwise, pointwiseBackpropFilter, pointwiseBackpropInput } from './pointwise.ts';
 import { withPadding, withSides } from './pool-padding.ts';
 import { withPresentInputs } from './present-inputs.ts';
 import { resizeBilinearGrad, resizeNearestGrad } from './resize-grad.ts';
@@ -204,7 +205,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
     missing: {
       ...denseKernels,
       ...onePassKernels,
-      [Conv2DBackpropFilter]: conv2DBackpropFilter,
+      [Conv2DBackpropFilter]: pointwiseBackpropFilter(conv2DBackpropFilter),
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,
       [DepthwiseConv2dNativeBackpropInput]: depthwiseConv2dBackpropInput,
       [Einsum]: einsum('wasm'),
@@ -216,13 +217,13 @@ export const kernels: Readonly<Record<string, Kernels>> = {
       [AvgPool3D]: (stock) => withMetElements('wasm', stock),
       [BatchMatMul]: batchMatMul,
       [Cast]: cast,
-      [Conv2D]: (stock) => withExplicitPadding(Conv2D, stock),
-      [Conv2DBackpropInput]: conv2DBackpropInput,
+      [Conv2D]: (stock) => pointwise(withExplicitPadding(Conv2D, stock)),
+      [Conv2DBackpropInput]: (stock) => pointwiseBackpropInput(conv2DBackpropInput(stock)),
       [Conv3D]: (stock) => withMetElements('wasm', conv3D(stock)),
       [Conv3DBackpropFilterV2]: () => conv3DBackpropFilter,
       [Conv3DBackpropInputV2]: () => conv3DBackpropInput,
       [DepthwiseConv2dNative]: (stock) => withExplicitPadding(DepthwiseConv2dNative, stock),
-      [FusedConv2D]: (stock) => withExplicitPadding(FusedConv2D, stock),
+      [FusedConv2D]: (stock) => pointwise(withExplicitPadding(FusedConv2D, stock)),
       [FusedDepthwiseConv2D]: (stock) => withExplicitPadding(FusedDepthwiseConv2D, stock),
       [Dilation2D]: dilation2D,
       [Exp]: exp,
