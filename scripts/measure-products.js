@@ -3,6 +3,7 @@
  * shapes, and the constants of `packedCost` with which a step loses least by choosing wrong. The variant is the one that the engine takes: relaxed SIMD from
  * Node 21 on. CPU time, the least of the rounds, both ways in turn. Options: `--products 300 --rounds 5 --seed 1`. With `--listed` it
  * prints the products that the README of kernels lists instead: the time by the way that is chosen, relative to that through tfjs.
+ * With `--threads 2` it prints, for those, the time on so many threads relative to that on one: elapsed time, so that the machine must be idle.
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -11,6 +12,7 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchMatMul } from '../packages/kernels/dist/batch-mat-mul.js';
 import * as cost from '../packages/kernels/dist/product-cost.js';
+import { useThreads } from '../packages/kernels/dist/training-threads.js';
 import { productsOf } from '../packages/kernels/dist/wasm-products.js';
 
 const { values: options } = parseArgs({
@@ -19,20 +21,35 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seed: { type: 'string', default: '1' },
     listed: { type: 'boolean', default: false },
+    threads: { type: 'string', default: '1' },
   },
 });
 const wasm = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
 setWasmPaths(`${dirname(wasm)}/`);
+const threads = Number(options.threads);
+useThreads(threads);
 await tf.setBackend('wasm');
 const backend = tf.backend();
 const products = productsOf(backend);
 if (products === undefined) throw new Error('measure: this engine must have SIMD.');
 const { isRelaxed } = products;
 const stock = tf.getKernel('BatchMatMul', 'wasm').kernelFunc;
-const ways = {
-  tfjs: batchMatMul(stock, () => undefined),
-  packed: batchMatMul(stock, undefined, () => 0),
-};
+const ways =
+  threads === 1
+    ? {
+        tfjs: batchMatMul(stock, () => undefined),
+        packed: batchMatMul(stock, undefined, () => 0),
+      }
+    : {
+        one: batchMatMul(stock, () => ({ ...products, threads: undefined })),
+        several: batchMatMul(stock),
+      };
+/** Nanoseconds: CPU time, which other processes hardly change, or elapsed time, which several threads shorten. */
+function now() {
+  if (threads > 1) return performance.now() * 1e6;
+  const { user, system } = process.cpuUsage();
+  return (user + system) * 1000;
+}
 
 let state = Number(options.seed);
 const random = () => {
@@ -54,24 +71,23 @@ function draw() {
   }
 }
 
-/** Nanoseconds of CPU time by both ways, the least of the rounds. */
+/** Nanoseconds by both ways, the least of the rounds. */
 function measure(product) {
   const { batches, rows, inner, columns, transposeA, transposeB, matricesB } = product;
   const a = tf.randomNormal([batches, ...(transposeA ? [inner, rows] : [rows, inner])]);
   const shapeB = [matricesB, ...(transposeB ? [columns, inner] : [inner, columns])];
   const repeats = Math.max(1, Math.ceil(4e6 / (batches * rows * inner * columns + 2e4)));
   const attrs = { transposeA, transposeB };
-  const least = { tfjs: Infinity, packed: Infinity };
+  const least = Object.fromEntries(Object.keys(ways).map((name) => [name, Infinity]));
   for (let round = 0; round < Number(options.rounds); round++) {
     for (const [name, way] of Object.entries(ways)) {
       // New operands, as in training: tfjs keeps a repeated one packed.
       const operands = Array.from({ length: repeats }, () => tf.ones(shapeB));
-      const before = process.cpuUsage();
+      const before = now();
       for (const b of operands) {
         backend.disposeData(way({ backend, inputs: { a, b }, attrs }).dataId);
       }
-      const { user, system } = process.cpuUsage(before);
-      least[name] = Math.min(least[name], ((user + system) * 1000) / repeats);
+      least[name] = Math.min(least[name], (now() - before) / repeats);
       tf.dispose(operands);
     }
   }
@@ -100,12 +116,16 @@ const LISTED = {
 
 const start = isRelaxed ? cost.RELAXED_SIMD : cost.SIMD;
 measure({ ...draw(), batches: 64, matricesB: 64, rows: 64, inner: 64, columns: 64 }); // compiles
-if (options.listed) {
+if (options.listed || threads > 1) {
   for (const [name, { size, transposeA = false, transposeB = false }] of Object.entries(LISTED)) {
     const [batches, rows, inner, columns] = size;
     const sizes = { batches, rows, inner, columns, matricesA: batches, matricesB: batches };
     const product = { ...sizes, transposeA, transposeB };
-    const { tfjs, packed } = measure(product);
+    const { tfjs, packed, one, several } = measure(product);
+    if (threads > 1) {
+      console.log(`| ${name} | ${(several / one).toFixed(2)} |`);
+      continue;
+    }
     const isPacked = cost.packedCost(product, isRelaxed, start) < viaTfjs(product);
     console.log(`| ${name} | ${(isPacked ? packed / tfjs : 1).toFixed(2)} |`);
   }

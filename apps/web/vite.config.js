@@ -85,30 +85,14 @@ const headers = {
   },
 };
 
-const OUTSIDE = 'if(typeof _scriptDir !== "undefined" && _scriptDir){scriptDirectory=_scriptDir}';
-
-/**
- * tfjs starts the threads of wasm from the text of a function, which looks for a variable outside of it. A minifier sees
- * that the variable is there and drops the question, but not where the text runs.
- */
-const wasmThreads = {
-  name: 'wasm-threads',
-  transform(code, id) {
-    if (!id.endsWith('/wasm-out/tfjs-backend-wasm-threaded-simd.js')) return null;
-    if (!code.includes(OUTSIDE))
-      throw new Error(`apps/web: ${id} does not contain ${OUTSIDE}. Try without this plugin.`);
-    return { code: code.replace(OUTSIDE, ''), map: null };
-  },
-};
-
 /** The packages are bundled from their sources, and all addresses are relative: the folder may lie anywhere. */
 export default defineConfig({
   root: path('.'),
   base: './',
   logLevel: 'warn',
-  plugins: [texts, headers, readmeExample, wasmThreads],
+  plugins: [texts, headers, readmeExample],
   resolve: { conditions: ['@tfjs-lrm/source', 'module', 'browser', 'production'] },
-  worker: { format: 'es', plugins: () => [readmeExample, wasmThreads] },
+  worker: { format: 'es', plugins: () => [readmeExample] },
   build: {
     outDir: path('dist'),
     emptyOutDir: true,

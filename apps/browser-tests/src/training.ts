@@ -3,7 +3,7 @@
 import '@tensorflow/tfjs';
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { enableTraining } from '@tfjs-lrm/kernels';
+import { enableTraining, trainingThreads } from '@tfjs-lrm/kernels';
 import { trainAttention } from '../../../test/attention-layers.ts';
 import { trainKind, ZOO } from '../../../test/layer-zoo.ts';
 import { largestError, report } from './report.ts';
@@ -25,7 +25,7 @@ const kinds: Record<string, () => Promise<number[][]>> = {
 
 await report(async ({ note, check }) => {
   setUpWasm(threads);
-  enableTraining();
+  enableTraining({ threads });
   check('the page is isolated from other origins', crossOriginIsolated);
   check('the backend wasm starts', await tf.setBackend('wasm'));
   check(
@@ -35,6 +35,23 @@ await report(async ({ note, check }) => {
   check(`wasm runs in ${getThreadsCount()} threads`, getThreadsCount() === threads);
   const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
   check('its heap is shared', wasm.HEAPU8.buffer instanceof SharedArrayBuffer);
+  const { threads: own, reason = 'as many as were asked for' } = trainingThreads();
+  check(`our module runs in ${own} threads: ${reason}`, own === threads);
+  const product = () =>
+    tf.tidy(() => {
+      const a = tf.randomUniform([2, 300, 257], -1, 1, 'float32', 1);
+      const b = tf.randomUniform([2, 401, 257], -1, 1, 'float32', 2);
+      return tf.matMul(a, b, false, true).dataSync();
+    });
+  enableTraining({ threads: 1 });
+  const bits = product();
+  enableTraining({ threads });
+  let isSame = true;
+  for (let i = 0; i < 50; i++) {
+    await tf.nextFrame(); // a worker starts only while this thread is idle
+    isSame &&= product().every((value, at) => value === bits[at]);
+  }
+  check('a large product has the bits of one thread', isSame);
 
   note(
     `${STEPS} steps on wasm against ${STEPS} on cpu, relative to the larger of a value and 0.1:`,

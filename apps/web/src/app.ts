@@ -323,11 +323,13 @@ export class App {
     session.isTraining = !isPaused;
     const paused = new Set<number>();
     this.#trainer = new Trainer(session, this.#text as Uint8Array, plan, isPaused, {
-      machine: (_, { isSimd, backend }) => {
+      machine: (_, { isSimd, backend, threads, reason }) => {
         if (backend === 'wasm')
           say(
             byId('machine'),
-            `Computes on wasm ${isSimd ? 'with SIMD' : 'without SIMD, which this browser lacks'}: ${plan.why}.`,
+            `Computes on wasm ${isSimd ? 'with SIMD' : 'without SIMD, which this browser lacks'}: ${plan.why}.${
+              threads < plan.threads ? ` There is only ${threads}: ${reason}.` : ''
+            }`,
           );
         if (this.#phase === 'starting' && !isPaused) this.#show('training');
       },

@@ -30,6 +30,32 @@ export interface Batch {
   readonly bias?: number;
 }
 
+/** Products in a row, of matrices that lie equally far apart: from a place in the batch on, so many matrices further each time. */
+interface Run {
+  readonly start: number;
+  readonly count: number;
+  readonly steps: readonly [left: number, right: number];
+}
+
+/** The whole batch as runs of at most so many products. */
+function runsOf(left: readonly number[], right: readonly number[], longest: number): Run[] {
+  const runs: Run[] = [];
+  const stepsAt = (i: number) => [left[i + 1]! - left[i]!, right[i + 1]! - right[i]!] as const;
+  for (let start = 0, count = 1; start < left.length; start += count, count = 1) {
+    const steps = stepsAt(start);
+    const goesOn = (): boolean => {
+      const [ofLeft, ofRight] = stepsAt(start + count - 1);
+      return ofLeft === steps[0] && ofRight === steps[1];
+    };
+    while (count < longest && start + count < left.length && goesOn()) count++;
+    runs.push({ start, count, steps: count === 1 ? [0, 0] : steps });
+  }
+  return runs;
+}
+
+/** More runs than threads, so that none waits long for one that other programs hold up. */
+const RUNS_A_THREAD = 4;
+
 /** out = left · right for each product of a batch, by our own module, which reads transposed matrices where they are. */
 export function multiplyPacked(
   products: Products,
@@ -39,42 +65,45 @@ export function multiplyPacked(
 ): void {
   const { left, right, out, adds = false, bias = 0 } = batch;
   const [rows, inner, columns] = batch.shape;
-  const strideLeft = left.isTransposed ? rows : inner;
-  const strideRight = right.isTransposed ? inner : columns;
+  const [sizeLeft, sizeRight, size] = [rows * inner, inner * columns, rows * columns];
   const { threads } = products;
+  const threadCount = threads?.count ?? 1;
   // A multiple of cache lines, so that no thread waits for another one.
   const scratchBytes = roundUp(products.scratchFloats(inner, parts.columns) * BYTES, 64);
-  const scratch = memory.allocate(((threads?.count ?? 1) * scratchBytes) / BYTES);
+  const scratch = memory.allocate((threadCount * scratchBytes) / BYTES);
+  const batches = left.indices.length;
+  const longest = parts.isShared ? Math.ceil(batches / (RUNS_A_THREAD * threadCount)) : batches;
   const calls: number[][] = [];
-  for (const [i, index] of left.indices.entries()) {
+  for (const { start, count, steps } of runsOf(left.indices, right.indices, longest)) {
+    const fromLeft = left.indices[start]! * sizeLeft;
+    const fromRight = right.indices[start]! * sizeRight;
     for (let row = 0; row < rows; row += parts.rows) {
       for (let column = 0; column < columns; column += parts.columns) {
-        const [fromLeft, fromRight, to] = [
-          index * rows * inner + row * (left.isTransposed ? 1 : inner),
-          right.indices[i]! * inner * columns + column * (right.isTransposed ? inner : 1),
-          (i * rows + row) * columns + column,
-        ];
         calls.push([
-          left.address + fromLeft * BYTES,
-          right.address + fromRight * BYTES,
-          out + to * BYTES,
+          left.address + (fromLeft + row * (left.isTransposed ? 1 : inner)) * BYTES,
+          right.address + (fromRight + column * (right.isTransposed ? inner : 1)) * BYTES,
+          out + (start * size + row * columns + column) * BYTES,
           Math.min(parts.rows, rows - row),
           inner,
           Math.min(parts.columns, columns - column),
           Number(left.isTransposed),
           Number(right.isTransposed),
-          strideLeft,
-          strideRight,
+          left.isTransposed ? rows : inner,
+          right.isTransposed ? inner : columns,
           columns,
           scratch,
           Number(adds),
           bias === 0 ? 0 : bias + column * BYTES,
+          count,
+          steps[0] * sizeLeft,
+          steps[1] * sizeRight,
+          size,
         ]);
       }
     }
   }
   try {
-    if (threads !== undefined && calls.length > 1) {
+    if (threads !== undefined && parts.isShared) {
       threads.run('multiply', calls, { argument: SCRATCH, bytes: scratchBytes });
     } else {
       for (const call of calls) products.multiply(...(call as Parameters<Products['multiply']>));

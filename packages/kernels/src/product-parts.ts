@@ -5,6 +5,8 @@ import type { Product } from './product-cost.ts';
 export interface Parts {
   readonly rows: number;
   readonly columns: number;
+  /** Whether threads share them; the main one does all otherwise. */
+  readonly isShared: boolean;
   /** Nanoseconds for the whole batch on all threads. */
   readonly cost: number;
 }
@@ -30,13 +32,13 @@ export function partsOf(
   cost: (product: Product) => number,
 ): Parts {
   const { batches, rows, columns } = product;
-  const whole = { rows, columns, cost: cost(product) };
+  const whole = { rows, columns, isShared: false, cost: cost(product) };
   if (threads === 1) return whole;
   const shared = (partRows: number, partColumns: number): Parts => {
     const parts = batches * Math.ceil(rows / partRows) * Math.ceil(columns / partColumns);
     const part = cost({ ...product, batches: 1, rows: partRows, columns: partColumns });
     return {
-      ...{ rows: partRows, columns: partColumns },
+      ...{ rows: partRows, columns: partColumns, isShared: true },
       cost: WAKE + Math.ceil(parts / threads) * part,
     };
   };

@@ -52,7 +52,7 @@ const serve = ({ memory, modules, names, control, table, thread }) => {
   const functions = names.map((name) => all[name]);
   for (;;) {
     let remaining = 0;
-    for (let look = 0; remaining === 0 && look < 20000; look++) remaining = Atomics.load(control, ${CONTROL.remaining});
+    for (let look = 0; remaining === 0 && look < 50000; look++) remaining = Atomics.load(control, ${CONTROL.remaining});
     if (remaining === 0) {
       Atomics.add(control, ${CONTROL.sleepers}, 1);
       Atomics.wait(control, ${CONTROL.remaining}, 0);

@@ -38,7 +38,13 @@ const isSharingForbidden = (): boolean =>
   typeof SharedArrayBuffer === 'undefined' ||
   (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false;
 
-/** The threads that compute now on the wasm backend, with the main one. */
+/**
+ * The threads that compute now on the wasm backend, with the main one, and the reason where `enableTraining` has asked for more.
+ *
+ * @example
+ * const { threads, reason } = trainingThreads();
+ * console.log(`${threads} threads`, reason ?? 'as wanted');
+ */
 export function trainingThreads(): TrainingThreads {
   const backend = runningBackend();
   const connected = backend === undefined ? undefined : threadsOf(backend);

@@ -155,9 +155,9 @@ __attribute__((export_name("scratchFloats"))) int scratch_floats(int inner, int 
  * between rows as stored, so that a part of a product, rows or columns of it, is a product too: threads share one that way.
  * c = a · b, plus what c held if `adds`, or plus bias[columns] if that is not null; not both.
  */
-__attribute__((export_name("multiply"))) void multiply(const float *a, const float *b, float *c, int rows, int inner, int columns,
-                                                       int transpose_a, int transpose_b, int a_stride, int b_stride, int c_stride,
-                                                       float *scratch, int adds, const float *bias) {
+static __attribute__((noinline)) void multiply_one(const float *a, const float *b, float *c, int rows, int inner, int columns, int transpose_a,
+                                                   int transpose_b, int a_stride, int b_stride, int c_stride, float *scratch, int adds,
+                                                   const float *bias) {
   float *edge = scratch;
   float *a_panels = edge + TILE_ROWS * TILE_COLUMNS;
   float *b_panels = a_panels + ROUND_UP(BLOCK_ROWS, TILE_ROWS) * MIN(inner, BLOCK_INNER);
@@ -205,4 +205,12 @@ __attribute__((export_name("multiply"))) void multiply(const float *a, const flo
       }
     }
   }
+}
+
+/** So many products of matrices that lie these numbers of floats apart; 0 where all use the same one. */
+__attribute__((export_name("multiply"))) void multiply(const float *a, const float *b, float *c, int rows, int inner, int columns,
+                                                       int transpose_a, int transpose_b, int a_stride, int b_stride, int c_stride,
+                                                       float *scratch, int adds, const float *bias, int count, int a_step, int b_step, int c_step) {
+  KEEP_LOOP for (int i = 0; i < count; i++, a += a_step, b += b_step, c += c_step)
+    multiply_one(a, b, c, rows, inner, columns, transpose_a, transpose_b, a_stride, b_stride, c_stride, scratch, adds, bias);
 }

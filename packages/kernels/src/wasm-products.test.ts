@@ -272,7 +272,7 @@ test('in memory that threads share, the module works too', () => {
   const products = connect(memory)!;
   const floats = new Float32Array(memory.buffer);
   floats.set([1, 2, 3, 4]);
-  products.multiply(0, 0, 16, 2, 2, 2, 0, 0, 2, 2, 2, 64, 0, 0);
+  products.multiply(0, 0, 16, 2, 2, 2, 0, 0, 2, 2, 2, 64, 0, 0, 1, 0, 0, 0);
   expect([...floats.subarray(4, 8)]).toEqual([7, 10, 15, 22]);
 });
 
@@ -317,7 +317,7 @@ describe('the choice', () => {
         const attrs = { transposeA: ta, transposeB: tb };
         tf.dispose(kernel({ inputs, attrs, backend: backend() }) as tf.TensorInfo as tf.Tensor);
       });
-      expect(multiplications).toHaveBeenCalledTimes(shapeA.length === 3 ? 128 : 1);
+      expect(multiplications).toHaveBeenCalledOnce();
     }
   });
 

@@ -16,7 +16,7 @@ export interface Products {
    * out[rows, columns] = a · b, for a [rows, inner], stored as [inner, rows] if `transposeA` is 1, and b [inner, columns],
    * stored as [columns, inner] if `transposeB` is 1. If `adds` is 1, plus what out held; if `bias` is not 0, plus the bias [columns] at
    * that address; not both. No side may be 0. Strides are the floats between rows as stored: larger than a row
-   * where the matrix is part of a wider one.
+   * where the matrix is part of a wider one. The same for `count` products in a row, whose matrices lie so many floats apart.
    */
   multiply(
     a: number,
@@ -33,6 +33,10 @@ export interface Products {
     scratch: number,
     adds: number,
     bias: number,
+    count: number,
+    stepA: number,
+    stepB: number,
+    stepOut: number,
   ): void;
 }
 

@@ -12,18 +12,23 @@ function numbersOf(run: Run, memory: Memory | null): string {
   const last = records.at(-1);
   if (last === undefined) return '';
   const speed = msPerStep === 0 ? '' : `${msPerStep.toFixed(0)} ms a step`;
-  const tokens =
+  const characters =
     msPerStep === 0
       ? ''
-      : `${Math.round((batch * context * 1000) / msPerStep).toLocaleString('en')} tokens a second`;
+      : `${Math.round((batch * context * 1000) / msPerStep).toLocaleString('en')} characters a second`;
   const held =
     memory === null ? '' : `\n${megabytes(memory.bytes)} of memory, ${memory.tensors} tensors`;
-  const line = [`step ${stepsOf(run)} of ${settings.preset.steps}`, speed, tokens];
+  const line = [`step ${stepsOf(run)} of ${settings.preset.steps}`, speed, characters];
   return line.filter(Boolean).join(' · ') + held;
 }
 
+/** A loss as the number of equally likely characters among which one would be as unsure. */
+const amongOf = (loss: number | null): string =>
+  loss === null ? '' : `, as unsure as among ${Math.exp(loss).toFixed(1)} characters`;
+
 export const showRun = (index: number, run: Run, memory: Memory | null): void => {
   say(byId(`loss-${index}`), run.validationLoss?.toFixed(3) ?? '–');
+  say(byId(`among-${index}`), amongOf(run.validationLoss));
   say(byId(`numbers-${index}`), numbersOf(run, memory));
 };
 

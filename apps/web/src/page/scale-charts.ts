@@ -2,6 +2,7 @@ import type { Scale, ScaleBand } from '@tfjs-lrm/language-model';
 import type uPlot from 'uplot';
 import type { Run } from '../session/session.ts';
 import { make } from './elements.ts';
+import { lastOf, lastRatio, type Points } from './last-points.ts';
 import { repaint } from './painter.ts';
 import { axis, colour, LINES, makePlot, type Plot } from './plot.ts';
 
@@ -61,7 +62,7 @@ export function scaleCharts(place: HTMLElement): ScaleCharts {
       ReturnType<typeof scales>,
     ];
     const x = [...new Set([...plain.keys(), ...having.keys()])].sort((a, b) => a - b);
-    const line = (of: typeof plain): (number | null)[] =>
+    const line = (of: typeof plain): Points =>
       x.map((step) => of.get(step)?.[name]?.effective ?? null);
     const limit = (of: readonly number[] | undefined): (number | null)[] =>
       x.map((step) => of?.[step / (band?.every ?? 1)] ?? null);
@@ -72,11 +73,12 @@ export function scaleCharts(place: HTMLElement): ScaleCharts {
       place.append(plot.figure);
     }
     const [without, withThem] = [line(plain), line(having)];
-    const [a, b] = [without.findLast((v) => v !== null), withThem.findLast((v) => v !== null)];
+    const [a, b] = [lastOf(without), lastOf(withThem)];
+    const ratio = lastRatio(withThem, without);
     const [low, high] = [limit(band?.low), limit(band?.high)];
     plot.caption.replaceChildren(
       make('b', {}, titleOf(name)),
-      ...(a && b ? [make('span', { class: 'faint' }, `× ${(b / a).toFixed(2)}`)] : []),
+      ...(ratio === null ? [] : [make('span', { class: 'faint' }, `× ${ratio.toFixed(2)}`)]),
     );
     plot.update(
       [

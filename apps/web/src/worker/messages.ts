@@ -40,6 +40,8 @@ export interface Machine {
   readonly backend: string;
   readonly isSimd: boolean;
   readonly threads: number;
+  /** Why these are fewer than were asked for. */
+  readonly reason?: string;
 }
 
 export interface Memory {

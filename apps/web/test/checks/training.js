@@ -87,6 +87,8 @@ export const TRAINING = {
     await start(app.page);
     await finished(app.page);
     await equalsNode(app, check, note);
+    const threads = app.page.workers().filter((worker) => worker.url().startsWith('blob:'));
+    check('each model has one thread beside its worker', threads.length === 2);
     await close(app, isolated, check);
   },
 
