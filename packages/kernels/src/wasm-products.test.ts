@@ -189,7 +189,7 @@ describe.each([false, true])('with relaxed SIMD: %s', (isRelaxed) => {
         products.multiply(
           ...addresses,
           ...([rows, inner, columns, transposeA, transposeB] as const),
-          ...([strideA, strideB, columns, 0, 0, 0] as const),
+          ...([strideA, strideB, columns, 0, 0, 0, 1, 0, 0, 0] as const),
         );
         const changed = floats.findIndex((value, i) => {
           const isOut = i >= positions.out && i < positions.out + sizes.out;
