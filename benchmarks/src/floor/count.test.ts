@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { disableTraining, enableTraining } from '@tfjs-lrm/kernels';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../../test/backends.ts';
 import { amountOf, count, sum } from './count.ts';
@@ -31,6 +32,40 @@ describe('count', () => {
     const before = tf.getKernel('Add', 'cpu').kernelFunc;
     await expect(count('cpu', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(tf.getKernel('Add', 'cpu').kernelFunc).toBe(before);
+  });
+
+  it('counts dense layers and their gradients, which wasm runs as products within one kernel', async () => {
+    await import('@tensorflow/tfjs-backend-wasm');
+    await useBackend('wasm');
+    enableTraining();
+    try {
+      const [x, dy, kernel] = [tf.ones([2, 5, 3]), tf.ones([2, 5, 4]), tf.ones([3, 4])];
+      const dense = await count('wasm', async () => {
+        tf.dispose(tf.engine().runKernel('LrmDense', { x, kernel }, { transposeKernel: false }));
+        tf.dispose(tf.engine().runKernel('LrmDenseGradient', { x, dy }));
+      });
+      expect([...dense.values()].map(({ flop }) => flop)).toEqual([240, 240]);
+      expect([...dense.keys()]).toEqual(['LrmDense', 'LrmDenseGradient']);
+      tf.dispose([x, dy, kernel]);
+    } finally {
+      disableTraining();
+      await useBackend('cpu');
+    }
+  });
+
+  it('refuses a kernel that hides products', async () => {
+    tf.registerKernel({
+      ...{ kernelName: 'Hidden', backendName: 'cpu' },
+      kernelFunc: ({ inputs, backend }) =>
+        tf.getKernel('BatchMatMul', 'cpu').kernelFunc({
+          ...{ inputs, backend, attrs: { transposeA: false, transposeB: false } },
+        }),
+    });
+    const a = tf.ones([1, 2, 2]);
+    const run = async () => tf.dispose(tf.engine().runKernel('Hidden', { a, b: a }));
+    await expect(count('cpu', run)).rejects.toThrow('the products within Hidden are not counted');
+    tf.unregisterKernel('Hidden', 'cpu');
+    a.dispose();
   });
 
   it('refuses what it does not count', () => {

@@ -23,6 +23,22 @@ const VIEWS = new Set(['Reshape', 'Identity', 'ExpandDims']);
 /** Products whose operations are not counted here. */
 const UNCOUNTED = /Conv|Einsum/;
 
+const first = (input: Inputs[string]): tf.TensorInfo => input as tf.TensorInfo;
+const widthOf = ({ shape }: tf.TensorInfo): number => shape.at(-1) as number;
+
+/** Of kernels that are products: how many products each element of the output is the sum of. */
+const PRODUCTS: Readonly<Record<string, (inputs: Inputs, attrs: unknown) => number>> = {
+  BatchMatMul: innerOf,
+  _FusedMatMul: innerOf,
+  LrmDense: ({ x }) => widthOf(first(x)),
+  LrmDenseGradient: ({ x }) => tf.util.sizeFromShape(first(x).shape) / widthOf(first(x)),
+};
+
+function innerOf({ a }: Inputs, attrs: unknown): number {
+  const [rows, columns] = first(a).shape.slice(-2) as [number, number];
+  return (attrs as { transposeA: boolean }).transposeA ? rows : columns;
+}
+
 type Inputs = Readonly<Record<string, tf.TensorInfo | readonly tf.TensorInfo[] | undefined>>;
 
 const bytesOf = (tensors: readonly tf.TensorInfo[]): number =>
@@ -44,12 +60,10 @@ export function amountOf(
       `floor: the operations of ${kernel} are not counted. Try a model of matrix products.`,
     );
   }
-  if (kernel === 'BatchMatMul' || kernel === '_FusedMatMul') {
-    const { transposeA } = attrs as { transposeA: boolean };
-    const [rows, columns] = (inputs['a'] as tf.TensorInfo).shape.slice(-2) as [number, number];
-    const inner = transposeA ? rows : columns;
+  const inner = PRODUCTS[kernel];
+  if (inner !== undefined) {
     const size = tf.util.sizeFromShape((outputs[0] as tf.TensorInfo).shape);
-    return { calls: 1, flop: 2 * inner * size, bytes: 0 };
+    return { calls: 1, flop: 2 * inner(inputs, attrs) * size, bytes: 0 };
   }
   const given = Object.values(inputs).flatMap((input) => input ?? []) as tf.TensorInfo[];
   return { calls: 1, flop: 0, bytes: VIEWS.has(kernel) ? 0 : bytesOf([...given, ...outputs]) };
@@ -61,7 +75,7 @@ export async function count(
   action: () => Promise<void>,
 ): Promise<ReadonlyMap<string, Amount>> {
   const amounts = new Map<string, Amount>();
-  let depth = 0;
+  const running: string[] = [];
   const kernels = tf.getKernelsForBackend(backend);
   const register = (configs: readonly tf.KernelConfig[]): void => {
     for (const config of configs) {
@@ -73,17 +87,23 @@ export async function count(
     kernels.map((config) => ({
       ...config,
       kernelFunc: (call) => {
-        depth += 1;
+        const [outer] = running;
+        if (outer !== undefined && config.kernelName in PRODUCTS && !(outer in PRODUCTS)) {
+          throw new Error(
+            `floor: the products within ${outer} are not counted. Try to add it to the kernels that are products.`,
+          );
+        }
+        running.push(config.kernelName);
         try {
           const result = config.kernelFunc(call);
-          if (depth > 1) return result;
+          if (outer !== undefined) return result;
           const outputs = Array.isArray(result) ? result : [result];
           const amount = amountOf(config.kernelName, call.inputs as Inputs, call.attrs, outputs);
           const before = amounts.get(config.kernelName) ?? NOTHING;
           amounts.set(config.kernelName, sum([before, amount]));
           return result;
         } finally {
-          depth -= 1;
+          running.pop();
         }
       },
     })),

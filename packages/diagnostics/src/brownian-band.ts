@@ -1,6 +1,6 @@
 import { checkOptions, numberRule, type Rule, show } from '@tfjs-lrm/core/kit';
 import { refuseCautious } from './cautious.ts';
-import { type Recipe, ratesAt } from './recipe.ts';
+import { checkRecipe, type Recipe, ratesAt } from './recipe.ts';
 import { type UpdateNoise, updateNoise } from './update-noise.ts';
 
 /** @inline */
@@ -100,8 +100,18 @@ export const walkRules: Readonly<Record<'steps' | 'start', Rule>> = {
   start: numberRule({ min: 0, try: '0.02' }),
 };
 
-/** Throws where a walk has no length or no start. */
-export function checkWalk(where: string, { steps, start }: Partial<WalkOptions>): void {
+/** Throws where a walk has no shape, no length or no start. */
+export function checkWalk(
+  where: string,
+  shape: unknown,
+  options: Partial<WalkOptions> | undefined,
+): void {
+  if (!Array.isArray(shape)) {
+    throw new TypeError(
+      `${where}: the shape must be an array of numbers. Received ${show(shape)}. Try ${where}([64, 64], () => 1, recipe, { steps: 1000, start: 0.02 }).`,
+    );
+  }
+  const { steps, start } = options ?? {};
   if (steps !== undefined && start !== undefined) return;
   throw new RangeError(
     `${where}: a walk needs steps and start. Received ${show({ steps, start })}. Try { steps: 1000, start: 0.02 }.`,
@@ -120,7 +130,7 @@ export function checkWalk(where: string, { steps, start }: Partial<WalkOptions>)
  * @param recipe from `recipeOf(optimizer, variable)`, or a literal; its `factor` is ignored
  * @param options steps; start, the root mean square before the first step
  * @returns rms, low and high, with steps + 1 values each, the start first
- * @throws RangeError for cautious decay, options out of range, and a schedule that returns something else
+ * @throws TypeError for something that is not a shape or a recipe; RangeError for cautious decay, options out of range, and a schedule that returns something else
  * @example
  * const rule = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
  * const recipe = { rule, learningRate: 1e-2, decay: 0.5 };
@@ -133,8 +143,9 @@ export function brownianBand(
   recipe: Recipe,
   options: WalkOptions,
 ): Band {
+  checkWalk('brownianBand', shape, options);
   checkOptions('brownianBand', options, walkRules);
-  checkWalk('brownianBand', options);
+  checkRecipe('brownianBand', recipe);
   refuseCautious('brownianBand', recipe);
   const { steps, start } = options;
   const entries = shape.reduce((product, length) => product * length, 1);

@@ -97,6 +97,27 @@ onCpu(() => {
     expect(sgd.row).toMatchObject({ verdict: 'unknown', noiseScale: null });
   });
 
+  test('a watch that has seen no step is told from an optimizer without a recipe', async () => {
+    const model = plain();
+    const watch = watchScales(model, decayed(), { every: 20 });
+    const { rows } = await diagnose(watch);
+    expect(rows[0]).toMatchObject({
+      verdict: 'unknown',
+      advice: 'watch 20 or more steps of the optimizer that trains it',
+    });
+    const sgd = await diagnose(watchScales(model, tf.train.sgd(0.01)));
+    expect(sgd.rows[0]?.advice).toBe('train with adam() or muon()');
+  });
+
+  test('the text says what each verdict in it means, and no other', async () => {
+    const { diagnosis } = await rowOf({ optimizer: decayed() });
+    const text = String(diagnosis);
+    for (const verdict of ['trapped', 'set by data', 'not yet', 'no decay', 'unknown'])
+      expect(text.includes(`\n${verdict}: `)).toBe(
+        diagnosis.rows.some((row) => row.verdict === verdict),
+      );
+  });
+
   test('Muon’s kernels are judged by its own law', async () => {
     const optimizer = withWeightDecay(muon({ learningRate: 0.01 }), { decay: 1 });
     const { row } = await rowOf({ optimizer });

@@ -74,11 +74,12 @@ function verdictOf(
 }
 
 function adviceFor(
-  { name, isFreed, points }: WatchedVariable,
+  { name, isFreed, points, recipe }: WatchedVariable,
   verdict: Verdict,
-  stepsLeft: number | null,
+  { stepsLeft, every }: { readonly stepsLeft: number | null; readonly every: number },
 ): string {
-  if (verdict === 'unknown') return 'train with adam() or muon()';
+  if (recipe === null) return 'train with adam() or muon()';
+  if (verdict === 'unknown') return `watch ${every} or more steps of the optimizer that trains it`;
   if (verdict === 'not yet')
     return stepsLeft === null
       ? 'nothing: no decay acts now'
@@ -90,7 +91,7 @@ function adviceFor(
   return now < SHRUNK * start ? `lower its decay, or ${cure}` : cure;
 }
 
-function rowOf(variable: WatchedVariable): DiagnosisRow {
+function rowOf(variable: WatchedVariable, every: number): DiagnosisRow {
   const { name, shape, points } = variable;
   const now = points.at(-1);
   const scale = now?.rms ?? 0;
@@ -102,7 +103,7 @@ function rowOf(variable: WatchedVariable): DiagnosisRow {
   const missing = relaxedEnough(points[0]?.rms ?? 0, equilibrium) - relaxed;
   const stepsLeft =
     verdict === 'not yet' && share > 0 ? roundUp(Math.max(missing, share) / share) : null;
-  const advice = adviceFor(variable, verdict, stepsLeft);
+  const advice = adviceFor(variable, verdict, { stepsLeft, every });
   return { name, shape, scale, noiseScale, equilibrium, relaxed, verdict, stepsLeft, advice };
 }
 
@@ -114,6 +115,17 @@ const roundUp = (steps: number): number => {
 
 const digits = (value: number | null): string => (value === null ? '–' : value.toPrecision(2));
 
+/** What the verdicts mean, for whoever reads the table alone. */
+const MEANINGS: Readonly<Record<Verdict, string>> = {
+  trapped:
+    'gradient noise and weight decay hold the scale, whatever the data wants; another learning rate or decay would move it.',
+  'set by data': 'the scale is well above what noise and decay alone would give (ratio over 1.3).',
+  'not yet':
+    'too little decay has acted (∫ηλ, the learning rate times the decay over all steps) to tell.',
+  'no decay': 'no weight decay acts on it, so none can hold it.',
+  unknown: 'nothing is known of what noise alone would do.',
+};
+
 function draw(rows: readonly DiagnosisRow[]): string {
   const cells = rows.map((row) => [
     `${row.name} [${row.shape.join(', ')}]`,
@@ -124,10 +136,15 @@ function draw(rows: readonly DiagnosisRow[]): string {
     row.verdict,
     row.advice,
   ]);
-  return drawTable([
-    ['kernel', 'scale', 'by noise alone', 'ratio', '∫ηλ', 'set by', 'what to do'],
-    ...cells,
-  ]);
+  const header = ['kernel', 'scale', 'by noise alone', 'ratio', '∫ηλ', 'verdict', 'what to do'];
+  const verdicts = Object.entries(MEANINGS).filter(([verdict]) =>
+    rows.some((row) => row.verdict === verdict),
+  );
+  return [
+    drawTable([header, ...cells]),
+    '',
+    ...verdicts.map(([verdict, meaning]) => `${verdict}: ${meaning}`),
+  ].join('\n');
 }
 
 /**
@@ -157,7 +174,7 @@ export async function diagnose(watch: ScaleWatch | ScaleRecord): Promise<Diagnos
   const record: unknown = 'read' in watch ? await watch.read() : watch;
   checkRecord('diagnose', record);
   const kernels = record.variables.filter(({ role }) => role !== 'vector' && role !== 'multiplier');
-  const rows = kernels.map(rowOf);
+  const rows = kernels.map((kernel) => rowOf(kernel, record.every));
   const trapped = kernels.filter((kernel, i) => rows[i]?.verdict === 'trapped' && !kernel.isFreed);
   const layers = [...new Set(trapped.map(({ name }) => layerOf(name)))];
   return { rows, layers, toString: () => draw(rows), toSVG: () => drawDiagnosis(rows, TRAPPED) };

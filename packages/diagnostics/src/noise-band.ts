@@ -1,5 +1,5 @@
 import { type Band, type Moment, momentsOf, type Rates, spreadOf } from './brownian-band.ts';
-import type { ScalePoint, WatchedVariable } from './scale-record.ts';
+import { checkWatched, type ScalePoint, type WatchedVariable } from './scale-record.ts';
 import { simulateBrownian } from './simulate-brownian.ts';
 import { updateNoise } from './update-noise.ts';
 
@@ -22,6 +22,7 @@ function ratesOf(points: readonly ScalePoint[]): Rates {
  * a band with one value for each point of the record.
  *
  * @param variable of what `watch.read()` returned
+ * @throws TypeError for something else
  * @returns null for a variable whose optimizer has no recipe, and for a record of fewer than two points
  * @example
  * const watch = watchScales(model, optimizer);
@@ -29,7 +30,9 @@ function ratesOf(points: readonly ScalePoint[]): Rates {
  * const { variables } = await watch.read();
  * noiseBand(variables[0])?.rms; // beside variables[0].points.map(({ rms }) => rms)
  */
-export function noiseBand({ recipe, points, shape }: WatchedVariable): Band | null {
+export function noiseBand(variable: WatchedVariable): Band | null {
+  checkWatched('noiseBand', variable);
+  const { recipe, points, shape } = variable;
   const [first, last] = [points[0], points.at(-1)];
   if (recipe === null || first === undefined || last === undefined || first === last) return null;
   const rates = ratesOf(points);

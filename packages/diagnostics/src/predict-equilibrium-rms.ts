@@ -1,5 +1,5 @@
 import { refuseCautious } from './cautious.ts';
-import { type Recipe, ratesAt } from './recipe.ts';
+import { checkRecipe, type Recipe, ratesAt } from './recipe.ts';
 import { updateNoise } from './update-noise.ts';
 
 /**
@@ -16,13 +16,14 @@ import { updateNoise } from './update-noise.ts';
  *
  * @param recipe from `recipeOf(optimizer, variable)`, or a literal
  * @returns Infinity where nothing decays
- * @throws RangeError for cautious decay, whose balance has no closed form: use `simulateBrownian`
+ * @throws TypeError for something that is not a recipe; RangeError for cautious decay, whose balance has no closed form: use `simulateBrownian`
  * @see arXiv 2601.04890, sec. 1, eq. 1
  * @example
  * const rule = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
  * predictEquilibriumRms({ rule, learningRate: 1e-3, decay: 0.1 }); // 0.0707
  */
 export function predictEquilibriumRms(recipe: Recipe): number {
+  checkRecipe('predictEquilibriumRms', recipe);
   refuseCautious('predictEquilibriumRms', recipe);
   const { rate, share } = ratesAt(recipe, recipe.factor ?? 1);
   const { variance, echoes } = updateNoise(recipe.rule);

@@ -8,7 +8,19 @@ import { withWeightDecay } from '@tfjs-lrm/weight-decay';
 import { expect, test } from 'vitest';
 import { onCpu } from '../../../test/backends.ts';
 import { tensorsLeftBy } from '../../../test/tensors.ts';
-import { predictEquilibriumRms, recipeOf } from './index.ts';
+import {
+  brownianBand,
+  noiseBand,
+  predictEquilibriumRms,
+  recipeOf,
+  simulateBrownian,
+} from './index.ts';
+
+const WALK = { steps: 5, start: 0.1 };
+const RECIPE = {
+  rule: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  learningRate: 1e-2,
+} as const;
 
 const kernel = (name: string): tf.Variable => tf.variable(tf.ones([8, 16]), true, name);
 
@@ -94,6 +106,39 @@ onCpu(() => {
     );
     const cautious = recipeOf(withWeightDecay(adam(), { cautious: true }), kernel('g/kernel'))!;
     expect(() => predictEquilibriumRms(cautious)).toThrow('must act on all coordinates');
+  });
+
+  test.each<[string, (wrong: never) => unknown, unknown, string]>([
+    ['a string', predictEquilibriumRms, 'adam', 'predictEquilibriumRms: a recipe must have a rule'],
+    ['an optimizer', predictEquilibriumRms, adam(), 'Received an object (Adam). Try recipeOf('],
+    ['null', (wrong) => brownianBand([8], () => 1, wrong, WALK), null, 'brownianBand: a recipe'],
+    ['nothing', (wrong) => simulateBrownian([8], () => 1, wrong, WALK), undefined, 'simulateBro'],
+    [
+      'a size',
+      (wrong) => brownianBand(wrong, () => 1, RECIPE, WALK),
+      64,
+      'the shape must be an array',
+    ],
+    [
+      'no steps',
+      (wrong) => simulateBrownian([8], () => 1, RECIPE, wrong),
+      undefined,
+      'needs steps',
+    ],
+    [
+      'a layer',
+      (wrong) => recipeOf(adam(), wrong),
+      {},
+      'recipeOf: the second argument must be a tf.',
+    ],
+    [
+      'a name',
+      (wrong) => noiseBand(wrong),
+      'kernel',
+      'noiseBand: the variable must be one of a record.',
+    ],
+  ])('%s is refused where something else is expected', (_, attempt, wrong, message) => {
+    expect(() => attempt(wrong as never)).toThrow(message);
   });
 
   test('a recipe costs no tensor', async () => {

@@ -1,6 +1,14 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { asTensorOptimizer, ratesOf } from '@tfjs-lrm/core';
-import { type Decay, nodeOf, pathTo, type Station, type UpdateRule } from '@tfjs-lrm/core/kit';
+import {
+  type Decay,
+  isVariable,
+  nodeOf,
+  pathTo,
+  type Station,
+  show,
+  type UpdateRule,
+} from '@tfjs-lrm/core/kit';
 
 /** How an optimizer treats one variable: all that decides its scale when its gradients are noise. */
 export interface Recipe {
@@ -16,6 +24,15 @@ export interface Recipe {
   readonly coupling?: Decay['coupling'] | undefined;
   /** Whether decay acts only where the update already shrinks the weight (false). */
   readonly cautious?: boolean | undefined;
+}
+
+/** Throws for what cannot be a recipe. */
+export function checkRecipe(where: string, recipe: unknown): asserts recipe is Recipe {
+  const { rule, learningRate } = (recipe ?? {}) as Partial<Recipe>;
+  if (typeof rule?.kind === 'string' && typeof learningRate === 'number') return;
+  throw new TypeError(
+    `${where}: a recipe must have a rule and a learningRate. Received ${show(recipe)}. Try recipeOf(optimizer, variable).`,
+  );
 }
 
 /** The learning rate and the share of the weight that decays, in a step in which the schedules have this factor. */
@@ -57,13 +74,19 @@ function decayOn(path: readonly Station[]): Decay | null {
  * @param optimizer any optimizer; tfjs' own Adam has a recipe, its other optimizers have none
  * @param variable what it trains
  * @returns null for an optimizer that does not say how its updates follow from gradients
- * @throws TypeError for something that is not an optimizer; Error where several decays with different couplings act
+ * @throws TypeError for something that is not an optimizer or a variable; Error where several decays with different couplings act
  * @example
  * const optimizer = withWeightDecay(adam({ learningRate: 1e-3 }), { decay: 0.1 });
  * recipeOf(optimizer, tf.variable(tf.ones([64, 64])))?.decay; // 0.1
  */
 export function recipeOf(optimizer: tf.Optimizer, variable: tf.Variable): Recipe | null {
-  return recipeOn(pathTo(asTensorOptimizer(optimizer), variable));
+  const outermost = asTensorOptimizer(optimizer);
+  if (!isVariable(variable)) {
+    throw new TypeError(
+      `recipeOf: the second argument must be a tf.Variable. Received ${show(variable)}. Try recipeOf(optimizer, layer.weights[0].read()).`,
+    );
+  }
+  return recipeOn(pathTo(outermost, variable));
 }
 
 /** The same, given the path of the variable. */

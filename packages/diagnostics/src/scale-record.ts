@@ -44,18 +44,26 @@ export interface ScaleRecord {
   readonly variables: readonly WatchedVariable[];
 }
 
+function isWatched(variable: unknown): boolean {
+  const { name, shape, points } = (variable ?? {}) as Partial<WatchedVariable>;
+  return typeof name === 'string' && Array.isArray(shape) && Array.isArray(points);
+}
+
+/** Throws for what cannot be a variable of a record. */
+export function checkWatched(where: string, variable: unknown): void {
+  if (isWatched(variable)) return;
+  throw new TypeError(
+    `${where}: the variable must be one of a record. Received ${show(variable)}. Try (await watch.read()).variables[0].`,
+  );
+}
+
 /** Throws for what cannot be the record of a watch. */
 export function checkRecord(where: string, record: unknown): asserts record is ScaleRecord {
   const { every, variables } = (record ?? {}) as Partial<ScaleRecord>;
   const isRecord =
-    Number.isInteger(every) &&
-    Array.isArray(variables) &&
-    variables.every(
-      (each: Partial<WatchedVariable> | null) =>
-        typeof each?.name === 'string' && Array.isArray(each.shape) && Array.isArray(each.points),
-    );
+    Number.isInteger(every) && Array.isArray(variables) && variables.every(isWatched);
   if (isRecord) return;
   throw new TypeError(
-    `${where}: a record must be what \`await watch.read()\` returned. Received ${show(record)}.`,
+    `${where}: a record must be what \`await watch.read()\` returned. Received ${show(record)}. Try await watch.read().`,
   );
 }

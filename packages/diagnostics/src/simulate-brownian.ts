@@ -7,7 +7,7 @@ import {
   walkRules,
 } from './brownian-band.ts';
 import { normalNoise } from './noise.ts';
-import type { Recipe } from './recipe.ts';
+import { checkRecipe, type Recipe } from './recipe.ts';
 import { walkersOf } from './simulated-updates.ts';
 
 /** @inline */
@@ -41,7 +41,7 @@ const rules = {
  * @param options steps; start, the root mean square before the first step; entries (2048, at most those of the shape);
  *   gradient, the root mean square of the noise (1); seed (0)
  * @returns the root mean square before each step and after the last: steps + 1 values
- * @throws RangeError for options out of range, and a schedule that returns something else
+ * @throws TypeError for something that is not a shape or a recipe; RangeError for options out of range, and a schedule that returns something else
  * @example
  * const rule = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
  * const recipe = { rule, learningRate: 1e-2, decay: 0.5, cautious: true };
@@ -53,8 +53,9 @@ export function simulateBrownian(
   recipe: Recipe,
   options: SimulationOptions,
 ): Float64Array {
+  checkWalk('simulateBrownian', shape, options);
   checkOptions('simulateBrownian', options, rules);
-  checkWalk('simulateBrownian', options);
+  checkRecipe('simulateBrownian', recipe);
   const { steps, start, entries = 2048, gradient = 1, seed = 0 } = options;
   const { rule, cautious = false } = recipe;
   const normal = normalNoise(seed);

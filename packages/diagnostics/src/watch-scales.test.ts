@@ -289,5 +289,15 @@ onCpu(() => {
       /"resume" must be the record of this model. Received none of \S+kernel/,
     );
     expect(() => watchScales(model, 'adam' as never)).toThrow('expected a tf.Optimizer');
+    const inside = adam();
+    withWeightDecay(inside);
+    expect(() => watchScales(model, inside)).toThrow(
+      'watchScales: the optimizer must be the outermost one. Received adam, which is inside withWeightDecay. Try watchScales(model, model.optimizer).',
+    );
+    expect(() => watchScales(sequential(), optimizer)).toThrow('has no layers yet');
+    model.trainable = false;
+    expect(() => watchScales(model, optimizer)).toThrow(
+      'watchScales: the model must have trainable weights. Received 4 weights, all of them frozen. Try layer.trainable = true first.',
+    );
   });
 });

@@ -2,9 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CustomCallback, type LayersModel } from '@tensorflow/tfjs-layers';
 import { asTensorOptimizer, ratesOf, roleOf } from '@tfjs-lrm/core';
 import {
-  checkModel,
+  checkLayers,
   checkOptions,
   type Member,
+  nameOfClass,
   nodeOf,
   numberRule,
   pathTo,
@@ -72,7 +73,6 @@ export class ScaleWatch extends CustomCallback {
   constructor(model: LayersModel, optimizer: tf.Optimizer, { every, resume }: Watching) {
     super({});
     this.#optimizer = optimizer;
-    asTensorOptimizer(optimizer); // which throws for what is none
     this.#every = every;
     const now = this.#optimizer.iterations;
     const weights = model.trainableWeights;
@@ -316,6 +316,16 @@ function gradientOf(
   return { noise: Math.sqrt(noise), signal: Math.sqrt(power - noise) };
 }
 
+/** An optimizer inside another one does not know of the decay and the schedule around it. */
+function checkOutermost(optimizer: tf.Optimizer): void {
+  const { owner } = nodeOf(asTensorOptimizer(optimizer));
+  if (owner === null) return;
+  const [inside, around] = [optimizer, owner].map((each) => nameOfClass(each.getClassName()));
+  throw new Error(
+    `watchScales: the optimizer must be the outermost one. Received ${inside}, which is inside ${around}. Try watchScales(model, model.optimizer).`,
+  );
+}
+
 const rules = {
   every: numberRule({ min: 1, integer: true, try: '50' }),
   resume: (value: unknown) => {
@@ -338,7 +348,7 @@ const rules = {
  * @param options every: steps between two points (50); resume: the record of the run so far, from `read()`, when model and
  *   optimizer go on from a checkpoint
  * @throws TypeError for something that is not a model, an optimizer or a record; RangeError for wrong options; Error for the
- *   record of another model
+ *   record of another model, a model that is frozen, and an optimizer inside another one
  * @example
  * const watch = watchScales(model, optimizer, { every: 50 });
  * await model.fit(x, y, { epochs: 10, callbacks: watch });
@@ -349,7 +359,13 @@ export function watchScales(
   optimizer: tf.Optimizer,
   options: WatchOptions = {},
 ): ScaleWatch {
-  checkModel('watchScales', model, 'watchScales(model, optimizer)');
+  checkLayers('watchScales', model, 'watchScales(model, optimizer)');
+  checkOutermost(optimizer);
+  if (model.trainableWeights.length === 0) {
+    throw new Error(
+      `watchScales: the model must have trainable weights. Received ${model.weights.length} weights, all of them frozen. Try layer.trainable = true first.`,
+    );
+  }
   checkOptions('watchScales', options, rules);
   const { resume = null } = options;
   return new ScaleWatch(model, optimizer, { every: options.every ?? resume?.every ?? 50, resume });

@@ -68,6 +68,7 @@ import { padAxes, reverseAxes, stridedSliceAxes } from './few-axes.ts';
 import { fusedMatMul } from './fused-mat-mul.ts';
 import { gather } from './gather.ts';
 import { identity } from './identity.ts';
+import { layerNormKernels } from './layer-norm.ts';
 import { maxPool3D, maxPoolGrad, maxPoolWithArgmax } from './max-pool.ts';
 import { onePassKernels } from './one-pass.ts';
 import { pointwise, pointwiseBackpropFilter, pointwiseBackpropInput } from './pointwise.ts';
@@ -204,6 +205,7 @@ export const kernels: Readonly<Record<string, Kernels>> = {
   wasm: {
     missing: {
       ...denseKernels,
+      ...layerNormKernels,
       ...onePassKernels,
       [Conv2DBackpropFilter]: pointwiseBackpropFilter(conv2DBackpropFilter),
       [DepthwiseConv2dNativeBackpropFilter]: depthwiseConv2dBackpropFilter,

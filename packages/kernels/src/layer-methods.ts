@@ -12,6 +12,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import { isDense, runDense } from './dense.ts';
+import { layerNorm } from './layer-norm.ts';
 
 /** The members of tfjs-layers' layers that are read or set here. */
 interface Layer {
@@ -24,6 +25,7 @@ interface Layer {
   axis: number | number[];
   scale: boolean;
   center: boolean;
+  epsilon: number;
   gamma?: Weight | null;
   beta?: Weight | null;
   bias?: Weight | null;
@@ -247,6 +249,22 @@ const denseAtOnce = patch<Call>(
     },
 );
 
+/** In one pass where the backend has it, and the axis is the last one. */
+const layerNormalizationAtOnce = patch<Call>(
+  'LayerNormalization',
+  'call',
+  (stock) =>
+    function (inputs, kwargs) {
+      const x = one(inputs);
+      const [axis, ...more] = [this.axis].flat();
+      if (more.length > 0 || axis !== x.rank - 1) return stock.call(this, inputs, kwargs);
+      return tidy(() => {
+        const [gain, center] = [this.gamma, this.beta].map((weight) => weight?.read() ?? null);
+        return layerNorm(x, gain!, center!, this.epsilon) ?? stock.call(this, inputs, kwargs);
+      });
+    },
+);
+
 /** Each stays correct with a later tfjs, which may include what it adds. Later entries wrap earlier ones. */
 const PATCHES = [
   conv1dChannelsFirst,
@@ -256,6 +274,7 @@ const PATCHES = [
   depthwiseDilated,
   denseAtOnce,
   depthwiseDilatedShape,
+  layerNormalizationAtOnce,
   softmaxAxis,
   normalizationWithoutScale,
   frozenNormalization,

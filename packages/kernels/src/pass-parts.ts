@@ -24,6 +24,7 @@ const elements = (addresses: number): Division => ({
 /** By the name of the export. Passes that add over all of their input are not here: their sums keep their order. */
 const DIVISIONS: Readonly<Record<string, (values: Values) => Division>> = {
   adam: () => ({ count: 9, floats: [1, 1, 1, 1, 0, 0, 1, 1, 1] }),
+  exp: () => elements(2),
   gatedSilu: () => elements(4),
   gatedSiluGradient: () => elements(6),
   rmsNorm: ({ 5: groups = 1, 6: width = 1 }) => ({
@@ -36,6 +37,16 @@ const DIVISIONS: Readonly<Record<string, (values: Values) => Division>> = {
     unit: time,
   }),
   scale: ({ 5: width = 1 }) => ({ count: 4, floats: [width, 1, 0, width] }),
+  softmax: ({ 3: width = 1, 4: time = 0 }) => ({
+    count: 2,
+    floats: [width, width],
+    unit: Math.max(time, 1),
+  }),
+  softmaxGradient: ({ 4: width = 1 }) => ({ count: 3, floats: [width, width, width] }),
+  turnHeads: ({ 5: time = 1, 6: heads = 1, 7: width = 1 }) => ({
+    count: 4,
+    floats: [time * heads * width, 0, 0, time * heads * width],
+  }),
 };
 
 /** The fewest floats of a part that is worth waking a thread for. */
@@ -50,8 +61,8 @@ export function partsOfPass(name: string, values: Values, threads: number): numb
   const floatsARow = Math.max(...floats);
   const parts = Math.min(threads, Math.floor((rows * floatsARow) / LEAST_FLOATS), rows / unit);
   if (parts < 2) return undefined;
-  // In multiples of 16 elements, so that parts begin at the same places of SIMD registers and cache lines as the whole.
-  const step = unit === 1 ? 16 : unit;
+  // Single elements in multiples of 16, so that no two threads write to the same cache line.
+  const step = floatsARow === 1 ? 16 : unit;
   const rowsAPart = Math.ceil(rows / parts / step) * step;
   return Array.from({ length: Math.ceil(rows / rowsAPart) }, (_, part) => {
     const start = part * rowsAPart;

@@ -1,6 +1,6 @@
 /**
  * Wasm code whose memory threads can share. tfjs brings a build for threads only for browsers, and in Node its other build has memory of
- * its own. Loads and stores are the same instructions on either kind of memory, so that two bits in the code make the difference.
+ * its own. Loads and stores are the same instructions on either kind of memory, so that the limits of the memory make the difference.
  */
 
 /** Sections of a module, by their number. */

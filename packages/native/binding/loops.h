@@ -1,6 +1,6 @@
 // What a training step does element by element, each in one pass over memory where TensorFlow needs one operation, and
-// so one pass and one tensor, for every sign of the formula. Everything is row-major float32; outputs never overlap
-// inputs; a factor that is not there is null. `@tfjs-lrm/kernels` has the same formulas for WebAssembly (wasm-passes.c).
+// so one pass and one tensor, for every sign of the formula. Everything is row-major float32; a factor that is not there is
+// null. An output may be the memory of an input that is declared with EDIT, and overlaps no other. `@tfjs-lrm/kernels` has the same formulas for WebAssembly (wasm-passes.c).
 #pragma once
 
 #include <cmath>
@@ -19,6 +19,9 @@
 #define SUM_OF(sum) _Pragma("omp simd reduction(+ : sum)")
 #define IN const float *__restrict
 #define OUT float *__restrict
+#define EDIT const float *
+// Elements do not depend on each other, also where an output is the memory of an input.
+#define EACH _Pragma("omp simd") for
 // Sums over many rows: after thousands of additions in float32, one after the other, they are off by 5e-5 and more.
 #define SUMS double *__restrict
 
@@ -40,20 +43,24 @@ EACH_CPU static void Scale(IN w, IN u, IN v, OUT out, Size rows, Size width) {
 }
 
 // dw = dy · (u vᵀ), du[j] = Σᵢ dy · w · v[i], and dy · w · u[j] is added to sums_of_v[i]; the last two where u and v are.
-EACH_CPU static void ScaleGradient(IN dy, IN w, IN u, IN v, OUT dw, OUT du, SUMS sums_of_v, Size rows,
+EACH_CPU static void ScaleGradient(EDIT dy, IN w, IN u, IN v, float *dw, OUT du, SUMS sums_of_v, Size rows,
                                    Size width) {
   for (Size j = 0; j < rows; j++, dy += width, w += width, dw += width) {
     const float row = u ? u[j] : 1;
     float sum = 0;
     if (v) {
-      for (Size i = 0; i < width; i++) dw[i] = dy[i] * (row * v[i]);
-      for (Size i = 0; i < width; i++) sums_of_v[i] += dy[i] * w[i] * row;
-      if (u) {
-        SUM_OF(sum) for (Size i = 0; i < width; i++) sum += dy[i] * w[i] * v[i];
+      EACH (Size i = 0; i < width; i++) sums_of_v[i] += dy[i] * w[i] * row;
+      SUM_OF(sum) for (Size i = 0; i < width; i++) {
+        const float slope = dy[i];
+        sum += slope * w[i] * v[i];
+        dw[i] = slope * (row * v[i]);
       }
     } else {
-      for (Size i = 0; i < width; i++) dw[i] = dy[i] * row;
-      SUM_OF(sum) for (Size i = 0; i < width; i++) sum += dy[i] * w[i];
+      SUM_OF(sum) for (Size i = 0; i < width; i++) {
+        const float slope = dy[i];
+        sum += slope * w[i];
+        dw[i] = slope * row;
+      }
     }
     if (u) du[j] = sum;
   }
@@ -64,10 +71,10 @@ struct Rates {
 };
 
 // m ← β1·m + rest1·g, v ← β2·v + rest2·g², value ← value − m / (√v + epsilon) · step
-EACH_CPU static void Adam(IN value, IN gradient, IN m, IN v, OUT new_value, OUT new_m, OUT new_v, Size count,
+EACH_CPU static void Adam(IN value, EDIT gradient, IN m, IN v, float *new_value, OUT new_m, OUT new_v, Size count,
                           Rates rates) {
   const auto [step, epsilon, beta1, beta2, rest1, rest2] = rates;
-  for (Size i = 0; i < count; i++) {
+  EACH (Size i = 0; i < count; i++) {
     const float g = gradient[i];
     const float mean = m[i] * beta1 + g * rest1;
     const float square = v[i] * beta2 + g * g * rest2;
@@ -95,7 +102,7 @@ EACH_CPU static void RmsNorm(IN x, IN gain, OUT y, OUT scales, Size rows, Size g
 
 // With n = x · scale: dx = (dy · gain − n · mean(dy · gain · n)) · scale, and dy · n is added to sums_of_gain where there
 // is a gain.
-EACH_CPU static void RmsNormGradient(IN dy, IN x, IN scales, IN gain, OUT dx, SUMS sums_of_gain, Size rows,
+EACH_CPU static void RmsNormGradient(EDIT dy, IN x, IN scales, IN gain, float *dx, SUMS sums_of_gain, Size rows,
                                      Size groups, Size width) {
   for (Size at = 0; at < rows * groups; at++, x += width, dy += width, dx += width) {
     const float scale = scales[at];
@@ -106,11 +113,11 @@ EACH_CPU static void RmsNormGradient(IN dy, IN x, IN scales, IN gain, OUT dx, SU
       SUM_OF(sum) for (Size i = 0; i < width; i++) sum += dy[i] * (x[i] * scale) * factor[i];
       for (Size i = 0; i < width; i++) sums[i] += dy[i] * (x[i] * scale);
       const float along = sum / width;
-      for (Size i = 0; i < width; i++) dx[i] = (dy[i] * factor[i] - x[i] * scale * along) * scale;
+      EACH (Size i = 0; i < width; i++) dx[i] = (dy[i] * factor[i] - x[i] * scale * along) * scale;
     } else {
       SUM_OF(sum) for (Size i = 0; i < width; i++) sum += dy[i] * (x[i] * scale);
       const float along = sum / width;
-      for (Size i = 0; i < width; i++) dx[i] = (dy[i] - x[i] * scale * along) * scale;
+      EACH (Size i = 0; i < width; i++) dx[i] = (dy[i] - x[i] * scale * along) * scale;
     }
   }
 }
@@ -121,11 +128,11 @@ EACH_CPU static void GatedSilu(IN gate, IN sigmoid, IN up, OUT out, Size count) 
 }
 
 // dgate = dy · up · (sigmoid + gate · sigmoid · (1 − sigmoid)), dup = dy · gate · sigmoid
-EACH_CPU static void GatedSiluGradient(IN dy, IN gate, IN sigmoid, IN up, OUT dgate, OUT dup, Size count) {
-  for (Size i = 0; i < count; i++) {
-    const float s = sigmoid[i], silu = gate[i] * s;
-    dgate[i] = dy[i] * up[i] * (s + silu * (1 - s));
-    dup[i] = dy[i] * silu;
+EACH_CPU static void GatedSiluGradient(EDIT dy, IN gate, IN sigmoid, IN up, float *dgate, OUT dup, Size count) {
+  EACH (Size i = 0; i < count; i++) {
+    const float slope = dy[i], s = sigmoid[i], silu = gate[i] * s;
+    dgate[i] = slope * up[i] * (s + silu * (1 - s));
+    dup[i] = slope * silu;
   }
 }
 
@@ -159,4 +166,6 @@ EACH_CPU static void Rotate(IN x, IN cosine, IN sine, OUT out, Size rows, Size f
 #undef SUM_OF
 #undef IN
 #undef OUT
+#undef EDIT
+#undef EACH
 #undef SUMS

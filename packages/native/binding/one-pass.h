@@ -60,7 +60,23 @@ class Call {
   const Shape &shape(int i) const { return shapes_[i]; }
   const float *input(int i) const { return static_cast<const float *>(TF_TensorData(tensors_[i])); }
 
-  // The memory of an output.
+  // The memory of an output: that of an input of its shape where nothing else reads that one any more, else new memory.
+  float *output_over(int input, int i) {
+    if (!ok()) return nullptr;
+    const Shape &shape = shapes_[input];
+    // The one here would count as another reader.
+    TF_DeleteTensor(tensors_[input]);
+    tensors_[input] = nullptr;
+    int forwarded = -1;
+    TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.data(), shape.size(), &forwarded,
+                                                        status_.status);
+    if (tensor == nullptr) return nullptr;
+    tensors_.push_back(tensor);
+    TF_GetInput(context_, input, &tensors_[input], status_.status);
+    return static_cast<float *>(TF_TensorData(tensor));
+  }
+
+  // New memory of an output.
   float *output(int i, const Shape &shape) {
     if (!ok()) return nullptr;
     TF_Tensor *tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), shape.size(),
@@ -158,7 +174,7 @@ struct ScaleGradientKernel {
     factors.Check(call, shape, 2);
     call->Require(call->shape(0) == shape, "dy must have the shape of w");
     if (!call->ok()) return;
-    float *dw = call->output(0, shape);
+    float *dw = call->output_over(0, 0);
     float *du = factors.has_u ? call->output(1, {shape[0]}) : nullptr;
     float *dv = factors.has_v ? call->output(factors.v_after(1), {shape[1]}) : nullptr;
     if (!call->ok()) return;
@@ -193,7 +209,7 @@ struct AdamKernel {
       const Shape &shape = call->shape(value);
       call->Require(call->shape(gradient) == shape && call->shape(m) == shape && call->shape(v) == shape,
                     "gradient, m and v must have the shape of the value");
-      float *new_value = call->output(i, shape);
+      float *new_value = call->output_over(gradient, i);
       float *new_m = call->output(count + i, shape);
       float *new_v = call->output(2 * count + i, shape);
       if (!call->ok()) return;
@@ -244,7 +260,7 @@ struct RmsNormGradientKernel {
     const int64_t rows = RowsOf(shape), width = shape.back();
     call->Require(SizeOf(call->shape(2)) == rows * groups, "scale must have an element for each group");
     if (has_gain) call->Require(call->shape(3) == Shape{width}, "gain must have an element for each channel");
-    float *dx = call->output(0, shape);
+    float *dx = call->output_over(0, 0);
     float *dgain = has_gain ? call->output(1, {width}) : nullptr;
     if (!call->ok()) return;
     const float *dy = call->input(0), *x = call->input(1), *scale = call->input(2);
@@ -278,7 +294,7 @@ struct GatedSiluGradientKernel {
     const Shape &shape = call->shape(1);
     call->Require(call->shape(0) == shape && call->shape(2) == shape && call->shape(3) == shape,
                   "dy, sigmoid and up must have the shape of gate");
-    float *dgate = call->output(0, shape);
+    float *dgate = call->output_over(0, 0);
     float *dup = call->output(1, shape);
     if (!call->ok()) return;
     const float *dy = call->input(0), *gate = call->input(1), *sigmoid = call->input(2), *up = call->input(3);

@@ -10,11 +10,31 @@ import {
   onePassTests,
   runOnePassKernel,
 } from '../../../test/one-pass.ts';
+import { build, inNewProcess } from '../../../test/process.ts';
 import { expectClose, values } from '../../../test/tensors.ts';
 import { nodeBackend } from './compile/backend.ts';
 import { compile } from './compile/compile.ts';
 import { isLinked } from './linked.ts';
 import { registerOnePass } from './one-pass.ts';
+
+/** Prints a hash of what each kernel gives on large inputs, each time the same, with so many threads. */
+const IN_PROCESS = `
+import { createHash } from 'node:crypto';
+await tf.setBackend('tensorflow');
+process.env.TF_NUM_INTRAOP_THREADS = String(input.threads);
+const hashes = input.calls.map(({ name, shapes, attrs }) => {
+  const inputs = Object.fromEntries(Object.entries(shapes).map(([key, shape], i) => {
+    const tensor = tf.randomUniform(shape, 0.1, 1, 'float32', i);
+    return [key, name === 'LrmAdam' && shape.length > 0 ? [tensor] : tensor];
+  }));
+  return Array.from({ length: 20 }, () => tf.tidy(() => {
+    const hash = createHash('sha256');
+    for (const output of tf.engine().runKernel(name, inputs, attrs)) hash.update(output.dataSync());
+    return hash.digest('hex');
+  }));
+});
+console.log(JSON.stringify(hashes));
+`;
 
 const names = [...new Set(ONE_PASS_CASES.map(([name]) => name))];
 const registered = (): string[] =>
@@ -47,6 +67,15 @@ describe.skipIf(registered().length === 0)('on tensorflow', () => {
     return { step, runs };
   }
 
+  /** The largest difference, relative to the larger of 1 and the value. */
+  const worst = (actual: tf.Tensor, expected: tf.Tensor): number =>
+    tf.tidy(
+      () =>
+        tf
+          .max(tf.div(tf.abs(tf.sub(actual, expected)), tf.maximum(tf.abs(expected), 1)))
+          .dataSync()[0] as number,
+    );
+
   it.each([
     ['a graph', false],
     ['XLA', true],
@@ -69,6 +98,46 @@ describe.skipIf(registered().length === 0)('on tensorflow', () => {
       expect(runs.inOnePass, name).toBe(xla ? 0 : 2);
       compiled.dispose();
     }
+  });
+
+  it('a graph lends the memory of what nothing reads any more, and of nothing else', () => {
+    for (const [name, at] of ONE_PASS_CASES) {
+      const keys = Object.keys(at.inputs(5, 7));
+      const { step } = stepOf(name, at, keys);
+      // Large enough for parts on several threads. The differences are new tensors in the graph; some are results too.
+      const compiled = compile((zero: tf.Tensor, ...tensors: tf.Tensor[]) => {
+        const differences = tensors.map((tensor) => tf.sub(tensor, zero));
+        return [...step(...differences), ...differences.filter((_, i) => i % 2 === 1)];
+      });
+      const [rows, width] = [300, 500];
+      for (let call = 0; call < 4; call++) {
+        tf.tidy(() => {
+          const inputs = onePassInputs(at, rows, width, call);
+          const tensors = keys.map((key) => inputs[key]!);
+          const expected = at.formula(inputs, rows, width);
+          const given = tensors.filter((_, i) => i % 2 === 1);
+          const outputs = compiled(tf.scalar(0), ...tensors);
+          expect(outputs).toHaveLength(expected.length + given.length);
+          [...expected, ...given].forEach((tensor, i) => {
+            expect(worst(outputs[i]!, tensor), `${name}, output ${i}`).toBeLessThan(1e-4);
+          });
+        });
+      }
+      compiled.dispose();
+    }
+  });
+
+  it('one thread and several give the same bits', async () => {
+    await build(['native']);
+    const calls = ONE_PASS_CASES.map(([name, { inputs, attrs = {} }]) => ({
+      ...{ name, shapes: inputs(300, 500), attrs },
+    }));
+    const [one, several] = await Promise.all(
+      [1, 4].map((threads) => inNewProcess<string[][]>(['native'], IN_PROCESS, { threads, calls })),
+    );
+    expect(several).toEqual(one);
+    for (const hashes of one as string[][]) expect(new Set(hashes).size).toBe(1);
+    expect(new Set(one!.flat()).size).toBe(calls.length);
   });
 
   it('a graph calls the operation that was recorded', () => {

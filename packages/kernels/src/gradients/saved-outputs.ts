@@ -5,6 +5,8 @@ import {
   exp,
   expandDims,
   type GradConfig,
+  getBackend,
+  getKernel,
   grad,
   logSoftmax,
   losses,
@@ -51,7 +53,22 @@ const connected = (stock: GradConfig): GradConfig => ({
   },
 });
 
-const NAMES = [Exp, Pow, Sigmoid, Softmax, Tanh];
+/** The gradient of a softmax in one pass, where the backend has it and no outer gradient is being recorded. */
+const softmaxInOnePass = (stock: GradConfig): GradConfig => ({
+  ...stock,
+  gradFunc: (gradient, saved, attrs) => {
+    connectSaved(saved);
+    const dy = gradient as Tensor;
+    const ofTfjs = (): Tensor => stock.gradFunc(dy, saved, attrs)['logits']!();
+    if (engine().state.gradientDepth > 0 || getKernel(PASS, getBackend()) === undefined)
+      return { logits: ofTfjs };
+    const run = (): Tensor[] => engine().runKernel(PASS, { dy, y: saved[0]! });
+    return { logits: () => run()[0] ?? ofTfjs() };
+  },
+});
+const PASS = 'LrmSoftmaxGradient';
+
+const NAMES = [Exp, Pow, Sigmoid, Tanh];
 
 const scope = (operation: string): string => `${operation}__op`;
 
@@ -99,6 +116,7 @@ export const savedOutputGradients: readonly Gradient[] = [
     create: connected,
     example: secondOrder(exp, [2, 2]),
   })),
+  { kernelName: Softmax, create: softmaxInOnePass },
   {
     gradient: logSoftmaxGradient,
     example: secondOrder((t) => mul(logSoftmax(t), [1, 0]), [-0.5, 0.5]),

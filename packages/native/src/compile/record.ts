@@ -107,6 +107,8 @@ class Recorder implements Watcher {
   readonly #sources = new Map<Reference, Source>();
   /** The inputs of the function, by what identifies their source. */
   readonly #inputs = new Map<object, Value>();
+  /** Outputs of operations that are outputs of the function. */
+  readonly #returned = new Set<Reference>();
   readonly #operations: string[] = [];
   readonly #streams: number[] = [];
   #isRepeatable = true;
@@ -315,8 +317,13 @@ class Recorder implements Watcher {
   /** An output of its own: not an input, and not another output. */
   #output({ dataId }: tf.TensorInfo): Reference {
     const { id, dtype } = this.#backend.tensorMap.get(dataId);
+    const { reference } = this.#valueOf(id);
+    if (!this.#sources.has(reference) && !this.#returned.has(reference)) {
+      this.#returned.add(reference);
+      return reference;
+    }
     const type = { name: 'T', type: this.#addon.TF_ATTR_TYPE, value: dtype };
-    return `${this.#graph.add('Identity', [type], [this.#valueOf(id).reference])}:0`;
+    return `${this.#graph.add('Identity', [type], [reference])}:0`;
   }
 
   /** Frees captured tensors of inputs. */
