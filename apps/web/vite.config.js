@@ -100,6 +100,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 10_000,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: [path('index.html'), path('example.html')] },
+    rolldownOptions: {
+      input: [path('index.html'), path('example.html')],
+      checks: { bundlerTimings: false },
+    },
   },
 });

@@ -26,7 +26,7 @@ import { batchesOf, build, type Parametrization, student } from '../widths/stude
 import { type Curve, gridFrom, type Sweep, sweep } from '../widths/sweep.ts';
 import { evenWithBest, verdictOf } from '../widths/verdict.ts';
 
-type Settings = Omit<Sweep, 'parametrizations' | 'rates'>;
+type Settings = Omit<Sweep, 'parametrization' | 'rates'>;
 
 interface Chosen extends Settings {
   out: string;
@@ -34,7 +34,7 @@ interface Chosen extends Settings {
 }
 
 const DEFAULTS: Settings = {
-  ...{ widths: [64, 128, 256, 512], seeds: 5, steps: 240, batch: 64 },
+  ...{ widths: [64, 128, 256, 512], seeds: 3, steps: 240, batch: 64 },
   ...{ schedule: 'linear', head: 'random', loss: 'validation' },
 };
 
@@ -65,7 +65,11 @@ FILE.runs.ndjson: the same command goes on where it was interrupted.
 
 ${describeFlags(FLAGS)}`;
 
-const RATES = gridFrom(2 ** -10, 13);
+/** From below the best at any width to above it. */
+const RATES: Readonly<Record<Parametrization, readonly number[]>> = {
+  standard: gridFrom(2 ** -9.5, 10),
+  µP: gridFrom(2 ** -6.5, 5),
+};
 const BOTH: readonly Parametrization[] = ['standard', 'µP'];
 /** Of the coordinate check. */
 const CHECK = { rate: 1e-3, steps: 3 };
@@ -73,8 +77,8 @@ const CHECK = { rate: 1e-3, steps: 3 };
 const power = (rate: number): string =>
   Number.isNaN(rate) ? '–' : `2^${Math.log2(rate).toFixed(2)}`;
 
-const placesOf = (indices: readonly number[]): string =>
-  indices.map((i) => power(RATES[i] as number)).join(', ');
+const placesOf = (indices: readonly number[], rates: readonly number[]): string =>
+  indices.map((i) => power(rates[i] as number)).join(', ');
 
 function settingsOf({ out: _, help: __, ...chosen }: Partial<Chosen>): Settings {
   const settings = { ...DEFAULTS, ...chosen };
@@ -125,16 +129,20 @@ function tableOf(curves: readonly Curve[]): string {
     const narrowest = curves.find(
       ({ parametrization }) => parametrization === curve.parametrization,
     ) as Curve;
-    const least = curve.losses[curve.best] as number;
+    const { rates, losses, best } = curve;
+    const least = losses[best] as number;
     return [
       curve.parametrization,
       String(curve.width),
-      power(RATES[curve.best] as number),
-      placesOf(evenWithBest(curve).filter((i) => i !== curve.best)),
+      power(rates[best] as number),
+      placesOf(
+        evenWithBest(curve).filter((i) => i !== best),
+        rates,
+      ),
       power(curve.lowest),
-      curve.ofSeeds.map((losses) => power(lowestRate(RATES, losses))).join(' '),
+      curve.ofSeeds.map((each) => power(lowestRate(rates, each))).join(' '),
       least.toPrecision(3),
-      `× ${((curve.losses[narrowest.best] as number) / least).toFixed(3)}`,
+      `× ${((losses[narrowest.best] as number) / least).toFixed(3)}`,
     ];
   });
   const header = ['', 'width', 'best', 'even', 'lowest', 'of each seed', 'loss'];
@@ -143,11 +151,12 @@ function tableOf(curves: readonly Curve[]): string {
 
 /** What the curves of a parametrization say, as a sentence. */
 function sentenceOf(parametrization: Parametrization, curves: readonly Curve[]): string {
+  const rates = RATES[parametrization];
   const { places, stays, even } = verdictOf(
     curves.filter((curve) => curve.parametrization === parametrization),
   );
-  const evens = `at all widths best or even with it: ${even.length === 0 ? 'none' : placesOf(even)}`;
-  return `${parametrization}: the best rate ${stays ? 'stays at' : 'moves,'} ${placesOf(places)}; ${evens}`;
+  const evens = `at all widths best or even with it: ${even.length === 0 ? 'none' : placesOf(even, rates)}`;
+  return `${parametrization}: the best rate ${stays ? 'stays at' : 'moves,'} ${placesOf(places, rates)}; ${evens}`;
 }
 
 const drawingOf = (curves: readonly Curve[], { steps, seeds, loss }: Settings): string =>
@@ -165,10 +174,10 @@ const drawingOf = (curves: readonly Curve[], { steps, seeds, loss }: Settings): 
       x: { label: `learning rate, ${parametrization}`, log: true },
       lines: curves
         .filter((curve) => curve.parametrization === parametrization)
-        .map(({ width, losses, ofSeeds }) => ({
+        .map(({ width, rates, losses, ofSeeds }) => ({
           name: `width ${width}`,
           points: losses.map((y, i) => ({
-            x: RATES[i] as number,
+            x: rates[i] as number,
             y,
             ...(seeds > 1 ? { spread: spread(ofSeeds.map((each) => each[i] as number)) } : {}),
           })),
@@ -198,12 +207,16 @@ async function main(args: readonly string[]): Promise<number> {
       check.toSVG(),
     );
   }
-  const all = { ...settings, parametrizations: BOTH, rates: RATES };
-  const curves = await sweep(all, cells, ({ parametrization, width, rate, seed }, losses) =>
-    console.log(
-      `seed ${seed}, ${parametrization}, width ${width}, ${power(rate)}: ${losses[settings.loss].toFixed(4)}`,
-    ),
-  );
+  const curves: Curve[] = [];
+  for (const parametrization of BOTH) {
+    const one = { ...settings, parametrization, rates: RATES[parametrization] };
+    const own = await sweep(one, cells, ({ width, rate, seed }, losses) =>
+      console.log(
+        `${parametrization}, seed ${seed}, width ${width}, ${power(rate)}: ${losses[settings.loss].toFixed(4)}`,
+      ),
+    );
+    curves.push(...own);
+  }
   console.log(`\n${tableOf(curves)}\n`);
   for (const parametrization of BOTH) console.log(sentenceOf(parametrization, curves));
   const minutes = ((cpuMs() - started) / 60_000).toFixed(1);
@@ -213,7 +226,7 @@ async function main(args: readonly string[]): Promise<number> {
   const verdicts = Object.fromEntries(
     BOTH.map((each) => [each, verdictOf(curves.filter((curve) => curve.parametrization === each))]),
   );
-  const numbers = { ...settings, rates: RATES, verdicts, curves, slopes };
+  const numbers = { ...settings, verdicts, curves, slopes };
   writeFileSync(`${out}.json`, `${JSON.stringify(numbers, null, 1)}\n`);
   console.log(`${out} and its numbers written`);
   return 0;

@@ -40,6 +40,7 @@ export function build(width: number, seed: number, head: Training['head']): tfl.
   return tfl.sequential({
     layers: units.map((size, i) => {
       const isHead = i === HIDDEN_LAYERS;
+      const inputs = units[i - 1] ?? INPUTS;
       return tfl.layers.dense({
         name: isHead ? 'head' : `hidden${i + 1}`,
         units: size,
@@ -48,8 +49,11 @@ export function build(width: number, seed: number, head: Training['head']): tfl.
         kernelInitializer:
           isHead && head === 'zero'
             ? tfl.initializers.zeros()
-            : // tfjs takes a seed of 0 for none.
-              tfl.initializers.heNormal({ seed: 100 * (seed + 1) + i }),
+            : // That of He et al., 2015. The deviation of tfjs' heNormal is 0.88 times as large, since it cuts off the
+              // tails; and a seed of 0 is none to tfjs.
+              tfl.initializers.randomNormal({
+                ...{ mean: 0, stddev: Math.sqrt(2 / inputs), seed: 100 * (seed + 1) + i },
+              }),
       });
     }),
   });

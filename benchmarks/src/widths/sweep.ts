@@ -15,7 +15,7 @@ import {
 } from './student.ts';
 
 export interface Sweep extends Training {
-  readonly parametrizations: readonly Parametrization[];
+  readonly parametrization: Parametrization;
   /** The rates are meant for the least of them. */
   readonly widths: readonly number[];
   readonly rates: readonly number[];
@@ -28,6 +28,7 @@ export interface Sweep extends Training {
 export interface Curve {
   readonly parametrization: Parametrization;
   readonly width: number;
+  readonly rates: readonly number[];
   /** Means over the seeds. */
   readonly losses: readonly number[];
   /** The index of the best rate. */
@@ -39,8 +40,7 @@ export interface Curve {
 }
 
 function cellOf(
-  { steps, batch, schedule, head, widths }: Sweep,
-  parametrization: Parametrization,
+  { parametrization, steps, batch, schedule, head, widths }: Sweep,
   width: number,
   rate: number,
   seed: number,
@@ -58,17 +58,15 @@ async function trainSeed(
   cells: Cells,
   report: (cell: Cell, losses: Losses) => void,
 ): Promise<void> {
-  const { parametrizations, widths, rates, head } = settings;
-  const missing = parametrizations
-    .flatMap((each) =>
-      widths.flatMap((width) => rates.map((rate) => cellOf(settings, each, width, rate, seed))),
-    )
+  const { parametrization, widths, rates, head } = settings;
+  const missing = widths
+    .flatMap((width) => rates.map((rate) => cellOf(settings, width, rate, seed)))
     .filter((cell) => cells.get(cell) === undefined);
   if (missing.length === 0) return;
   const [batches, validation] = [batchesOf(seed, settings), validationExamples()];
   const base = build(Math.min(...widths), seed, head);
   for (const cell of missing) {
-    const { parametrization, width, rate } = cell;
+    const { width, rate } = cell;
     const model = student(parametrization, width, rate, seed, base, settings);
     const losses = await train(model, batches, validation);
     model.optimizer.dispose();
@@ -83,29 +81,24 @@ async function trainSeed(
 /**
  * Trains a student of each width at each rate, and each seed, where its losses are not among the cells.
  *
- * @returns a curve for each parametrization and width, in their order
+ * @returns a curve for each width, in their order
  */
 export async function sweep(
   settings: Sweep,
   cells: Cells = cellsIn(),
   report: (cell: Cell, losses: Losses) => void = () => {},
 ): Promise<Curve[]> {
-  const { parametrizations, widths, rates, loss } = settings;
+  const { parametrization, widths, rates, loss } = settings;
   const seeds = Array.from({ length: settings.seeds }, (_, seed) => seed);
   for (const seed of seeds) await trainSeed(settings, seed, cells, report);
-  return parametrizations.flatMap((parametrization) =>
-    widths.map((width) => {
-      const ofSeeds = seeds.map((seed) =>
-        rates.map(
-          (rate) =>
-            (cells.get(cellOf(settings, parametrization, width, rate, seed)) as Losses)[loss],
-        ),
-      );
-      const losses = rates.map((_, i) => mean(ofSeeds.map((each) => each[i] as number)));
-      const [best, lowest] = [indexOfLeast(losses), lowestRate(rates, losses)];
-      return { parametrization, width, losses, ofSeeds, best, lowest };
-    }),
-  );
+  return widths.map((width) => {
+    const ofSeeds = seeds.map((seed) =>
+      rates.map((rate) => (cells.get(cellOf(settings, width, rate, seed)) as Losses)[loss]),
+    );
+    const losses = rates.map((_, i) => mean(ofSeeds.map((each) => each[i] as number)));
+    const [best, lowest] = [indexOfLeast(losses), lowestRate(rates, losses)];
+    return { parametrization, width, rates, losses, ofSeeds, best, lowest };
+  });
 }
 
 /** Rates √2 apart. */

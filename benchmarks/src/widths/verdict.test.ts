@@ -8,7 +8,8 @@ const curve = (...ofSeeds: readonly (readonly number[])[]): Curve => {
     (_, i) => ofSeeds.reduce((sum, each) => sum + each[i]!, 0) / ofSeeds.length,
   );
   const best = indexOfLeast(losses);
-  return { parametrization: 'µP', width: 64, losses, ofSeeds, best, lowest: Number.NaN };
+  const rates = losses.map((_, i) => 2 ** i);
+  return { parametrization: 'µP', width: 64, rates, losses, ofSeeds, best, lowest: Number.NaN };
 };
 
 test('a rate is even with the best if seeds disagree about the two by more than their means differ', () => {

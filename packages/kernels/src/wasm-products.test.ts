@@ -21,10 +21,10 @@ const isRelaxedCode = (bytes: BufferSource): boolean =>
 const validate = WebAssembly.validate;
 
 /** The module on the backend's memory, in an engine with or without relaxed SIMD. */
-function module(isRelaxed: boolean): Products {
+function module(isRelaxed: boolean, memory = memoryOf(backend())): Products {
   WebAssembly.validate = (bytes) =>
     isRelaxedCode(bytes) ? isRelaxed && validate(bytes) : validate(bytes);
-  const products = connect(memoryOf(backend()));
+  const products = connect(memory);
   WebAssembly.validate = validate;
   if (products?.isRelaxed !== isRelaxed) throw new Error('the engine lacks this kind of SIMD');
   return products;
@@ -155,6 +155,62 @@ describe.each([false, true])('with relaxed SIMD: %s', (isRelaxed) => {
         });
       });
     }
+  });
+
+  test('reads and writes nothing outside the matrices, which may end with the memory', () => {
+    const memory = new WebAssembly.Memory({ initial: 4, maximum: 4 });
+    const products = module(isRelaxed, memory);
+    const floats = new Float32Array(memory.buffer);
+    const before = new Float32Array(noise(random(1), floats.length));
+    for (const [rows, inner, columns] of [
+      [5, 7, 9],
+      [13, 40, 11],
+      [7, 300, 17],
+      [97, 33, 66],
+      [3, 5, 70],
+      [70, 5, 3],
+      [20, 260, 34],
+    ] as const)
+      for (const [last, transposeA, transposeB] of ['a', 'b', 'out'].flatMap((name) =>
+        [0, 1].flatMap((ta) => [0, 1].map((tb) => [name, ta, tb] as const)),
+      )) {
+        const sizes = { a: rows * inner, b: inner * columns, out: rows * columns };
+        const start = products.scratchFloats(inner, columns);
+        let next = start;
+        const positions = Object.fromEntries(
+          Object.entries(sizes).map(([name, size]) => {
+            next += size;
+            return [name, name === last ? floats.length - size : next - size];
+          }),
+        ) as typeof sizes;
+        floats.set(before);
+        const addresses = [4 * positions.a, 4 * positions.b, 4 * positions.out] as const;
+        const [strideA, strideB] = [transposeA ? rows : inner, transposeB ? inner : columns];
+        products.multiply(
+          ...addresses,
+          ...([rows, inner, columns, transposeA, transposeB] as const),
+          ...([strideA, strideB, columns, 0, 0, 0, 1, 0, 0, 0] as const),
+        );
+        const changed = floats.findIndex((value, i) => {
+          const isOut = i >= positions.out && i < positions.out + sizes.out;
+          return i >= start && !isOut && value !== before[i];
+        });
+        let error = 0;
+        for (let i = 0; i < sizes.out; i++) {
+          const [row, column] = [Math.floor(i / columns), i % columns];
+          let sum = 0;
+          for (let k = 0; k < inner; k++) {
+            const [atA, atB] = [
+              transposeA ? k * rows + row : row * inner + k,
+              transposeB ? column * inner + k : k * columns + column,
+            ];
+            sum += before[positions.a + atA]! * before[positions.b + atB]!;
+          }
+          error = Math.max(error, Math.abs(floats[positions.out + i]! - sum));
+        }
+        const product = [rows, inner, columns, last, transposeA, transposeB];
+        expect([...product, changed, error < 1e-4]).toEqual([...product, -1, true]);
+      }
   });
 
   test('the same product has the same bits again, also after the heap has grown', () => {

@@ -23,13 +23,14 @@ function numbersOf(run: Run, memory: Memory | null): string {
 }
 
 /** A loss as the number of equally likely characters among which one would be as unsure. */
-const amongOf = (loss: number | null): string =>
-  loss === null ? '' : `, as unsure as among ${Math.exp(loss).toFixed(1)} characters`;
+const unsureOf = (loss: number | null): string =>
+  loss === null
+    ? ''
+    : `as unsure as among ${Math.exp(loss).toFixed(1)} equally likely characters\n`;
 
 export const showRun = (index: number, run: Run, memory: Memory | null): void => {
   say(byId(`loss-${index}`), run.validationLoss?.toFixed(3) ?? '–');
-  say(byId(`among-${index}`), amongOf(run.validationLoss));
-  say(byId(`numbers-${index}`), numbersOf(run, memory));
+  say(byId(`numbers-${index}`), unsureOf(run.validationLoss) + numbersOf(run, memory));
 };
 
 /** Shows what a model wrote after a prompt. */

@@ -41,7 +41,7 @@ export function lossChart(figure: HTMLElement): LossChart {
     id: 'loss',
     padding: [8, 16, 0, 0],
     scales: { x: { time: false }, y: { range: (_, least, most) => [least, Math.min(most, top)] } },
-    axes: [axis(), axis({ size: 44 })],
+    axes: [axis({ size: 28 }), axis({ size: 44 })],
     series: [
       {},
       ...fine.map((line) => ({ ...line, spanGaps: true, points: { show: false } })),
