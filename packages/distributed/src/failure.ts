@@ -1,7 +1,7 @@
 /** What becomes of an operation of several workers that fails: an error that says which worker is to blame. */
 
 import { show } from '@tfjs-lrm/core/kit';
-import type { Addon } from '@tfjs-lrm/native/kit';
+import type { Addon, Output } from '@tfjs-lrm/native/kit';
 import type { Cluster } from './cluster.ts';
 import { taskName } from './server-def.ts';
 
@@ -49,24 +49,26 @@ export function explained(addon: Addon, cluster: Cluster, error: Error): Error {
 /** The addon with errors of other workers explained. After the first one, TensorFlow refuses all operations of workers. */
 export function explaining(addon: Addon, explain: (error: Error) => Error): Addon {
   let first: Error | null = null;
-  return Object.create(addon, {
-    executeOp: {
-      value: (...[operation, ...rest]: Parameters<Addon['executeOp']>) => {
-        try {
-          return addon.executeOp(operation, ...rest);
-        } catch (thrown) {
-          const error = thrown instanceof Error ? thrown : new Error(show(thrown));
-          if (XLA.test(error.message)) {
-            throw new Error(
-              'distributed: a step of several workers must be compiled without XLA, which lacks operations between processes. Received compile(step, { xla: true }). Try compile(step).',
-              { cause: error },
-            );
-          }
-          if (!isOfWorkers(operation, error)) throw error;
-          first ??= explain(error);
-          throw first;
+  const explainingCall =
+    <A extends unknown[]>(call: (operation: string, ...rest: A) => Output[]) =>
+    (operation: string, ...rest: A): Output[] => {
+      try {
+        return call(operation, ...rest);
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(show(thrown));
+        if (XLA.test(error.message)) {
+          throw new Error(
+            'distributed: a step of several workers must be compiled without XLA, which lacks operations between processes. Received compile(step, { xla: true }). Try compile(step).',
+            { cause: error },
+          );
         }
-      },
-    },
+        if (!isOfWorkers(operation, error)) throw error;
+        first ??= explain(error);
+        throw first;
+      }
+    };
+  return Object.create(addon, {
+    executeOp: { value: explainingCall(addon.executeOp.bind(addon)) },
+    callFunction: { value: explainingCall(addon.callFunction.bind(addon)) },
   }) as Addon;
 }

@@ -54,6 +54,8 @@ TFE_Context *&ContextOf(TFJSBackend &backend);
 std::unordered_map<int32_t, TFE_TensorHandle *> &TensorsOf(TFJSBackend &backend);
 // The name of the device that tensors are made on.
 std::string &DeviceOf(TFJSBackend &backend);
+// Gives a tensor a new number, and describes it.
+napi_value Describe(TFJSBackend &backend, napi_env env, TFE_TensorHandle *handle);
 
 template <auto Member>
 struct ReachContext {
@@ -69,9 +71,16 @@ template <auto Member>
 struct ReachDevice {
   friend std::string &DeviceOf(TFJSBackend &backend) { return backend.*Member; }
 };
+template <auto Member>
+struct ReachDescription {
+  friend napi_value Describe(TFJSBackend &backend, napi_env env, TFE_TensorHandle *handle) {
+    return (backend.*Member)(env, handle);
+  }
+};
 template struct ReachContext<&TFJSBackend::tfe_context_>;
 template struct ReachTensors<&TFJSBackend::tfe_handle_map_>;
 template struct ReachDevice<&TFJSBackend::device_name>;
+template struct ReachDescription<&TFJSBackend::GenerateOutputTensorInfo>;
 
 static TFJSBackend *Backend(napi_env env) {
   void *backend = nullptr;
@@ -215,6 +224,80 @@ static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
   TFE_ContextRemoveFunction(ContextOf(*Backend(env)), name.c_str(), status.status);
   if (!status.ok()) return Throw(env, "removeFunction: " + status.message());
   return nullptr;
+}
+
+static bool GetNumbers(napi_env env, napi_value value, const int32_t **numbers, size_t *length) {
+  bool is_array = false;
+  napi_typedarray_type type;
+  void *data = nullptr;
+  if (napi_is_typedarray(env, value, &is_array) != napi_ok || !is_array) return false;
+  napi_get_typedarray_info(env, value, &type, length, &data, nullptr, nullptr);
+  *numbers = static_cast<const int32_t *>(data);
+  return type == napi_int32_array;
+}
+
+// callFunction(name: string, attributes: Attribute[], inputs: Int32Array, targets: Int32Array): Output[]. Runs a function
+// on the tensors with these numbers. There is a target for each output: the number of the tensor whose place it takes, or
+// -1 for a new number, and the result describes those in order. After an error all tensors are as they were.
+static napi_value CallFunction(napi_env env, napi_callback_info info) {
+  Arguments args(env, info);
+  std::string name;
+  const int32_t *inputs = nullptr, *targets = nullptr;
+  size_t input_count = 0, output_count = 0;
+  uint32_t attribute_count = 0;
+  if (args.count != 4 || !GetString(env, args[0], &name) ||
+      napi_get_array_length(env, args[1], &attribute_count) != napi_ok ||
+      !GetNumbers(env, args[2], &inputs, &input_count) || !GetNumbers(env, args[3], &targets, &output_count)) {
+    return Throw(env, "callFunction: the arguments must be a name, attributes, and numbers of inputs and of targets as "
+                      "Int32Array.");
+  }
+  TFJSBackend *backend = Backend(env);
+  auto &tensors = TensorsOf(*backend);
+  Status status;
+  // The same text as that of executeOp.
+  const auto failed = [&] {
+    Watchdog::Get().EndAll(ContextOf(*backend));
+    return Throw(env, "Invalid TF_Status: " + std::to_string(TF_GetCode(status.status)) + "\nMessage: " + status.message());
+  };
+  tfnodejs::TFE_AutoOp call(TFE_NewOp(ContextOf(*backend), name.c_str(), status.status));
+  if (!status.ok()) return failed();
+  for (size_t i = 0; i < input_count; i++) {
+    const auto input = tensors.find(inputs[i]);
+    if (input == tensors.end()) return Throw(env, "callFunction: there is no tensor " + std::to_string(inputs[i]) + ".");
+    TFE_OpAddInput(call.op, input->second, status.status);
+    if (!status.ok()) return failed();
+  }
+  std::vector<TFE_TensorHandle **> places(output_count, nullptr);
+  for (size_t i = 0; i < output_count; i++) {
+    if (targets[i] < 0) continue;
+    const auto target = tensors.find(targets[i]);
+    if (target == tensors.end()) return Throw(env, "callFunction: there is no tensor " + std::to_string(targets[i]) + ".");
+    places[i] = &target->second;
+  }
+  for (uint32_t i = 0; i < attribute_count; i++) {
+    napi_value attribute;
+    napi_get_element(env, args[1], i, &attribute);
+    tfnodejs::AssignOpAttr(env, call.op, attribute);
+    bool has_thrown = false;
+    if (napi_is_exception_pending(env, &has_thrown) != napi_ok || has_thrown) return nullptr;
+  }
+  std::vector<TFE_TensorHandle *> outputs(output_count, nullptr);
+  int count = static_cast<int>(output_count);
+  TFE_Execute(call.op, outputs.data(), &count, status.status);
+  if (!status.ok()) return failed();
+  napi_value described;
+  napi_create_array(env, &described);
+  uint32_t length = 0;
+  for (size_t i = 0; i < output_count; i++) {
+    if (places[i] == nullptr) continue;
+    TFE_DeleteTensorHandle(*places[i]);
+    *places[i] = outputs[i];
+  }
+  // Only now: new numbers may move the table that `places` point into.
+  for (size_t i = 0; i < output_count; i++) {
+    if (places[i] == nullptr) napi_set_element(env, described, length++, Describe(*backend, env, outputs[i]));
+  }
+  return described;
 }
 
 // definition(operation: string): Uint8Array, the OpDef of an operation; undefined where TensorFlow has none.
@@ -520,6 +603,7 @@ static napi_value Init(napi_env env, napi_value) {
   SetFunction(env, exports, "translate", TranslatedOperation);
   SetFunction(env, exports, "addFunction", AddFunction);
   SetFunction(env, exports, "removeFunction", RemoveFunction);
+  SetFunction(env, exports, "callFunction", CallFunction);
   SetFunction(env, exports, "definition", Definition);
   SetFunction(env, exports, "devices", Devices);
   SetFunction(env, exports, "startCollectives", StartCollectives);

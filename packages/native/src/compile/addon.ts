@@ -48,6 +48,16 @@ export interface Addon {
   definition(operation: string): Uint8Array | undefined;
   /** Makes a function of a GraphDef, between outputs of its nodes (`node:index`). */
   addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
+  /**
+   * Runs a function on tensors with these numbers. Each output takes the place of the tensor with the number in
+   * `targets`, which keeps its number, or is a new one where that is -1; returns the new ones in order.
+   */
+  callFunction(
+    name: string,
+    attributes: readonly Attribute[],
+    ids: Int32Array,
+    targets: Int32Array,
+  ): Output[];
   /** Removes a function. */
   removeFunction(name: string): void;
   /**

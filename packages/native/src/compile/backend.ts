@@ -4,7 +4,7 @@ import type { Output } from './addon.ts';
 import { engine, keepSilently, type NodeBackend } from './internals.ts';
 
 /** What this package adds to the addon of tfjs-node. */
-const ADDED = ['translate', 'definition', 'addFunction', 'removeFunction'] as const;
+const ADDED = ['translate', 'definition', 'addFunction', 'removeFunction', 'callFunction'] as const;
 
 /** @throws Error when another backend is the current one */
 export function nodeBackend(where: string): NodeBackend {

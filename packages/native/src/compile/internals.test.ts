@@ -29,6 +29,7 @@ onTensorFlow(() => {
     expect(engine().registeredVariables['internals/registered']).toBe(variable);
     variable.dispose();
     expect(engine().registeredVariables).not.toHaveProperty('internals/registered');
+    functions(engine().state.tensorInfo, ['get', 'set', 'delete']);
     expect(engine().state.gradientDepth).toBe(0);
     tf.grad((x) => {
       expect(engine().state.gradientDepth).toBe(1);
@@ -55,8 +56,8 @@ onTensorFlow(() => {
     const backend = nodeBackend('test');
     functions(backend, ['getInputTensorIds', 'createOutputTensor', 'incRef', 'readSync', 'read']);
     functions(backend, ['write']);
-    functions(backend.tensorMap, ['get', 'set', 'has']);
-    functions(backend.binding, ['executeOp', 'createTensor', 'deleteTensor']);
+    functions(backend.tensorMap, ['get', 'set', 'has', 'delete']);
+    functions(backend.binding, ['executeOp', 'createTensor', 'deleteTensor', 'callFunction']);
     const { binding } = backend;
     for (const name of [
       'FLOAT',

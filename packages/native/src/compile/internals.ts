@@ -12,6 +12,8 @@ export interface Engine {
   readonly registeredVariables: Readonly<Record<string, tf.Variable>>;
   readonly state: {
     readonly gradientDepth: number;
+    /** What the engine knows of the data of tensors. */
+    readonly tensorInfo: Pick<WeakMap<object, object>, 'get' | 'set' | 'delete'>;
     readonly scopeStack: readonly { readonly name: string }[];
     readonly activeScope: { readonly name: string } | null;
   };
@@ -48,9 +50,11 @@ export interface NodeBackend extends tf.KernelBackend {
     set(dataId: object, stored: Stored): void;
     /** Whether there is such a tensor. */
     has(dataId: object): boolean;
+    /** Forgets a tensor, which stays in the addon. */
+    delete(dataId: object): boolean;
   };
   /** The addon's numbers of tensors; makes those whose values no operation has asked for yet. */
-  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
+  getInputTensorIds(tensors: readonly Pick<tf.TensorInfo, 'dataId'>[]): number[];
   /** What the addon has returned, as a tensor of tfjs. */
   createOutputTensor(output: Output): tf.Tensor;
   /** Keeps the data of a tensor for one more that shares it. */

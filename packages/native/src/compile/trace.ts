@@ -10,6 +10,7 @@ import { OptimizerSnapshot } from './optimizer-snapshot.ts';
 import { countStep, type Optimizers } from './optimizers.ts';
 import type { CompileOptions } from './options.ts';
 import type { Recording, Source } from './recording.ts';
+import { cellOf, replaceable } from './variable-cell.ts';
 
 export interface Trace {
   readonly roots: ReadonlySet<TensorOptimizer>;
@@ -58,10 +59,13 @@ export function makeTrace(
   const flags = variables.map(({ trainable }) => trainable);
   const captured = inputsFrom('captured').map(({ source }) => source.tensor);
   // Places for the arguments and the counter, filled in at each call.
-  const tensors = inputs.map(({ source }) => {
-    if (source.kind === 'variable') return source.variable;
+  const values = inputs.map(({ source }) => {
+    if (source.kind === 'variable') return cellOf(source.variable);
     return source.kind === 'captured' ? source.tensor : null;
-  }) as tf.Tensor[];
+  }) as { readonly dataId: object }[];
+  const cells = changed.map(cellOf);
+  // The numbers of the tensors whose places the outputs take: results are new tensors.
+  const targets = new Int32Array(outputs.length).fill(-1);
   const snapshot = OptimizerSnapshot.take(optimizers.own.keys());
 
   return {
@@ -74,21 +78,27 @@ export function makeTrace(
     changedOptimizer: () => snapshot.changed(),
 
     run(batch, call) {
-      for (const { at, source } of batchInputs) tensors[at] = batch[source.index] as tf.Tensor;
-      for (const { at } of counters) tensors[at] = tf.scalar(call, 'int32');
-      const ids = backend.getInputTensorIds(tensors);
-      let values: Output[];
+      for (const { at, source } of batchInputs) values[at] = batch[source.index] as tf.Tensor;
+      const counter = counters.length === 0 ? null : tf.scalar(call, 'int32');
+      for (const { at } of counters) values[at] = counter as tf.Scalar;
+      let created: Output[];
       try {
-        values = addon.executeOp(name, attributes, ids, outputs.length);
+        const ids = Int32Array.from(backend.getInputTensorIds(values));
+        cells.forEach((cell, i) => {
+          targets[results + i] = replaceable(backend, cell);
+        });
+        created = addon.callFunction(name, attributes, ids, targets);
       } finally {
-        for (const { at } of counters) (tensors[at] as tf.Tensor).dispose();
+        counter?.dispose();
       }
-      changed.forEach((variable, i) => {
-        replaceValue(backend, variable, values[results + i] as Output);
+      let next = results;
+      cells.forEach((cell, i) => {
+        if (targets[results + i] !== -1) cell.replacedIn = backend;
+        else replaceValue(backend, changed[i] as tf.Variable, created[next++] as Output);
       });
       for (const [own, times] of optimizers.own) countStep(own, times);
       for (const root of optimizers.roots) afterReplay(root);
-      return values.slice(0, results).map((output) => backend.createOutputTensor(output));
+      return created.slice(0, results).map((output) => backend.createOutputTensor(output));
     },
 
     dispose() {
