@@ -4,7 +4,9 @@
 // such operations: a step that it compiles runs those of TensorFlow.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <mutex>
 #include <numeric>
 #include <string>
@@ -23,7 +25,27 @@
 namespace tfjs_lrm {
 namespace one_pass {
 
-using Shape = std::vector<int64_t>;
+// The sides of a tensor, without memory of their own: a step has thousands of them.
+class Shape {
+ public:
+  static constexpr int kMost = 8;
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sides) : count_(sides.size()) { std::copy(sides.begin(), sides.end(), sides_); }
+  explicit Shape(const TF_Tensor *tensor) : count_(TF_NumDims(tensor)) {
+    for (int i = 0; i < count_; i++) sides_[i] = TF_Dim(tensor, i);
+  }
+  int size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  const int64_t *begin() const { return sides_; }
+  const int64_t *end() const { return sides_ + count_; }
+  int64_t back() const { return sides_[count_ - 1]; }
+  int64_t operator[](int i) const { return sides_[i]; }
+  bool operator==(const Shape &other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+
+ private:
+  int64_t sides_[kMost];
+  int count_ = 0;
+};
 
 inline int64_t SizeOf(const Shape &shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<int64_t>());
@@ -38,11 +60,13 @@ inline int64_t RowsOf(const Shape &shape) {
 class Call {
  public:
   explicit Call(TF_OpKernelContext *context) : context_(context), tensors_(TF_NumInputs(context)) {
-    shapes_.resize(tensors_.size());
-    for (size_t i = 0; i < tensors_.size() && ok(); i++) {
+    const int inputs = tensors_.size();
+    tensors_.reserve(inputs + TF_NumOutputs(context));
+    shapes_.resize(inputs);
+    for (int i = 0; i < inputs && ok(); i++) {
       TF_GetInput(context, i, &tensors_[i], status_.status);
-      if (!ok()) break;
-      for (int k = 0; k < TF_NumDims(tensors_[i]); k++) shapes_[i].push_back(TF_Dim(tensors_[i], k));
+      if (ok()) Require(TF_NumDims(tensors_[i]) <= Shape::kMost, "inputs must have at most 8 sides");
+      if (ok()) shapes_[i] = Shape(tensors_[i]);
     }
   }
 
@@ -68,7 +92,7 @@ class Call {
     TF_DeleteTensor(tensors_[input]);
     tensors_[input] = nullptr;
     int forwarded = -1;
-    TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.data(), shape.size(), &forwarded,
+    TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.begin(), shape.size(), &forwarded,
                                                         status_.status);
     if (tensor == nullptr) return nullptr;
     tensors_.push_back(tensor);
@@ -79,7 +103,7 @@ class Call {
   // New memory of an output.
   float *output(int i, const Shape &shape) {
     if (!ok()) return nullptr;
-    TF_Tensor *tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), shape.size(),
+    TF_Tensor *tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.begin(), shape.size(),
                                           SizeOf(shape) * sizeof(float), status_.status);
     if (tensor == nullptr) return nullptr;
     // The context holds the same memory.

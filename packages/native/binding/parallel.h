@@ -96,6 +96,7 @@ template <typename Run>
 void InParts(int64_t count, int64_t width, const Run &run) {
   const int64_t step = std::max<int64_t>(1, kPart / std::max<int64_t>(1, width));
   const int64_t parts = (count + step - 1) / step;
+  if (parts == 1) return run(int64_t{0}, count);
   Threads::Get().Run(parts, [&](int64_t part) { run(part * step, std::min(count, (part + 1) * step)); });
 }
 
