@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isRecording, isTapeOn, runOnePass } from '@tfjs-lrm/core/kit';
+import { isTapeOn, runOnePass } from '@tfjs-lrm/core/kit';
 
 const asColumn = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [-1, 1]);
 const asRow = (vector: tf.Tensor): tf.Tensor2D => tf.reshape(vector, [1, -1]);
@@ -15,9 +15,9 @@ function scalesOf(column: tf.Tensor | undefined, v: tf.Tensor | undefined, m: nu
   return v === undefined ? column : tf.mul(column, v);
 }
 
-// On tensorflow, launching a product with a vector takes longer than the sum of an elementwise product. Within a
-// recorded step nothing is launched separately.
-const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow' && !isRecording();
+// On tensorflow, launching a product with a vector takes longer than the sum of an elementwise product. XLA makes one loop
+// of such a sum and all that it sums, and does not write the product.
+const areProductsSlow = (): boolean => tf.getBackend() === 'tensorflow';
 
 /** P·v, where a missing v is all ones: [n]. */
 function sumOverColumns(product: tf.Tensor, v: tf.Tensor | undefined): tf.Tensor {
