@@ -27,6 +27,7 @@ const DIVISIONS: Readonly<Record<string, (values: Values) => Division>> = {
   exp: () => elements(2),
   gatedSilu: () => elements(4),
   gatedSiluGradient: () => elements(6),
+  layerNorm: ({ 7: width = 1 }) => ({ count: 6, floats: [width, 0, 0, width, 1, 1] }),
   rmsNorm: ({ 5: groups = 1, 6: width = 1 }) => ({
     count: 4,
     floats: [groups * width, 0, groups * width, groups],

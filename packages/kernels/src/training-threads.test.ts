@@ -156,6 +156,11 @@ describe('the bits are those of one thread', () => {
       },
     ],
     ['LrmScale', { inputs: { w: [513, 201], v: [201] } }],
+    [
+      'LrmLayerNorm',
+      { inputs: { x: [513, 201], gain: [201], center: [201] }, attrs: { epsilon: 1e-3 } },
+    ],
+    ['LrmLayerNorm', { inputs: { x: [513, 201] }, attrs: { epsilon: 1e-3 } }],
     ['LrmRmsNorm', { inputs: { x: [513, 200] }, attrs: { groups: 1, epsilon: 1e-6 } }],
   ] as const)('of %s', (name, { inputs, ...rest }) => {
     const { one, several, isShared } = onBoth(() =>

@@ -53,6 +53,8 @@ export function compilerArguments(
     ...['-std=c++17', '-O3', '-fPIC', '-shared', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
     // So that a root and the order of a sum do not keep a loop from being vectorised.
     ...['-fno-math-errno', '-fopenmp-simd'],
+    // Each operation rounds by itself, so that equal elements stay equal wherever in a tensor they are, on every processor.
+    '-ffp-contract=off',
     ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
     ...folders.map((folder) => `-I${folder}`),
     ...[SOURCE, '-o', join(scratch, 'tfjs_binding.node')],
