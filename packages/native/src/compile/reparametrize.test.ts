@@ -17,7 +17,9 @@ import {
   stepOf,
   type Task,
 } from '../../test/training.ts';
+import type { Addon } from './addon.ts';
 import { type CompiledStep, compile } from './compile.ts';
+import type { NodeBackend } from './internals.ts';
 
 const task: Task = {
   layers: () => [
