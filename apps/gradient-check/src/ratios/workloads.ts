@@ -239,6 +239,7 @@ export function workloadsOf({ sides, batch }: Sizes): Readonly<Record<string, Wo
     MaxPoolWithArgmax: ofImages(
       (x) => tf.maxPoolWithArgmax(x, 2, 2, 'same')['result'] as tf.Tensor,
     ),
+    Mean: unary((x) => tf.mean(x, -1)),
     Minimum: binary((a, b) => tf.minimum(a, b)),
     MirrorPad: ofImages((x) =>
       tf.mirrorPad(
@@ -306,6 +307,7 @@ export function workloadsOf({ sides, batch }: Sizes): Readonly<Record<string, Wo
     SquaredDifference: binary((a, b) => tf.squaredDifference(a, b)),
     StridedSlice: unary((x) => tf.stridedSlice(x, [0, 0], [...SIDES], [1, 2])),
     Sub: complexOf((z) => tf.sub(z, z), ...SIDES),
+    Sum: unary((x) => tf.sum(x, -1)),
     Tanh: unary((x) => tf.tanh(x)),
     TensorScatterUpdate: {
       inputs: () => [
