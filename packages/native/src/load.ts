@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
 import type { Addon } from './compile/addon.ts';
+import { keepShapes } from './moved-tensors.ts';
 import { addNodeFunctions } from './node-functions.ts';
 import { registerOnePass } from './one-pass.ts';
 import { installedTfjsNode, readLink, type TfjsNode } from './tfjs-node.ts';
@@ -61,9 +62,11 @@ function load(): { info: NativeInfo; binding: Binding } {
   if (existsSync(nvcc)) process.env['XLA_FLAGS'] ??= `--xla_gpu_cuda_data_dir=${nvcc}`;
   const tf = createRequire(import.meta.url)(tfjsNode.folder) as {
     backend(): { binding: Binding };
-    findBackend(name: string): { binding: Binding };
+    findBackend(name: string): Parameters<typeof keepShapes>[0] & { binding: Binding };
   };
-  const { binding } = tf.findBackend('tensorflow');
+  const backend = tf.findBackend('tensorflow');
+  keepShapes(backend);
+  const { binding } = backend;
   return {
     binding,
     info: {

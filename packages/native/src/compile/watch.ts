@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorOptimizer } from '@tfjs-lrm/core';
 import { type Patch, withPatches } from '@tfjs-lrm/core/kit';
+import { takeShape } from '../moved-tensors.ts';
 import type { Addon, Attribute, Output, Values } from './addon.ts';
 import { engine, type NodeBackend } from './internals.ts';
 import { type Optimizers, watchOptimizers } from './optimizers.ts';
@@ -172,6 +173,7 @@ class Watch {
   #makeOutside(tensor: tf.TensorInfo): void {
     const stored = this.#backend.tensorMap.get(tensor.dataId);
     if (stored.values === null || this.#written.has(tensor.dataId)) return;
+    takeShape(stored, tensor.shape);
     stored.id = this.#addon.createTensor(stored.shape, stored.dtype, stored.values);
     stored.values = null;
   }
