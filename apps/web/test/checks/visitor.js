@@ -173,7 +173,15 @@ export const VISITOR = {
     await page.goto(`${isolated}#seed=7`);
     await page.goBack();
     await page.goForward();
-    check('back and forward follow the link', (await page.inputValue('[name=seed]')) === '7');
+    const follows = await page
+      .waitForFunction(() => document.querySelector('[name=seed]').value === '7', undefined, {
+        timeout: 10_000,
+      })
+      .then(
+        () => true,
+        () => false,
+      );
+    check('back and forward follow the link', follows);
 
     // A rate at which the loss is soon no number.
     await page.goto('about:blank');
