@@ -4,10 +4,10 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -87,7 +87,12 @@ export function launchProfile(preferences = {}) {
   writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
   const context = chromium.launchPersistentContext(profile, { ...OPTIONS, acceptDownloads: true });
   return context.then((opened) => {
-    opened.on('close', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+    // Chromium writes on for a moment after it has closed; a folder that stays in /tmp fails no test.
+    opened.on('close', () =>
+      rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }).catch(
+        () => {},
+      ),
+    );
     return opened;
   });
 }
