@@ -88,7 +88,7 @@ export const KEEPING = {
     // Room for a checkpoint of one model (1.4 MB) and one of both, and no third. Set before the page opens, since a
     // browser remembers for a while how much room there is.
     await session.send('Storage.overrideQuotaForOrigin', { origin: isolated, quotaSize: 6e6 });
-    const app = await openPage(profile, isolated, LINK(40));
+    const app = await openPage(profile, isolated, LINK(300));
     const { page } = app;
     await start(page);
     await reached(page, 10);
@@ -104,7 +104,7 @@ export const KEEPING = {
     );
     note(await notices(page));
     check('it says so', (await notices(page)).includes('no room left'));
-    check('and trains to the end', (await metrics(page)).length === 80);
+    check('and trains to the end', (await metrics(page)).length === 600);
     await page.reload();
     await page.waitForSelector('body[data-phase="paused"]');
     const after = await metrics(page);
