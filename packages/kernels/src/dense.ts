@@ -4,49 +4,31 @@
  * as many tensors for three products.
  */
 import {
-  _FusedMatMul,
-  BatchMatMul,
   engine,
   getBackend,
   getKernel,
   type KernelFunc,
   type Tensor,
   type TensorInfo,
-  util,
 } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
-import { compose } from './compose.ts';
+import { multiplyRows } from './last-axis.ts';
 
 /** y[…, m] = x[…, n] · kernel[n, m] + bias[m], with the kernel stored as [m, n] where `transposeKernel` says so. */
 export const DENSE = 'LrmDense';
 /** dkernel[n, m] = Σ x[…, n] ⊗ dy[…, m] over all leading axes. */
 export const DENSE_GRADIENT = 'LrmDenseGradient';
 
-/** The tensor as one matrix of its last axis, under the rank that the kernels of products want. */
-const asMatrix = (x: TensorInfo): TensorInfo => {
-  const width = x.shape.at(-1)!;
-  return { ...x, shape: [1, util.sizeFromShape(x.shape.slice(0, -1)), width] };
-};
-
 const dense: KernelFunc = ({ inputs, backend, attrs }) => {
   const { x, kernel, bias } = inputs as Record<'x' | 'kernel', TensorInfo> & { bias?: TensorInfo };
   const { transposeKernel } = attributes<{ transposeKernel: boolean }>(attrs);
-  const operands = { a: asMatrix(x), b: asMatrix(kernel) };
-  const transposes = { transposeA: false, transposeB: transposeKernel };
-  const product = compose('wasm', backend, (run) =>
-    bias === undefined
-      ? run(BatchMatMul, operands, transposes)
-      : run(_FusedMatMul, { ...operands, bias }, { ...transposes, activation: 'linear' }),
-  );
+  const product = multiplyRows(backend, [x, kernel], { transposeB: transposeKernel }, bias);
   return { ...product, shape: [...x.shape.slice(0, -1), product.shape.at(-1)!] };
 };
 
 const denseGradient: KernelFunc = ({ inputs, backend }) => {
   const { x, dy } = inputs as Record<'x' | 'dy', TensorInfo>;
-  const operands = { a: asMatrix(x), b: asMatrix(dy) };
-  const product = compose('wasm', backend, (run) =>
-    run(BatchMatMul, operands, { transposeA: true, transposeB: false }),
-  );
+  const product = multiplyRows(backend, [x, dy], { transposeA: true });
   return { ...product, shape: product.shape.slice(1) };
 };
 

@@ -1,13 +1,9 @@
 /** Kernels of wasm-exponentials.h and of the heads around them, in the form of `one-pass.ts`. */
 import { type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { rowsOf } from './last-axis.ts';
 import { type Call, onePass } from './one-pass-call.ts';
 import { addressOf, type WasmBackend } from './wasm-backend.ts';
 import { passesOf } from './wasm-passes.ts';
-
-const rowsOf = ({ shape }: TensorInfo): [rows: number, width: number] => [
-  util.sizeFromShape(shape.slice(0, -1)),
-  shape.at(-1)!,
-];
 
 /**
  * `query`, `key` and `value` as far as they are there: heads side by side, [batch, time, heads · width], become matrices,

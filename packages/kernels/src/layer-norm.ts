@@ -15,20 +15,14 @@ import {
   sub,
   sum,
   type Tensor,
-  type TensorInfo,
-  util,
 } from '@tensorflow/tfjs-core';
+import { rowsOf } from './last-axis.ts';
 import { onePass } from './one-pass-call.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 import { passesOf } from './wasm-passes.ts';
 
 const NORM = 'LrmLayerNorm';
 const NORM_GRADIENT = 'LrmLayerNormGradient';
-
-const rowsOf = ({ shape }: TensorInfo): [rows: number, width: number] => [
-  util.sizeFromShape(shape.slice(0, -1)),
-  shape.at(-1)!,
-];
 
 const layerNormKernel = onePass(({ passes, input, address, output, attrs }) => {
   const x = input('x');

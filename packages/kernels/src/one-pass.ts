@@ -5,6 +5,7 @@
  */
 import { type KernelFunc, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { exponentialKernels } from './exponential-passes.ts';
+import { rowsOf } from './last-axis.ts';
 import { onePass } from './one-pass-call.ts';
 
 /** w [n, m] scaled by u [n] along rows and v [m] along columns; either may be left out. */
@@ -52,11 +53,10 @@ const adam = onePass(({ passes, list, address, output, attrs }) => {
 
 /** x [..., width] over the root mean square of each of `groups` parts of a row; with it one scale for each part. */
 const rmsNorm = onePass(({ passes, input, address, output, attrs }) => {
-  const { shape } = input('x');
+  const x = input('x');
   const { groups, epsilon } = attrs as { groups: number; epsilon: number };
-  const width = shape.at(-1) as number;
-  const rows = util.sizeFromShape(shape.slice(0, -1));
-  const [out, to] = output([...shape]);
+  const [rows, width] = rowsOf(x);
+  const [out, to] = output([...x.shape]);
   const [scales, toScales] = output([rows, groups, 1]);
   passes.rmsNorm(
     ...[address('x'), address('gain'), to, toScales],
@@ -67,15 +67,15 @@ const rmsNorm = onePass(({ passes, input, address, output, attrs }) => {
 
 /** The gradients of `rmsNorm` for x, and for gain where it is. */
 const rmsNormGradient = onePass(({ passes, input, address, output, sums, attrs }) => {
-  const { shape } = input('x');
+  const x = input('x');
   const { groups } = attrs as { groups: number };
-  const width = shape.at(-1) as number;
-  const [dx, toX] = output([...shape]);
+  const [rows, width] = rowsOf(x);
+  const [dx, toX] = output([...x.shape]);
   const dgain = address('gain') === 0 ? null : output([width]);
   passes.rmsNormGradient(
     ...['dy', 'x', 'scale', 'gain'].map((name) => address(name)),
     ...[toX, dgain?.[1] ?? 0, dgain === null ? 0 : sums(width)],
-    ...[util.sizeFromShape(shape.slice(0, -1)), groups, width / groups],
+    ...[rows, groups, width / groups],
   );
   return [dx, ...(dgain === null ? [] : [dgain[0]])];
 });

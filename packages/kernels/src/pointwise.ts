@@ -2,16 +2,9 @@
  * Convolutions of two dimensions whose filter is one element, at each position of what they read, for wasm: products of
  * matrices, which need no patches.
  */
-import {
-  _FusedMatMul,
-  BatchMatMul,
-  type FusedConv2DAttrs,
-  type KernelFunc,
-  type TensorInfo,
-  util,
-} from '@tensorflow/tfjs-core';
+import type { FusedConv2DAttrs, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { attributes } from './attributes.ts';
-import { compose } from './compose.ts';
+import { multiplyRows } from './last-axis.ts';
 
 type Attributes = FusedConv2DAttrs & {
   readonly filterShape?: number[];
@@ -34,12 +27,6 @@ function isPointwise(
   );
 }
 
-/** The last axis of a tensor by all the others, as a batch of one matrix. */
-const asMatrix = (tensor: TensorInfo): TensorInfo => {
-  const columns = tensor.shape.at(-1)!;
-  return { ...tensor, shape: [1, util.sizeFromShape(tensor.shape.slice(0, -1)), columns] };
-};
-
 /**
  * `Conv2D` and `FusedConv2D`: x · filter + bias.
  *
@@ -53,10 +40,7 @@ export function pointwise(general: KernelFunc): KernelFunc {
     const attrs = attributes<Attributes>(call.attrs);
     const isLinear = attrs.activation == null || attrs.activation === 'linear';
     if (!isLinear || !isPointwise(filter.shape, attrs)) return general(call);
-    const operands = { a: asMatrix(x), b: asMatrix(filter), ...(bias && { bias }) };
-    const product = compose('wasm', call.backend, (run) =>
-      run(_FusedMatMul, operands, { transposeA: false, transposeB: false }),
-    );
+    const product = multiplyRows(call.backend, [x, filter], {}, bias);
     return { ...product, shape: [...x.shape.slice(0, -1), filter.shape.at(-1)!] };
   };
 }
@@ -71,13 +55,7 @@ export function pointwiseBackpropInput(general: KernelFunc): KernelFunc {
     const { dy, filter } = call.inputs as Record<'dy' | 'filter', TensorInfo>;
     const attrs = attributes<Attributes>(call.attrs);
     if (!isPointwise(filter.shape, attrs)) return general(call);
-    const product = compose('wasm', call.backend, (run) =>
-      run(
-        BatchMatMul,
-        { a: asMatrix(dy), b: asMatrix(filter) },
-        { transposeA: false, transposeB: true },
-      ),
-    );
+    const product = multiplyRows(call.backend, [dy, filter], { transposeB: true });
     return { ...product, shape: [...dy.shape.slice(0, -1), filter.shape.at(-2)!] };
   };
 }
@@ -93,13 +71,7 @@ export function pointwiseBackpropFilter(general: KernelFunc): KernelFunc {
     const attrs = attributes<Attributes>(call.attrs);
     const filterShape = attrs.filterShape as number[];
     if (!isPointwise(filterShape, attrs)) return general(call);
-    const product = compose('wasm', call.backend, (run) =>
-      run(
-        BatchMatMul,
-        { a: asMatrix(x), b: asMatrix(dy) },
-        { transposeA: true, transposeB: false },
-      ),
-    );
+    const product = multiplyRows(call.backend, [x, dy], { transposeA: true });
     return { ...product, shape: [...filterShape] };
   };
 }

@@ -27,6 +27,18 @@ INLINE float sum_of(v128_t x) {
   return (wasm_f32x4_extract_lane(x, 0) + wasm_f32x4_extract_lane(x, 1)) + (wasm_f32x4_extract_lane(x, 2) + wasm_f32x4_extract_lane(x, 3));
 }
 
+INLINE float sum_of_squares(IN x, int width) {
+  v128_t sums = wasm_f32x4_const(0, 0, 0, 0);
+  int i = 0;
+  KEEP_LOOP for (; i + 4 <= width; i += 4) {
+    v128_t four = wasm_v128_load(x + i);
+    sums = wasm_f32x4_add(sums, wasm_f32x4_mul(four, four));
+  }
+  float sum = sum_of(sums);
+  KEEP_LOOP for (; i < width; i++) sum += x[i] * x[i];
+  return sum;
+}
+
 /** The last two of four numbers, in float64. */
 INLINE v128_t high_of(v128_t x) {
   return wasm_f64x2_promote_low_f32x4(wasm_i32x4_shuffle(x, x, 2, 3, 2, 3));
@@ -88,15 +100,7 @@ EXPORT("rmsNorm") void rms_norm(IN x, IN gain, OUT y, OUT scales, int rows, int 
   KEEP_LOOP for (int row = 0; row < rows; row++) {
     KEEP_LOOP for (int group = 0; group < groups; group++, x += width, y += width) {
       const float *factor = gain + group * width;
-      v128_t sums = wasm_f32x4_const(0, 0, 0, 0);
-      int i = 0;
-      KEEP_LOOP for (; i + 4 <= width; i += 4) {
-        v128_t four = wasm_v128_load(x + i);
-        sums = wasm_f32x4_add(sums, wasm_f32x4_mul(four, four));
-      }
-      float sum = sum_of(sums);
-      KEEP_LOOP for (; i < width; i++) sum += x[i] * x[i];
-      float factor_of_group = 1 / __builtin_sqrtf(sum / width + epsilon);
+      float factor_of_group = 1 / __builtin_sqrtf(sum_of_squares(x, width) / width + epsilon);
       *scales++ = factor_of_group;
       if (gain) EACH(k, width) y[k] = x[k] * factor_of_group * factor[k];
       else EACH(k, width) y[k] = x[k] * factor_of_group;
@@ -263,15 +267,7 @@ EXPORT("layerNorm") void layer_norm(IN x, IN gain, IN center, OUT y, OUT means, 
     double mean = sum_of_run(x, width) / width;
     float shift = mean;
     EACH(i, width) y[i] = x[i] - shift;
-    v128_t sums = wasm_f32x4_const(0, 0, 0, 0);
-    int i = 0;
-    KEEP_LOOP for (; i + 4 <= width; i += 4) {
-      v128_t four = wasm_v128_load(y + i);
-      sums = wasm_f32x4_add(sums, wasm_f32x4_mul(four, four));
-    }
-    float sum = sum_of(sums);
-    KEEP_LOOP for (; i < width; i++) sum += y[i] * y[i];
-    float scale = 1 / __builtin_sqrtf(sum / width + epsilon);
+    float scale = 1 / __builtin_sqrtf(sum_of_squares(y, width) / width + epsilon);
     means[row] = shift;
     scales[row] = scale;
     if (gain && center) EACH(k, width) y[k] = y[k] * scale * gain[k] + center[k];
